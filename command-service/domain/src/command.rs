@@ -1,0 +1,250 @@
+//! What may be asked for. Contents are already gathered: keyed, sealed, measured.
+
+use promptory_events::event::{Event, Kind, Role};
+use promptory_events::{
+    Author, CommandId, ContentId, Evidence, KeyId, Label, PrincipalId, PromptId, PromptKey, Sealed, Tag, TenantId,
+    Timestamp, VersionId,
+};
+
+/// A command, its caller, and what it claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// What should change.
+    pub change: Change,
+    /// When it happened, if the caller claims another time than now. Needs the right to import.
+    pub occurred_at: Option<Timestamp>,
+    /// Who made the change, if the caller claims that it was somebody else. Needs the right to import.
+    pub author: Option<Author>,
+    /// Why, in the caller's words; the commit carries it.
+    pub message: Option<Sealed>,
+}
+
+/// What should change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A new prompt with its first version.
+    CreatePrompt {
+        /// Its key.
+        key: PromptKey,
+        /// What its content is.
+        kind: Kind,
+        /// Its first version.
+        version: NewVersion,
+        /// Its tags.
+        tags: Vec<Tag>,
+        /// Its metadata.
+        metadata: Option<Material>,
+    },
+    /// A new version of a prompt.
+    AddVersion {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// What its content is, if the caller says so: refused if the prompt is of the other kind.
+        kind: Kind,
+        /// The version.
+        version: NewVersion,
+        /// Refused unless this is the newest version.
+        if_match: Option<VersionId>,
+    },
+    /// Another key, and a new version with it if the text changed too.
+    RenamePrompt {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Its new key.
+        to: PromptKey,
+        /// The version that comes with it, and its kind.
+        version: Option<(Kind, NewVersion)>,
+        /// Refused unless this is the newest version.
+        if_match: Option<VersionId>,
+    },
+    /// Other tags.
+    SetTags {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// All its tags from now on.
+        tags: Vec<Tag>,
+        /// Refused unless this is the newest version.
+        if_match: Option<VersionId>,
+    },
+    /// Other metadata.
+    SetMetadata {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Its metadata from now on.
+        metadata: Material,
+        /// Refused unless this is the newest version.
+        if_match: Option<VersionId>,
+    },
+    /// Out of the way, key released, nothing deleted.
+    ArchivePrompt {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Refused unless this is the newest version.
+        if_match: Option<VersionId>,
+    },
+    /// Back, under its last key or another.
+    RestorePrompt {
+        /// Which prompt; archived prompts hold no key, so by id.
+        prompt: PromptId,
+        /// Its key from now on; `None` for the one it had.
+        key: Option<PromptKey>,
+    },
+    /// A label on a version.
+    SetLabel {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which label.
+        label: Label,
+        /// The version number.
+        version: u32,
+        /// Refused unless the label points to this version now.
+        if_match: Option<VersionId>,
+    },
+    /// No such label any more.
+    RemoveLabel {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which label.
+        label: Label,
+        /// Refused unless the label points to this version now.
+        if_match: Option<VersionId>,
+    },
+    /// A new API key, for a new principal with a role or for one that is there.
+    IssueKey {
+        /// For whom.
+        holder: KeyHolder,
+        /// SHA-256 of the secret part.
+        secret_hash: [u8; 32],
+    },
+    /// An API key that opens nothing any more.
+    RevokeKey {
+        /// Which.
+        key: KeyId,
+    },
+    /// A role for a principal.
+    GrantRole {
+        /// Who.
+        principal: PrincipalId,
+        /// What.
+        role: Role,
+    },
+    /// A role taken away.
+    RevokeRole {
+        /// Who.
+        principal: PrincipalId,
+        /// What.
+        role: Role,
+    },
+    /// A new tenant (`_system` only).
+    CreateTenant {
+        /// Its name.
+        tenant: TenantId,
+        /// Its display name.
+        title: Option<Sealed>,
+    },
+    /// No reads or writes for a while (`_system` only).
+    SuspendTenant {
+        /// Which.
+        tenant: TenantId,
+    },
+    /// Back again (`_system` only).
+    ResumeTenant {
+        /// Which.
+        tenant: TenantId,
+    },
+    /// The first command of `_system`: records the ledger's life and the first operator.
+    Bootstrap {
+        /// The life.
+        incarnation: promptory_events::Incarnation,
+        /// The first operator's key.
+        secret_hash: [u8; 32],
+    },
+}
+
+/// For whom a key is issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyHolder {
+    /// A new principal, with its first role.
+    New {
+        /// Its role.
+        role: Role,
+        /// Its display name.
+        name: Option<Sealed>,
+    },
+    /// A principal that is there: a second key, or a rotated one.
+    Existing(PrincipalId),
+}
+
+/// A prompt by its key or its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PromptRef {
+    /// By the key that it holds now.
+    Key(PromptKey),
+    /// By identity.
+    Id(PromptId),
+}
+
+/// A version to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewVersion {
+    /// Its content.
+    pub content: Material,
+    /// Its model configuration.
+    pub config: Option<Material>,
+    /// Labels that move to it.
+    pub labels: Vec<Label>,
+}
+
+/// A content that was gathered: its keyed id, its length, and its sealed bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Material {
+    /// Keyed id of the bytes.
+    pub id: ContentId,
+    /// Length of the bytes.
+    pub bytes: u32,
+    /// The bytes, sealed. Dropped if the prompt holds the same content already.
+    pub sealed: Sealed,
+}
+
+/// What a decision may depend on besides the state and the command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// The command's id; ids that it makes derive from it.
+    pub command_id: CommandId,
+    /// The time that the batch will be recorded at.
+    pub now: Timestamp,
+    /// What the caller showed.
+    pub presented: Presented,
+}
+
+/// What a caller showed to be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presented {
+    /// The system itself (bootstrap).
+    System,
+    /// An API key of this tenant: checked against the state, so that a revocation binds at its index.
+    ApiKey {
+        /// Its public part.
+        key: KeyId,
+        /// SHA-256 of its secret part.
+        secret_hash: [u8; 32],
+    },
+    /// An operator, whose key `_system` has already accepted. May only issue an owner's key.
+    Operator {
+        /// Who.
+        principal: PrincipalId,
+        /// The key, of `_system`.
+        key: KeyId,
+    },
+}
+
+/// What a command leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Who did it.
+    pub actor: PrincipalId,
+    /// By which right.
+    pub evidence: Evidence,
+    /// The events; none if everything is already as it was asked for.
+    pub events: Vec<Event>,
+}

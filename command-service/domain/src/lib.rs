@@ -1,0 +1,30 @@
+//! The pure core: what a tenant's ledger says (state), what may follow (decide), and what follows (evolve).
+//!
+//! No I/O, no clock, no randomness: the same inputs give the same events on every replica, and a conflict repeats
+//! `decide`, authorization included. No text either: contents are sealed before they come here, and the state holds
+//! keys, numbers, ids and labels only.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`command`] | what may be asked for, with the contents already gathered |
+//! | [`decide`](fn@decide) | state + context + command -> events or a [`Rejection`] |
+//! | [`state`] | one tenant's state and `evolve` |
+//! | [`access`] | who may do what |
+//! | [`prompt`], [`label`], [`system`] | the rules of each family, with given/when/then beside them |
+//! | [`rejection`] | every reason to refuse, with its stable code |
+
+pub mod access;
+pub mod command;
+mod decide;
+pub mod label;
+pub mod prompt;
+pub mod rejection;
+pub mod state;
+pub mod system;
+#[cfg(test)]
+mod testing;
+
+pub use command::{Change, Command, Context, Decision, Material, NewVersion, Presented, PromptRef};
+pub use decide::decide;
+pub use rejection::Rejection;
+pub use state::{Prompt, Tenant};

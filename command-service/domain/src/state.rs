@@ -1,0 +1,320 @@
+//! One tenant's state for deciding: keys, numbers, ids, labels, grants. No text.
+//!
+//! The maps are persistent: a clone costs nothing and shares everything, so the writer can keep the confirmed state
+//! beside the one it is trying out, and a snapshot can be written while commands go on.
+
+use std::collections::BTreeMap;
+
+use promptory_events::event::{Event, Kind, Role, VersionAdded};
+use promptory_events::{
+    Content, ContentBody, ContentId, KeyId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId, VersionId,
+};
+use rpds::{HashTrieMapSync, VectorSync};
+use serde::{Deserialize, Serialize};
+
+use crate::command::PromptRef;
+
+/// One tenant, as its ledger says it is after [`Tenant::next_index`] events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    id: TenantId,
+    next_index: u64,
+    bytes: usize,
+    holders: HashTrieMapSync<PromptKey, PromptId>,
+    prompts: HashTrieMapSync<PromptId, Prompt>,
+    principals: HashTrieMapSync<PrincipalId, BTreeMap<Role, u64>>,
+    api_keys: HashTrieMapSync<KeyId, ApiKeyState>,
+    tenants: HashTrieMapSync<TenantId, TenantStatus>,
+}
+
+/// One prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prompt {
+    /// Its key, or the last one it had.
+    pub key: PromptKey,
+    /// What its content is.
+    pub kind: Kind,
+    /// Whether it is archived.
+    pub archived: bool,
+    /// Its versions: number n is at n - 1.
+    pub versions: VectorSync<VersionId>,
+    /// The newest version's content.
+    pub newest_content: Option<ContentId>,
+    /// Its labels.
+    pub labels: BTreeMap<Label, u32>,
+    /// Its tags.
+    pub tags: Vec<Tag>,
+    /// Its metadata.
+    pub metadata: Option<ContentId>,
+    /// Every content that it holds, and the event that carries the bytes.
+    pub contents: HashTrieMapSync<ContentId, u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ApiKeyState {
+    pub principal: PrincipalId,
+    pub secret_hash: [u8; 32],
+    pub revoked: bool,
+}
+
+/// Whether a tenant may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TenantStatus {
+    /// It may.
+    Active,
+    /// Not until it is resumed.
+    Suspended,
+}
+
+/// An event that can't follow what is there. The ledger contradicts itself, so the tenant stops.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Inconsistent {
+    /// Another index than the next one.
+    #[error("event {got} where {expected} was expected")]
+    Index {
+        /// The next index.
+        expected: u64,
+        /// The event's index.
+        got: u64,
+    },
+    /// About something that is not there.
+    #[error("event {0} is about something that is not there")]
+    Missing(u64),
+}
+
+// What one entry of each map costs in memory, nodes and shared pointers included; measured roughly, used for the bound
+// on hot tenants, never for a promise.
+const PROMPT_BYTES: usize = 600;
+const VERSION_BYTES: usize = 24;
+const CONTENT_BYTES: usize = 96;
+const ENTRY_BYTES: usize = 200;
+
+impl Tenant {
+    /// A tenant without events.
+    #[must_use]
+    pub fn new(id: TenantId) -> Self {
+        Self {
+            id,
+            next_index: 0,
+            bytes: ENTRY_BYTES,
+            holders: HashTrieMapSync::new_sync(),
+            prompts: HashTrieMapSync::new_sync(),
+            principals: HashTrieMapSync::new_sync(),
+            api_keys: HashTrieMapSync::new_sync(),
+            tenants: HashTrieMapSync::new_sync(),
+        }
+    }
+
+    /// Which tenant.
+    #[must_use]
+    pub fn id(&self) -> &TenantId {
+        &self.id
+    }
+
+    /// How many events it has had; also the index of the next one.
+    #[must_use]
+    pub fn next_index(&self) -> u64 {
+        self.next_index
+    }
+
+    /// Roughly what it takes in memory.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A prompt by key or id.
+    #[must_use]
+    pub fn prompt(&self, which: &PromptRef) -> Option<(PromptId, &Prompt)> {
+        let id = match which {
+            PromptRef::Key(key) => *self.holders.get(key)?,
+            PromptRef::Id(id) => *id,
+        };
+        self.prompts.get(&id).map(|prompt| (id, prompt))
+    }
+
+    /// The prompt that holds a key.
+    #[must_use]
+    pub fn holder(&self, key: &PromptKey) -> Option<PromptId> {
+        self.holders.get(key).copied()
+    }
+
+    /// The principal that an API key authenticates; `None` for unknown, wrong and revoked keys alike.
+    #[must_use]
+    pub fn authenticate(&self, key: KeyId, secret_hash: &[u8; 32]) -> Option<PrincipalId> {
+        let state = self.api_keys.get(&key)?;
+        (!state.revoked && state.secret_hash == *secret_hash).then_some(state.principal)
+    }
+
+    /// A principal's roles, each with the index of the grant.
+    pub fn roles(&self, principal: PrincipalId) -> impl Iterator<Item = (Role, u64)> + '_ {
+        self.principals.get(&principal).into_iter().flatten().map(|(role, index)| (*role, *index))
+    }
+
+    /// Whether there is such a principal.
+    #[must_use]
+    pub fn has_principal(&self, principal: PrincipalId) -> bool {
+        self.principals.contains_key(&principal)
+    }
+
+    /// How a tenant stands (`_system` only); `None` if there is no such tenant.
+    #[must_use]
+    pub fn tenant_status(&self, tenant: &TenantId) -> Option<TenantStatus> {
+        self.tenants.get(tenant).copied()
+    }
+
+    pub(crate) fn api_key(&self, key: KeyId) -> Option<&ApiKeyState> {
+        self.api_keys.get(&key)
+    }
+
+    /// Keys that are not revoked and whose principal holds `role`.
+    pub(crate) fn live_keys_with(&self, role: Role) -> impl Iterator<Item = (KeyId, PrincipalId)> + '_ {
+        let holds = move |p: PrincipalId| self.roles(p).any(|(r, _)| r == role);
+        let live = self.api_keys.iter().filter(|(_, state)| !state.revoked);
+        live.filter(move |(_, state)| holds(state.principal)).map(|(key, state)| (*key, state.principal))
+    }
+
+    /// Takes in the next event.
+    ///
+    /// # Errors
+    /// [`Inconsistent`], and the state is then not to be used any more.
+    pub fn evolve(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {
+        if index != self.next_index {
+            return Err(Inconsistent::Index { expected: self.next_index, got: index });
+        }
+        self.next_index += 1;
+        match event {
+            Event::LedgerOpened(_) => Ok(()),
+            Event::TenantCreated(e) => self.set_tenant(&e.tenant, TenantStatus::Active),
+            Event::TenantSuspended(e) => self.set_tenant(&e.tenant, TenantStatus::Suspended),
+            Event::TenantResumed(e) => self.set_tenant(&e.tenant, TenantStatus::Active),
+            _ if event.prompt().is_some() => self.evolve_prompt(index, event),
+            _ => self.evolve_access(index, event),
+        }
+    }
+
+    fn set_tenant(&mut self, tenant: &TenantId, status: TenantStatus) -> Result<(), Inconsistent> {
+        self.tenants.insert_mut(tenant.clone(), status);
+        self.bytes += ENTRY_BYTES;
+        Ok(())
+    }
+
+    fn evolve_access(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {
+        self.bytes += ENTRY_BYTES;
+        match event {
+            Event::PrincipalAdded(e) => self.principals.insert_mut(e.principal, BTreeMap::new()),
+            Event::RoleGranted(e) => drop(self.roles_mut(index, e.principal)?.insert(e.role, index)),
+            Event::RoleRevoked(e) => drop(self.roles_mut(index, e.principal)?.remove(&e.role)),
+            Event::KeyIssued(e) => {
+                let state = ApiKeyState { principal: e.principal, secret_hash: e.secret_hash, revoked: false };
+                self.api_keys.insert_mut(e.key, state);
+            }
+            Event::KeyRevoked(e) => {
+                self.api_keys.get_mut(&e.key).ok_or(Inconsistent::Missing(index))?.revoked = true;
+            }
+            _ => return Err(Inconsistent::Missing(index)),
+        }
+        Ok(())
+    }
+
+    fn roles_mut(&mut self, index: u64, principal: PrincipalId) -> Result<&mut BTreeMap<Role, u64>, Inconsistent> {
+        self.principals.get_mut(&principal).ok_or(Inconsistent::Missing(index))
+    }
+
+    fn evolve_prompt(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {
+        match event {
+            Event::PromptCreated(e) => {
+                self.holders.insert_mut(e.key.clone(), e.prompt);
+                self.prompts.insert_mut(e.prompt, Prompt::new(e.key.clone(), e.kind));
+                self.bytes += PROMPT_BYTES + 2 * e.key.as_str().len();
+            }
+            Event::VersionAdded(e) => {
+                self.bytes += VERSION_BYTES + CONTENT_BYTES;
+                self.prompt_mut(index, e.prompt)?.add_version(index, e);
+            }
+            Event::PromptRenamed(e) => {
+                self.holders.remove_mut(&e.before);
+                self.holders.insert_mut(e.after.clone(), e.prompt);
+                self.prompt_mut(index, e.prompt)?.key = e.after.clone();
+            }
+            Event::TagsSet(e) => self.prompt_mut(index, e.prompt)?.tags.clone_from(&e.after),
+            Event::MetadataSet(e) => {
+                self.bytes += CONTENT_BYTES;
+                let prompt = self.prompt_mut(index, e.prompt)?;
+                prompt.metadata = Some(e.after.id);
+                prompt.hold(index, &e.after);
+            }
+            Event::PromptArchived(e) => {
+                self.holders.remove_mut(&e.key);
+                self.prompt_mut(index, e.prompt)?.archived = true;
+            }
+            Event::PromptRestored(e) => {
+                self.holders.insert_mut(e.key.clone(), e.prompt);
+                let prompt = self.prompt_mut(index, e.prompt)?;
+                prompt.archived = false;
+                prompt.key = e.key.clone();
+            }
+            Event::LabelSet(e) => {
+                self.prompt_mut(index, e.prompt)?.labels.insert(e.label.clone(), e.after);
+                self.bytes += ENTRY_BYTES;
+            }
+            Event::LabelRemoved(e) => drop(self.prompt_mut(index, e.prompt)?.labels.remove(&e.label)),
+            _ => return Err(Inconsistent::Missing(index)),
+        }
+        Ok(())
+    }
+
+    fn prompt_mut(&mut self, index: u64, prompt: PromptId) -> Result<&mut Prompt, Inconsistent> {
+        self.prompts.get_mut(&prompt).ok_or(Inconsistent::Missing(index))
+    }
+}
+
+impl Prompt {
+    fn new(key: PromptKey, kind: Kind) -> Self {
+        Self {
+            key,
+            kind,
+            archived: false,
+            versions: VectorSync::new_sync(),
+            newest_content: None,
+            labels: BTreeMap::new(),
+            tags: Vec::new(),
+            metadata: None,
+            contents: HashTrieMapSync::new_sync(),
+        }
+    }
+
+    /// The newest version's number; 0 before the first.
+    #[must_use]
+    pub fn newest(&self) -> u32 {
+        u32::try_from(self.versions.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The newest version.
+    #[must_use]
+    pub fn newest_version(&self) -> Option<VersionId> {
+        self.versions.last().copied()
+    }
+
+    /// A version by number.
+    #[must_use]
+    pub fn version(&self, number: u32) -> Option<VersionId> {
+        let at = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.versions.get(at).copied()
+    }
+
+    fn add_version(&mut self, index: u64, event: &VersionAdded) {
+        self.versions.push_back_mut(event.version);
+        self.newest_content = Some(event.content.id);
+        self.hold(index, &event.content);
+        if let Some(config) = &event.config {
+            self.hold(index, config);
+        }
+    }
+
+    fn hold(&mut self, index: u64, content: &Content) {
+        if matches!(content.body, ContentBody::Inline(_)) {
+            self.contents.insert_mut(content.id, index);
+        }
+    }
+}

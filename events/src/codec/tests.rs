@@ -1,0 +1,181 @@
+//! Round trips, golden bytes, and every way in which bytes can be wrong.
+
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::*;
+use crate::id::*;
+use crate::sealed::{Content, ContentBody, Sealed};
+use crate::{Author, Credential, Evidence, TraceContext};
+
+fn sealed() -> Sealed {
+    Sealed { kid: DataKeyId([1; 16]), nonce: [2; 12], ct: vec![3; 5], commitment: [4; 32] }
+}
+
+fn content(body: ContentBody) -> Content {
+    Content { id: ContentId([5; 32]), bytes: 9, body }
+}
+
+/// One of every variant, fully filled, by name.
+fn one_of_each() -> Vec<Event> {
+    let (prompt, version) = (PromptId([6; 16]), VersionId([7; 16]));
+    let (principal, key) = (PrincipalId([8; 16]), KeyId([9; 8]));
+    let tenant: TenantId = "acme".parse().unwrap();
+    let path = |text: &str| text.parse().unwrap();
+    vec![
+        Event::LedgerOpened(LedgerOpened { incarnation: Incarnation([1; 8]) }),
+        Event::TenantCreated(TenantCreated { tenant: tenant.clone(), title: Some(sealed()) }),
+        Event::TenantSuspended(TenantSuspended { tenant: tenant.clone() }),
+        Event::TenantResumed(TenantResumed { tenant }),
+        Event::PrincipalAdded(PrincipalAdded { principal, name: Some(sealed()) }),
+        Event::RoleGranted(RoleGranted { principal, role: Role::Importer }),
+        Event::RoleRevoked(RoleRevoked { principal, role: Role::Operator }),
+        Event::KeyIssued(KeyIssued { key, principal, secret_hash: [10; 32] }),
+        Event::KeyRevoked(KeyRevoked { key }),
+        Event::PromptCreated(PromptCreated { prompt, key: path("team/greet"), kind: Kind::Chat }),
+        Event::VersionAdded(VersionAdded {
+            prompt,
+            version,
+            number: 300,
+            parents: vec![VersionId([11; 16])],
+            before: Some(ContentId([12; 32])),
+            content: content(ContentBody::Inline(sealed())),
+            config: Some(content(ContentBody::At(77))),
+        }),
+        Event::PromptRenamed(PromptRenamed { prompt, before: path("a"), after: path("b") }),
+        Event::TagsSet(TagsSet { prompt, before: vec![], after: vec!["x".parse().unwrap()] }),
+        Event::MetadataSet(MetadataSet { prompt, before: None, after: content(ContentBody::Inline(sealed())) }),
+        Event::PromptArchived(PromptArchived { prompt, key: path("b") }),
+        Event::PromptRestored(PromptRestored { prompt, key: path("c") }),
+        Event::LabelSet(LabelSet { prompt, label: "production".parse().unwrap(), before: Some(1), after: 2 }),
+        Event::LabelRemoved(LabelRemoved { prompt, label: "production".parse().unwrap(), before: 2 }),
+    ]
+}
+
+fn commit_header() -> CommitHeader {
+    CommitHeader {
+        command_id: CommandId([13; 16]),
+        command_hash: CommandHash([14; 16]),
+        actor: PrincipalId([8; 16]),
+        evidence: Evidence {
+            credential: Credential::ApiKey { tenant: "acme".parse().unwrap(), key: KeyId([9; 8]) },
+            grants: vec![1, 300],
+        },
+        occurred_at: Some(Timestamp::from_micros(1_670_978_690_000_000)),
+        author: Some("0507fc8c4eba".parse::<Author>().unwrap()),
+        message: Some(sealed()),
+        trace: Some(TraceContext { trace_id: [15; 16], span_id: [16; 8], flags: 1 }),
+    }
+}
+
+fn batch_of(events: Vec<Event>) -> Bytes {
+    let count = u32::try_from(events.len()).unwrap();
+    let commit = Commit { header: commit_header(), events }.encode().unwrap();
+    let header = BatchHeader {
+        batch_id: BatchId([17; 16]),
+        tenant: "acme".parse().unwrap(),
+        incarnation: Incarnation([1; 8]),
+        first_index: 42,
+        events: count,
+        recorded_at: Timestamp::from_micros(1_700_000_000_000_001),
+        prev: 9,
+        writer: String::new(),
+    };
+    Batch::encode(&header, &[commit]).unwrap()
+}
+
+/// Compares with `golden/<name>.hex`. A file that is missing is written, which the check on a clean tree then shows.
+fn check_golden(name: &str, bytes: &[u8]) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.hex"));
+    let hex = data_encoding::HEXLOWER.encode(bytes);
+    match std::fs::read_to_string(&path) {
+        Ok(golden) => assert_eq!(hex, golden.trim(), "the bytes of {name} changed: that is a new variant, not an edit"),
+        Err(_) if std::env::var_os("PROMPTORY_WRITE_GOLDEN").is_some() => std::fs::write(&path, hex + "\n").unwrap(),
+        Err(error) => panic!("no golden bytes for {name} ({error}); PROMPTORY_WRITE_GOLDEN=1 writes them"),
+    }
+}
+
+#[test]
+fn every_variant_has_golden_bytes_and_reads_back() {
+    for event in one_of_each() {
+        let bytes = event.encode().unwrap();
+        check_golden(event.name(), &bytes);
+        assert_eq!(Event::decode(&bytes).unwrap(), event);
+    }
+}
+
+#[test]
+fn every_golden_file_still_reads() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = data_encoding::HEXLOWER.decode(std::fs::read_to_string(&path).unwrap().trim().as_bytes()).unwrap();
+        if path.file_stem().unwrap() == "batch" {
+            Batch::parse(bytes.into()).unwrap();
+        } else {
+            Event::decode(&bytes).unwrap();
+        }
+        read += 1;
+    }
+    assert_eq!(read, one_of_each().len() + 1, "one file a variant, and one batch");
+}
+
+#[test]
+fn a_batch_has_golden_bytes_and_reads_back() {
+    let bytes = batch_of(one_of_each());
+    check_golden("batch", &bytes);
+    let batch = Batch::parse(bytes.clone()).unwrap();
+    assert_eq!(batch.header, Batch::peek(bytes).unwrap());
+    assert_eq!(batch.header.last_index(), 42 + 17);
+    assert_eq!(batch.commits[0].header, commit_header());
+    assert_eq!(batch.commits[0].decode_events().unwrap(), one_of_each());
+}
+
+#[test]
+fn the_schema_of_every_event_is_checked_in() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schema/events.json");
+    let now = serde_json::to_string_pretty(&schemars::schema_for!(Event)).unwrap() + "\n";
+    if std::env::var_os("PROMPTORY_WRITE_GOLDEN").is_some() {
+        std::fs::write(&path, &now).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), now, "an event's shape changed");
+}
+
+#[test]
+fn a_wrong_count_a_later_schema_and_left_over_bytes_are_refused() {
+    let good = batch_of(one_of_each());
+    let mut later = good.to_vec();
+    later[0] = 2;
+    assert_eq!(Batch::parse(later.into()).unwrap_err(), CodecError::Schema(2));
+    let mut longer = good.to_vec();
+    longer.push(0);
+    assert_eq!(Batch::parse(longer.into()).unwrap_err(), CodecError::TrailingBytes(1));
+    assert!(matches!(Batch::parse(batch_of(vec![])).unwrap_err(), CodecError::EventCount { said: 0, held: 0 }));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = Event::decode(&bytes);
+        let _ = Batch::parse(bytes.into());
+    }
+
+    #[test]
+    fn a_cut_or_a_flipped_bit_is_an_error_or_another_batch_never_a_panic(cut in 0usize..2000, bit in 0usize..16000) {
+        let good = batch_of(one_of_each());
+        if cut < good.len() {
+            prop_assert!(Batch::parse(good.slice(..cut)).is_err());
+        }
+        let mut flipped = good.to_vec();
+        let at = (bit / 8) % flipped.len();
+        flipped[at] ^= 1 << (bit % 8);
+        if let Ok(batch) = Batch::parse(flipped.into()) {
+            for commit in &batch.commits {
+                let _ = commit.decode_events();
+            }
+        }
+    }
+}

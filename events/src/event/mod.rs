@@ -1,0 +1,124 @@
+//! The events. One enum, whose order is the wire format: it only grows at the end.
+//!
+//! A changed shape is a new variant, and [`crate::upcast`] turns the old one into it. An event states its own before
+//! and after, so an audit record is a pure function of (batch header, commit header, event bytes).
+
+pub mod access;
+pub mod prompt;
+pub mod system;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use access::{KeyIssued, KeyRevoked, PrincipalAdded, Role, RoleGranted, RoleRevoked};
+pub use prompt::{
+    Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated, PromptRenamed, PromptRestored, TagsSet,
+    VersionAdded,
+};
+pub use system::{LedgerOpened, TenantCreated, TenantResumed, TenantSuspended};
+
+use crate::codec::CodecError;
+use crate::id::PromptId;
+use crate::upcast;
+
+/// One immutable fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Event {
+    /// A ledger began its life (first event of `_system`).
+    LedgerOpened(LedgerOpened),
+    /// A tenant was created (`_system` only).
+    TenantCreated(TenantCreated),
+    /// A tenant was suspended: no writes, no reads (`_system` only).
+    TenantSuspended(TenantSuspended),
+    /// A tenant was resumed (`_system` only).
+    TenantResumed(TenantResumed),
+    /// A principal came to be.
+    PrincipalAdded(PrincipalAdded),
+    /// A principal was granted a role.
+    RoleGranted(RoleGranted),
+    /// A role was taken from a principal.
+    RoleRevoked(RoleRevoked),
+    /// An API key was issued to a principal.
+    KeyIssued(KeyIssued),
+    /// An API key was revoked.
+    KeyRevoked(KeyRevoked),
+    /// A prompt came to be.
+    PromptCreated(PromptCreated),
+    /// A version was added to a prompt.
+    VersionAdded(VersionAdded),
+    /// A prompt got another key.
+    PromptRenamed(PromptRenamed),
+    /// A prompt's tags were set.
+    TagsSet(TagsSet),
+    /// A prompt's metadata was set.
+    MetadataSet(MetadataSet),
+    /// A prompt was archived, which releases its key.
+    PromptArchived(PromptArchived),
+    /// A prompt was restored under a key.
+    PromptRestored(PromptRestored),
+    /// A label was set to or moved to a version.
+    LabelSet(LabelSet),
+    /// A label was removed.
+    LabelRemoved(LabelRemoved),
+}
+
+impl Event {
+    /// The stable name that users see, `<family>.<past tense>`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::LedgerOpened(_) => "ledger.opened",
+            Self::TenantCreated(_) => "tenant.created",
+            Self::TenantSuspended(_) => "tenant.suspended",
+            Self::TenantResumed(_) => "tenant.resumed",
+            Self::PrincipalAdded(_) => "principal.added",
+            Self::RoleGranted(_) => "role.granted",
+            Self::RoleRevoked(_) => "role.revoked",
+            Self::KeyIssued(_) => "key.issued",
+            Self::KeyRevoked(_) => "key.revoked",
+            Self::PromptCreated(_) => "prompt.created",
+            Self::VersionAdded(_) => "version.added",
+            Self::PromptRenamed(_) => "prompt.renamed",
+            Self::TagsSet(_) => "tags.set",
+            Self::MetadataSet(_) => "metadata.set",
+            Self::PromptArchived(_) => "prompt.archived",
+            Self::PromptRestored(_) => "prompt.restored",
+            Self::LabelSet(_) => "label.set",
+            Self::LabelRemoved(_) => "label.removed",
+        }
+    }
+
+    /// The prompt that this event is about, if it is about one.
+    #[must_use]
+    pub fn prompt(&self) -> Option<PromptId> {
+        match self {
+            Self::PromptCreated(e) => Some(e.prompt),
+            Self::VersionAdded(e) => Some(e.prompt),
+            Self::PromptRenamed(e) => Some(e.prompt),
+            Self::TagsSet(e) => Some(e.prompt),
+            Self::MetadataSet(e) => Some(e.prompt),
+            Self::PromptArchived(e) => Some(e.prompt),
+            Self::PromptRestored(e) => Some(e.prompt),
+            Self::LabelSet(e) => Some(e.prompt),
+            Self::LabelRemoved(e) => Some(e.prompt),
+            _ => None,
+        }
+    }
+
+    /// The bytes that go into the ledger.
+    ///
+    /// # Errors
+    /// None in practice: every event is plain data.
+    pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
+        postcard::to_allocvec(self).map_err(CodecError::Postcard)
+    }
+
+    /// Reads the bytes of any version ever released, as today's shape.
+    ///
+    /// # Errors
+    /// Bytes that are no event, or an event followed by more bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let (event, rest) = postcard::take_from_bytes::<Self>(bytes).map_err(CodecError::Postcard)?;
+        if rest.is_empty() { Ok(upcast::event(event)) } else { Err(CodecError::TrailingBytes(rest.len())) }
+    }
+}

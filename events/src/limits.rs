@@ -1,0 +1,36 @@
+//! Every size that has a bound, in one place. The unit is in the name.
+
+/// Prompt text, or the canonical JSON of a chat.
+pub const CONTENT_MAX_BYTES: usize = 512 * 1024;
+/// A version's model configuration, or a prompt's metadata, as JSON.
+pub const JSON_MAX_BYTES: usize = 64 * 1024;
+/// A commit message.
+pub const MESSAGE_MAX_BYTES: usize = 64 * 1024;
+/// A prompt key.
+pub const KEY_MAX_BYTES: usize = 1024;
+/// A label.
+pub const LABEL_MAX_BYTES: usize = 64;
+/// A tag.
+pub const TAG_MAX_BYTES: usize = 128;
+/// Tags of one prompt.
+pub const TAGS_MAX: usize = 64;
+/// Labels of one prompt.
+pub const LABELS_MAX: usize = 256;
+/// The display name of a tenant or a principal.
+pub const NAME_MAX_BYTES: usize = 256;
+/// A claimed author's pseudonym.
+pub const AUTHOR_MAX_BYTES: usize = 64;
+/// An `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_MAX_BYTES: usize = 255;
+/// Commands in one request.
+pub const COMMANDS_PER_REQUEST_MAX: usize = 1000;
+/// The body of one request: a batch, with room for JSON's escapes.
+pub const REQUEST_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// One ledger message. `max_payload` of the shipped server is 8 MiB; the rest is room for headers.
+pub const BATCH_MAX_BYTES: usize = 6 * 1024 * 1024;
+/// Items on one page of a list.
+pub const PAGE_MAX: usize = 1000;
+/// The longest that a read waits for `at_least`.
+pub const AT_LEAST_WAIT_MAX_MS: u64 = 2_000;
+/// A writer whose clock is further behind the tenant's last batch than this refuses to write.
+pub const CLOCK_BEHIND_MAX_MS: i64 = 5_000;
