@@ -51,6 +51,7 @@ fn one_of_each() -> Vec<Event> {
         Event::PromptRestored(PromptRestored { prompt, key: path("c") }),
         Event::LabelSet(LabelSet { prompt, label: "production".parse().unwrap(), before: Some(1), after: 2 }),
         Event::LabelRemoved(LabelRemoved { prompt, label: "production".parse().unwrap(), before: 2 }),
+        Event::CommandUnchanged,
     ]
 }
 
@@ -129,7 +130,7 @@ fn a_batch_has_golden_bytes_and_reads_back() {
     check_golden("batch", &bytes);
     let batch = Batch::parse(bytes.clone()).unwrap();
     assert_eq!(batch.header, Batch::peek(bytes).unwrap());
-    assert_eq!(batch.header.last_index(), 42 + 17);
+    assert_eq!(batch.header.last_index(), 42 + 18);
     assert_eq!(batch.commits[0].header, commit_header());
     assert_eq!(batch.commits[0].decode_events().unwrap(), one_of_each());
 }

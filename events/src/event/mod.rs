@@ -60,6 +60,9 @@ pub enum Event {
     LabelSet(LabelSet),
     /// A label was removed.
     LabelRemoved(LabelRemoved),
+    /// A command with an idempotency key found everything as it asked for. Recorded, so that a late repeat of it still
+    /// changes nothing after somebody else has changed it.
+    CommandUnchanged,
 }
 
 impl Event {
@@ -85,6 +88,7 @@ impl Event {
             Self::PromptRestored(_) => "prompt.restored",
             Self::LabelSet(_) => "label.set",
             Self::LabelRemoved(_) => "label.removed",
+            Self::CommandUnchanged => "command.unchanged",
         }
     }
 

@@ -1,0 +1,135 @@
+//! Snapshots and receipts on disk. Disposable: whatever is missing or damaged is folded from the ledger again.
+//!
+//! A snapshot and the receipts of every command before it are written in one transaction, so a state that was loaded
+//! from a snapshot finds each older command here and each younger one in the batches after it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use promptory_domain::Tenant;
+use promptory_events::{CommandHash, CommandId, Incarnation, TenantId, Timestamp};
+use redb::{Database, ReadableDatabase, TableDefinition};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::load::Confirmed;
+
+const SNAPSHOTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("snapshots/1");
+/// (tenant, command) -> (hash of the body, first event)
+const RECEIPTS: TableDefinition<'_, ReceiptKey, ([u8; 16], u64)> = TableDefinition::new("receipts/1");
+
+type ReceiptKey = (&'static str, [u8; 16]);
+
+/// What a done command left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Keyed hash of its body.
+    pub hash: CommandHash,
+    /// Its first event.
+    pub first_index: u64,
+}
+
+/// Snapshots and receipts of all tenants, in one file.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    db: Arc<Database>,
+    incarnation: Incarnation,
+}
+
+/// The cache can't be used; it holds nothing that the ledger does not.
+#[derive(Debug, thiserror::Error)]
+#[error("the command cache can't be used: {0}")]
+pub struct CacheError(String);
+
+impl<E: Into<redb::Error>> From<E> for CacheError {
+    fn from(error: E) -> Self {
+        Self(error.into().to_string())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Snapshot {
+    incarnation: Incarnation,
+    sequence: u64,
+    recorded_at: Timestamp,
+    state: Tenant,
+}
+
+impl Cache {
+    /// Opens the file, or makes a new one where there is none or it is damaged.
+    ///
+    /// # Errors
+    /// The file can be neither read nor replaced.
+    pub fn open(path: &Path, incarnation: Incarnation) -> Result<Self, CacheError> {
+        let db = Database::create(path).or_else(|error| {
+            tracing::warn!(%error, "the command cache is damaged; making a new one");
+            std::fs::remove_file(path).map_err(|e| CacheError(e.to_string()))?;
+            Database::create(path).map_err(CacheError::from)
+        })?;
+        let write = db.begin_write()?;
+        write.open_table(SNAPSHOTS)?;
+        write.open_table(RECEIPTS)?;
+        write.commit()?;
+        Ok(Self { db: Arc::new(db), incarnation })
+    }
+
+    /// The state of a tenant as of its snapshot; `None` if there is none that holds.
+    #[must_use]
+    pub fn snapshot(&self, tenant: &TenantId) -> Option<Confirmed> {
+        self.read_snapshot(tenant)
+            .inspect_err(|error| tracing::warn!(%tenant, %error, "a snapshot can't be read"))
+            .ok()
+            .flatten()
+            .filter(|snapshot| snapshot.incarnation == self.incarnation && snapshot.state.id() == tenant)
+            .map(|s| Confirmed { state: s.state, sequence: s.sequence, recorded_at: s.recorded_at })
+    }
+
+    fn read_snapshot(&self, tenant: &TenantId) -> Result<Option<Snapshot>, CacheError> {
+        let table = self.db.begin_read()?.open_table(SNAPSHOTS)?;
+        let Some(bytes) = table.get(tenant.as_str())? else { return Ok(None) };
+        let Some((digest, body)) = bytes.value().split_first_chunk::<32>() else { return Ok(None) };
+        if *digest != <[u8; 32]>::from(Sha256::digest(body)) {
+            return Err(CacheError("its digest does not hold".into()));
+        }
+        postcard::from_bytes(body).map(Some).map_err(|e| CacheError(e.to_string()))
+    }
+
+    /// The receipt of a command before the tenant's snapshot.
+    ///
+    /// # Errors
+    /// The file can't be read; the answer is then not known.
+    pub fn receipt(&self, tenant: &TenantId, command: CommandId) -> Result<Option<Receipt>, CacheError> {
+        let table = self.db.begin_read()?.open_table(RECEIPTS)?;
+        let found = table.get((tenant.as_str(), command.0))?;
+        Ok(found.map(|value| {
+            let (hash, first_index) = value.value();
+            Receipt { hash: CommandHash(hash), first_index }
+        }))
+    }
+
+    /// Stores a state together with the receipts since the snapshot before it.
+    ///
+    /// # Errors
+    /// The file can't be written; the snapshot before it stays.
+    pub fn store(&self, confirmed: &Confirmed, receipts: &[(CommandId, Receipt)]) -> Result<(), CacheError> {
+        let tenant = confirmed.state.id();
+        let snapshot = Snapshot {
+            incarnation: self.incarnation,
+            sequence: confirmed.sequence,
+            recorded_at: confirmed.recorded_at,
+            state: confirmed.state.clone(),
+        };
+        let body = postcard::to_allocvec(&snapshot).map_err(|e| CacheError(e.to_string()))?;
+        let bytes = [&Sha256::digest(&body)[..], &body].concat();
+        let write = self.db.begin_write()?;
+        {
+            let mut table = write.open_table(RECEIPTS)?;
+            for (command, receipt) in receipts {
+                table.insert((tenant.as_str(), command.0), (receipt.hash.0, receipt.first_index))?;
+            }
+            write.open_table(SNAPSHOTS)?.insert(tenant.as_str(), bytes.as_slice())?;
+        }
+        write.commit()?;
+        Ok(())
+    }
+}

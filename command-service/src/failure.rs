@@ -1,0 +1,58 @@
+//! Why a command led to nothing. Each knows whether it is the caller's business or ours.
+
+use promptory_domain::Rejection;
+use promptory_ledger::{KeyStoreError, ReadError};
+use promptory_platform::Problem;
+
+/// Why a command led to nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// The domain refused it.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// It is not of the form that it should have.
+    #[error("{}", .0.detail)]
+    Malformed(Box<Problem>),
+    /// The idempotency key was used with another body.
+    #[error("this idempotency key was used with another body")]
+    IdempotencyMismatch,
+    /// The tenant is suspended.
+    #[error("the tenant is suspended")]
+    Suspended,
+    /// Too many commands wait already. Nothing was written.
+    #[error("too many commands wait already")]
+    Overloaded,
+    /// This server's clock is too far behind the tenant's last batch. Nothing was written.
+    #[error("this server's clock is {behind_ms} ms behind the tenant's last batch")]
+    ClockBehind {
+        /// By how much.
+        behind_ms: i64,
+    },
+    /// The ledger could not be read. Nothing was written.
+    #[error("the ledger is not available: {0}")]
+    Unavailable(String),
+    /// The append's outcome is not known yet; the same idempotency key finds out.
+    #[error("the outcome is not known; repeat the command with the same idempotency key")]
+    OutcomeUnknown,
+    /// A defect of ours. Nothing was written.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Malformed(Box::new(problem))
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<KeyStoreError> for Failure {
+    fn from(error: KeyStoreError) -> Self {
+        Self::Unavailable(format!("key store: {error}"))
+    }
+}

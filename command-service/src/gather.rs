@@ -1,0 +1,211 @@
+//! Wire to domain: names parsed, sizes checked, contents keyed and sealed.
+//!
+//! What comes out holds no plaintext and never changes, so a conflict repeats `decide` and not this.
+
+mod contents;
+mod names;
+
+use promptory_domain::command::KeyHolder;
+use promptory_domain::{Change, Command, NewVersion, Presented};
+use promptory_events::event::Kind;
+use promptory_events::{CommandHash, CommandId, PrincipalId, TenantId, TraceContext, limits};
+use promptory_ledger::KeyStore;
+use promptory_platform::problem::{Problem, ProblemType};
+use promptory_platform::{ApiKey, apikey::Secret};
+
+use crate::failure::Failure;
+use crate::wire;
+use contents::Sealer;
+
+/// A command, ready to be decided.
+#[derive(Clone, Debug)]
+pub struct Gathered {
+    /// Its id.
+    pub command_id: CommandId,
+    /// Keyed hash of its body.
+    pub command_hash: CommandHash,
+    /// Whether its id comes from an idempotency key, so that it may have been done before.
+    pub may_repeat: bool,
+    /// What its caller showed.
+    pub presented: Presented,
+    /// What should change.
+    pub command: Command,
+    /// The trace it is part of.
+    pub trace: Option<TraceContext>,
+    /// The secret of the key that it issues, to be shown once.
+    pub secret: Option<ApiKey>,
+    /// Roughly what it adds to a batch.
+    pub bytes: usize,
+}
+
+/// Whose command it is and where it goes.
+#[derive(Clone, Debug)]
+pub struct Origin<'a> {
+    /// The ledger it goes to.
+    pub tenant: &'a TenantId,
+    /// Who sent it.
+    pub principal: PrincipalId,
+    /// What the sender showed.
+    pub presented: Presented,
+}
+
+/// Gathers one command.
+///
+/// # Errors
+/// `Malformed` for a field that is not allowed; `Unavailable` if the key store can't give keys.
+pub fn gather(origin: &Origin<'_>, keys: &KeyStore, request: wire::Request) -> Result<Gathered, Failure> {
+    let command_id = command_id(origin, request.claims.idempotency_key.as_deref())?;
+    gather_as(origin, keys, command_id, request)
+}
+
+/// Gathers one command under a given id (one that follows from another command).
+///
+/// # Errors
+/// As [`gather`].
+pub fn gather_as(
+    origin: &Origin<'_>,
+    keys: &KeyStore,
+    command_id: CommandId,
+    mut request: wire::Request,
+) -> Result<Gathered, Failure> {
+    let may_repeat = request.claims.idempotency_key.take().is_some();
+    let body = serde_json::to_vec(&request).map_err(|e| Failure::Internal(e.to_string()))?;
+    let command_hash = keys.command_hash(origin.tenant, &body)?;
+    let mut sealer = Sealer::new(keys, origin.tenant, command_id);
+    let if_match = names::version(request.claims.if_match.as_deref())?;
+    let issued = matches!(request.change, wire::Change::IssueKey { .. });
+    let secret = if issued { Some(new_key(origin.tenant, command_id)?) } else { None };
+    let secret_hash = secret.as_ref().map(|key| key.presented().secret_hash).unwrap_or_default();
+    let command = Command {
+        change: change(&mut sealer, request.change, if_match, secret_hash)?,
+        occurred_at: names::time("/occurred_at", request.claims.occurred_at.as_deref())?,
+        author: names::author(request.claims.author.as_deref())?,
+        message: sealer.message(request.claims.message.as_deref())?,
+    };
+    let (presented, trace) = (origin.presented.clone(), promptory_platform::telemetry::current_trace());
+    let bytes = sealer.sealed_bytes() + 1024;
+    Ok(Gathered { command_id, command_hash, may_repeat, presented, command, trace, secret, bytes })
+}
+
+fn command_id(origin: &Origin<'_>, idempotency_key: Option<&str>) -> Result<CommandId, Failure> {
+    match idempotency_key {
+        Some(key) if (1..=limits::IDEMPOTENCY_KEY_MAX_BYTES).contains(&key.len()) => {
+            Ok(CommandId::from_idempotency_key(origin.tenant, origin.principal, key))
+        }
+        Some(_) => {
+            let detail = format!("must be 1 to {} bytes long", limits::IDEMPOTENCY_KEY_MAX_BYTES);
+            Err(Problem::field("Idempotency-Key", detail).into())
+        }
+        None => {
+            let mut bytes = [0; 16];
+            getrandom::fill(&mut bytes).map_err(|e| Failure::Internal(format!("no randomness: {e}")))?;
+            Ok(CommandId(bytes))
+        }
+    }
+}
+
+fn new_key(tenant: &TenantId, command_id: CommandId) -> Result<ApiKey, Failure> {
+    let secret = Secret::random().map_err(|e| Failure::Internal(format!("no randomness: {e}")))?;
+    Ok(ApiKey::new(tenant.clone(), command_id.api_key(), secret))
+}
+
+fn change(
+    sealer: &mut Sealer<'_>,
+    change: wire::Change,
+    if_match: Option<promptory_events::VersionId>,
+    secret_hash: [u8; 32],
+) -> Result<Change, Failure> {
+    Ok(match change {
+        wire::Change::CreatePrompt { key, text, messages, config, labels, tags, metadata } => {
+            let (kind, version) = required_version(sealer, text, messages, config, labels)?;
+            let metadata = metadata.map(|m| sealer.json("/metadata", &m)).transpose()?;
+            Change::CreatePrompt { key: names::key("/key", &key)?, kind, version, tags: names::tags(&tags)?, metadata }
+        }
+        wire::Change::AddVersion { prompt, text, messages, config, labels } => {
+            let (kind, version) = required_version(sealer, text, messages, config, labels)?;
+            Change::AddVersion { prompt: names::prompt(&prompt)?, kind, version, if_match }
+        }
+        wire::Change::RenamePrompt { prompt, to, text, messages, config } => {
+            let version = match (&text, &messages, &config) {
+                (None, None, None) => None,
+                _ => Some(required_version(sealer, text, messages, config, Vec::new())?),
+            };
+            Change::RenamePrompt { prompt: names::prompt(&prompt)?, to: names::key("/to", &to)?, version, if_match }
+        }
+        wire::Change::SetTags { prompt, tags } => {
+            Change::SetTags { prompt: names::prompt(&prompt)?, tags: names::tags(&tags)?, if_match }
+        }
+        wire::Change::SetMetadata { prompt, metadata } => {
+            let metadata = sealer.json("/metadata", &metadata)?;
+            Change::SetMetadata { prompt: names::prompt(&prompt)?, metadata, if_match }
+        }
+        wire::Change::ArchivePrompt { prompt } => Change::ArchivePrompt { prompt: names::prompt(&prompt)?, if_match },
+        wire::Change::RestorePrompt { prompt, key } => {
+            let key = key.map(|key| names::key("/key", &key)).transpose()?;
+            Change::RestorePrompt { prompt: names::id("/prompt", &prompt)?, key }
+        }
+        wire::Change::SetLabel { prompt, label, version } => {
+            let (prompt, label) = (names::prompt(&prompt)?, names::label("/label", &label)?);
+            Change::SetLabel { prompt, label, version, if_match }
+        }
+        wire::Change::RemoveLabel { prompt, label } => {
+            let (prompt, label) = (names::prompt(&prompt)?, names::label("/label", &label)?);
+            Change::RemoveLabel { prompt, label, if_match }
+        }
+        other => access_change(sealer, other, secret_hash)?,
+    })
+}
+
+fn access_change(sealer: &mut Sealer<'_>, change: wire::Change, secret_hash: [u8; 32]) -> Result<Change, Failure> {
+    Ok(match change {
+        wire::Change::IssueKey { role, name, principal } => {
+            let holder = match (role, principal) {
+                (Some(role), None) => {
+                    KeyHolder::New { role: names::role(&role)?, name: sealer.name("/name", name.as_deref())? }
+                }
+                (None, Some(principal)) => KeyHolder::Existing(names::id("/principal", &principal)?),
+                _ => return Err(Problem::field("/role", "give either `role` or `principal`").into()),
+            };
+            Change::IssueKey { holder, secret_hash }
+        }
+        wire::Change::RevokeKey { key } => Change::RevokeKey { key: names::id("/key", &key)? },
+        wire::Change::GrantRole { principal, role } => {
+            Change::GrantRole { principal: names::id("/principal", &principal)?, role: names::role(&role)? }
+        }
+        wire::Change::RevokeRole { principal, role } => {
+            Change::RevokeRole { principal: names::id("/principal", &principal)?, role: names::role(&role)? }
+        }
+        wire::Change::CreateTenant { tenant, title } => {
+            let title = sealer.name("/title", title.as_deref())?;
+            Change::CreateTenant { tenant: names::id("/tenant", &tenant)?, title }
+        }
+        wire::Change::SuspendTenant { tenant } => Change::SuspendTenant { tenant: names::id("/tenant", &tenant)? },
+        wire::Change::ResumeTenant { tenant } => Change::ResumeTenant { tenant: names::id("/tenant", &tenant)? },
+        other => return Err(Failure::Internal(format!("not gathered: {other:?}"))),
+    })
+}
+
+fn required_version(
+    sealer: &mut Sealer<'_>,
+    text: Option<String>,
+    messages: Option<Vec<wire::Message>>,
+    config: Option<serde_json::Map<String, serde_json::Value>>,
+    labels: Vec<String>,
+) -> Result<(Kind, NewVersion), Failure> {
+    let (kind, field, bytes) = match (text, messages) {
+        (Some(text), None) => (Kind::Text, "/text", text.into_bytes()),
+        (None, Some(messages)) => (Kind::Chat, "/messages", contents::chat(&messages)?),
+        _ => return Err(Problem::field("/text", "give exactly one of `text` and `messages`").into()),
+    };
+    let content = sealer.content(field, limits::CONTENT_MAX_BYTES, &bytes)?;
+    let config = config.map(|config| sealer.json("/config", &config)).transpose()?;
+    let labels = labels.iter().map(|label| names::label("/labels", label)).collect::<Result<_, _>>()?;
+    Ok((kind, NewVersion { content, config, labels }))
+}
+
+/// The problem for something over its limit.
+fn too_large(field: &str, bytes: usize, max: usize) -> Problem {
+    Problem::new(ProblemType::TOO_LARGE, format!("has {bytes} bytes; at most {max} are allowed"))
+        .with("field", field)
+        .with("limit", max)
+}

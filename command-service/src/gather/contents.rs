@@ -1,0 +1,85 @@
+//! Contents, keyed and sealed. One data key a command, so that what one command brought can be erased together.
+
+use promptory_domain::Material;
+use promptory_events::{CommandId, Sealed, TenantId, limits};
+use promptory_ledger::{DataKey, KeyStore, seal};
+use promptory_platform::problem::Problem;
+use serde_json::{Map, Value};
+
+use super::too_large;
+use crate::failure::Failure;
+use crate::wire;
+
+/// Seals what one command brings.
+pub struct Sealer<'a> {
+    keys: &'a KeyStore,
+    tenant: &'a TenantId,
+    command_id: CommandId,
+    key: Option<DataKey>,
+    sealed_bytes: usize,
+}
+
+impl<'a> Sealer<'a> {
+    pub fn new(keys: &'a KeyStore, tenant: &'a TenantId, command_id: CommandId) -> Self {
+        Self { keys, tenant, command_id, key: None, sealed_bytes: 0 }
+    }
+
+    pub fn sealed_bytes(&self) -> usize {
+        self.sealed_bytes
+    }
+
+    /// Some content bytes, if they are within their limit.
+    pub fn content(&mut self, field: &str, max: usize, bytes: &[u8]) -> Result<Material, Failure> {
+        let len = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= max);
+        let len = len.ok_or_else(|| too_large(field, bytes.len(), max))?;
+        let id = self.keys.content_id(self.tenant, bytes)?;
+        let sealed = self.seal(&seal::aad::content(self.tenant, &id), bytes)?;
+        Ok(Material { id, bytes: len, sealed })
+    }
+
+    /// A JSON object, kept as its compact form with sorted members.
+    pub fn json(&mut self, field: &str, object: &Map<String, Value>) -> Result<Material, Failure> {
+        let bytes = serde_json::to_vec(object).map_err(|e| Failure::Internal(e.to_string()))?;
+        self.content(field, limits::JSON_MAX_BYTES, &bytes)
+    }
+
+    pub fn message(&mut self, text: Option<&str>) -> Result<Option<Sealed>, Failure> {
+        let aad = seal::aad::message(self.tenant, self.command_id);
+        self.text("/message", limits::MESSAGE_MAX_BYTES, &aad, text)
+    }
+
+    pub fn name(&mut self, field: &str, text: Option<&str>) -> Result<Option<Sealed>, Failure> {
+        let aad = seal::aad::name(self.tenant, self.command_id);
+        self.text(field, limits::NAME_MAX_BYTES, &aad, text)
+    }
+
+    fn text(&mut self, field: &str, max: usize, aad: &[u8], text: Option<&str>) -> Result<Option<Sealed>, Failure> {
+        match text {
+            None => Ok(None),
+            Some(text) if text.len() > max => Err(too_large(field, text.len(), max).into()),
+            Some(text) => self.seal(aad, text.as_bytes()).map(Some),
+        }
+    }
+
+    fn seal(&mut self, aad: &[u8], bytes: &[u8]) -> Result<Sealed, Failure> {
+        let key = match self.key.take() {
+            Some(key) => key,
+            None => self.keys.take(self.tenant)?,
+        };
+        let sealed = seal::seal(&key, aad, bytes).map_err(|e| Failure::Internal(e.to_string()))?;
+        self.key = Some(key);
+        self.sealed_bytes += sealed.ct.len() + 128;
+        Ok(sealed)
+    }
+}
+
+/// The bytes of a chat: compact JSON, `role` before `content`.
+pub fn chat(messages: &[wire::Message]) -> Result<Vec<u8>, Failure> {
+    for message in messages {
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if !(1..=32).contains(&message.role.len()) || !message.role.chars().all(legal) {
+            return Err(Problem::field("/messages", "a role is 1 to 32 of A-Z, a-z, 0-9, '_' and '-'").into());
+        }
+    }
+    serde_json::to_vec(messages).map_err(|e| Failure::Internal(e.to_string()))
+}

@@ -1,0 +1,67 @@
+//! Names, as the domain has them. A refusal says which field is wrong and how it would be right.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use promptory_domain::PromptRef;
+use promptory_events::event::Role;
+use promptory_events::{Author, Label, PromptId, PromptKey, Tag, Timestamp, VersionId, limits};
+use promptory_platform::Problem;
+use promptory_platform::problem::ProblemType;
+
+fn parse<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error: T::Err| Problem::field(field, error.to_string()))
+}
+
+pub fn key(field: &str, text: &str) -> Result<PromptKey, Problem> {
+    parse(field, text)
+}
+
+pub fn label(field: &str, text: &str) -> Result<Label, Problem> {
+    parse(field, text)
+}
+
+pub fn id<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Problem> {
+    parse(field, text)
+}
+
+/// A prompt by id if the text has the form of one (no key may), else by key.
+pub fn prompt(text: &str) -> Result<PromptRef, Problem> {
+    match text.parse::<PromptId>() {
+        Ok(id) => Ok(PromptRef::Id(id)),
+        Err(_) => key("/prompt", text).map(PromptRef::Key),
+    }
+}
+
+pub fn tags(tags: &[String]) -> Result<Vec<Tag>, Problem> {
+    // Bounded before they are parsed; the domain's own limit counts them without doubles.
+    if tags.len() > 2 * limits::TAGS_MAX {
+        return Err(Problem::new(ProblemType::LIMIT_REACHED, format!("at most {} tags are allowed", limits::TAGS_MAX))
+            .with("field", "/tags"));
+    }
+    tags.iter().map(|tag| parse("/tags", tag)).collect()
+}
+
+pub fn role(text: &str) -> Result<Role, Problem> {
+    match text {
+        "owner" => Ok(Role::Owner),
+        "editor" => Ok(Role::Editor),
+        "viewer" => Ok(Role::Viewer),
+        "importer" => Ok(Role::Importer),
+        "operator" => Ok(Role::Operator),
+        _ => Err(Problem::field("/role", "must be owner, editor, viewer, importer or operator")),
+    }
+}
+
+pub fn time(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
+    text.map(|text| parse(field, text)).transpose()
+}
+
+pub fn author(text: Option<&str>) -> Result<Option<Author>, Problem> {
+    text.map(|text| parse("/author", text)).transpose()
+}
+
+/// A version id, bare or as an ETag in quotes.
+pub fn version(text: Option<&str>) -> Result<Option<VersionId>, Problem> {
+    text.map(|text| parse("If-Match", text.trim().trim_matches('"'))).transpose()
+}

@@ -1,0 +1,94 @@
+//! The routes of the command service: request -> command, outcome -> JSON. No rules here.
+
+mod access;
+mod answer;
+mod batch;
+mod error;
+mod prompts;
+mod tenants;
+
+use axum::Router;
+use axum::http::HeaderMap;
+use promptory_platform::Problem;
+use serde_json::{Map, Value};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::service::Service;
+use crate::wire::Request;
+
+pub use answer::OutcomeDocument;
+
+/// The routes, and what they are in OpenAPI.
+pub fn router(service: Service) -> (Router, OpenApi) {
+    OpenApiRouter::new()
+        .routes(routes!(prompts::create))
+        .routes(routes!(prompts::add_version))
+        .routes(routes!(prompts::rename))
+        .routes(routes!(prompts::set_tags))
+        .routes(routes!(prompts::set_metadata))
+        .routes(routes!(prompts::archive))
+        .routes(routes!(prompts::restore))
+        .routes(routes!(prompts::set_label, prompts::remove_label))
+        .routes(routes!(batch::commands))
+        .routes(routes!(access::issue_key))
+        .routes(routes!(access::revoke_key))
+        .routes(routes!(access::grant_role, access::revoke_role))
+        .routes(routes!(tenants::create))
+        .routes(routes!(tenants::add_owner))
+        .routes(routes!(tenants::suspend))
+        .routes(routes!(tenants::resume))
+        .with_state(service)
+        .split_for_parts()
+}
+
+/// A command from a body: the fields that path and headers give must not be in the body too.
+fn request(
+    kind: &str,
+    from_path: &[(&str, String)],
+    headers: &HeaderMap,
+    mut body: Map<String, Value>,
+) -> Result<Request, Problem> {
+    let from_headers = [("idempotency_key", "idempotency-key"), ("if_match", "if-match")];
+    let given = from_path.iter().map(|(field, value)| (*field, value.clone()));
+    let headers = from_headers.into_iter().filter_map(|(field, name)| headers.get(name).map(|v| (field, name, v)));
+    let mut all: Vec<(&str, String)> = given.chain([("type", kind.to_owned())]).collect();
+    for (field, name, value) in headers {
+        let text = value.to_str().map_err(|_| Problem::field(name, "must be visible ASCII"))?;
+        all.push((field, text.to_owned()));
+    }
+    for (field, value) in all {
+        if body.insert(field.to_owned(), Value::String(value)).is_some() {
+            return Err(Problem::field(&format!("/{field}"), "is given by the path or a header; leave it out here"));
+        }
+    }
+    Request::from_object(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(json: &str) -> Map<String, Value> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn path_headers_and_body_make_one_command() {
+        let mut headers = HeaderMap::new();
+        headers.insert("idempotency-key", "k1".parse().unwrap());
+        let prompt = [("prompt", "team/greet".to_owned())];
+        let request = request("set_tags", &prompt, &headers, body(r#"{"tags":["a"],"message":"why"}"#)).unwrap();
+        assert_eq!(request.claims.idempotency_key.as_deref(), Some("k1"));
+        let json = serde_json::to_value(&request).unwrap();
+        assert_eq!((&json["type"], &json["prompt"]), (&"set_tags".into(), &"team/greet".into()));
+    }
+
+    #[test]
+    fn a_field_can_not_be_given_twice() {
+        let prompt = [("prompt", "a".to_owned())];
+        let twice = request("archive_prompt", &prompt, &HeaderMap::new(), body(r#"{"prompt":"b"}"#)).unwrap_err();
+        assert_eq!(twice.members["field"], "/prompt");
+    }
+}

@@ -1,0 +1,127 @@
+//! Outcome -> JSON.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use promptory_platform::Problem;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::failure::Failure;
+use crate::outcome::Outcome;
+use crate::writer::Answers;
+
+/// What a command led to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OutcomeDocument {
+    /// The command.
+    pub command_id: String,
+    /// Where the ledger stands after it: a read with this as `at_least` sees it.
+    pub position: Option<String>,
+    /// Its events; none if everything was as it asked for.
+    pub events: Vec<EventName>,
+    /// The prompt it was about.
+    pub prompt: Option<String>,
+    /// The key that it gave the prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_key: Option<String>,
+    /// The version that it added.
+    pub version: Option<NumberedVersion>,
+    /// The principal that it added, or whose keys or roles it changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    /// The id of the API key that it issued or revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// The API key that it issued. Shown once: a repeat says `already_created`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// That the API key was shown when it was issued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub already_created: Option<bool>,
+}
+
+/// An event of a command.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventName {
+    /// Its index in the tenant's ledger.
+    pub index: u64,
+    /// Its name.
+    pub r#type: &'static str,
+}
+
+/// A version that a command added.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NumberedVersion {
+    /// Its id, also its ETag.
+    pub id: String,
+    /// Its number.
+    pub number: u32,
+}
+
+impl From<&Outcome> for OutcomeDocument {
+    fn from(outcome: &Outcome) -> Self {
+        let issued = outcome.events.iter().any(|(_, name)| *name == "key.issued");
+        Self {
+            command_id: outcome.command_id.to_string(),
+            position: outcome.position.map(|p| p.to_string()),
+            events: outcome.events.iter().map(|(index, name)| EventName { index: *index, r#type: name }).collect(),
+            prompt: outcome.prompt.map(|p| p.to_string()),
+            prompt_key: outcome.prompt_key.as_ref().map(ToString::to_string),
+            version: outcome.version.map(|(id, number)| NumberedVersion { id: id.to_string(), number }),
+            principal: outcome.principal.map(|p| p.to_string()),
+            key_id: outcome.key_id.map(|k| k.to_string()),
+            key: outcome.api_key.as_ref().map(promptory_platform::ApiKey::reveal),
+            already_created: (issued && outcome.replayed).then_some(true),
+        }
+    }
+}
+
+/// The status that an outcome has on its own.
+fn status(outcome: &Outcome) -> StatusCode {
+    let made = ["prompt.created", "version.added", "key.issued", "tenant.created"];
+    let created = outcome.events.iter().any(|(_, name)| made.contains(name));
+    if created { StatusCode::CREATED } else { StatusCode::OK }
+}
+
+/// The answer to one command.
+pub fn one(result: Result<Outcome, Failure>) -> Result<Response, Problem> {
+    let outcome = result?;
+    let mut response = (status(&outcome), Json(OutcomeDocument::from(&outcome))).into_response();
+    let headers = response.headers_mut();
+    if outcome.replayed {
+        headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+    if let Some(position) = outcome.position.and_then(|p| HeaderValue::from_str(&p.to_string()).ok()) {
+        headers.insert("promptory-position", position);
+    }
+    let etag = outcome.version.and_then(|(version, _)| HeaderValue::from_str(&format!("\"{version}\"")).ok());
+    if let Some(etag) = etag {
+        headers.insert(axum::http::header::ETAG, etag);
+    }
+    Ok(response)
+}
+
+/// The only answer among the answers to one command.
+pub fn only(answers: Result<Answers, Failure>) -> Result<Response, Problem> {
+    one(answers?.pop().unwrap_or_else(|| Err(Failure::Internal("no answer".into()))))
+}
+
+/// One line of the answer to many commands.
+pub fn line(result: Result<Outcome, Failure>) -> Value {
+    match result {
+        Ok(outcome) => {
+            let mut line = serde_json::to_value(OutcomeDocument::from(&outcome)).unwrap_or_default();
+            line["status"] = status(&outcome).as_u16().into();
+            if outcome.replayed {
+                line["replayed"] = true.into();
+            }
+            line
+        }
+        Err(failure) => {
+            let problem = Problem::from(failure);
+            serde_json::json!({ "status": problem.kind.status, "problem": problem.document() })
+        }
+    }
+}

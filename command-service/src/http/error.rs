@@ -1,0 +1,60 @@
+//! Failure -> problem document: the only mapping.
+
+use promptory_domain::Rejection;
+use promptory_platform::problem::{Problem, ProblemType};
+
+use crate::failure::Failure;
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let detail = failure.to_string();
+        match failure {
+            Failure::Malformed(problem) => *problem,
+            Failure::Rejected(rejection) => rejected(&rejection, detail),
+            Failure::IdempotencyMismatch => {
+                Self::new(ProblemType::IDEMPOTENCY_MISMATCH, detail).with("field", "Idempotency-Key")
+            }
+            Failure::Suspended => Self::new(ProblemType::TENANT_SUSPENDED, detail),
+            Failure::Overloaded => Self::new(ProblemType::OVERLOADED, detail),
+            Failure::ClockBehind { .. } => Self::new(ProblemType::CLOCK_BEHIND, detail),
+            Failure::Unavailable(_) | Failure::OutcomeUnknown => Self::new(ProblemType::UNAVAILABLE, detail),
+            Failure::Internal(error) => {
+                tracing::error!(%error, "a command failed inside");
+                Self::new(ProblemType::INTERNAL, "the error is in the server's log")
+            }
+        }
+    }
+}
+
+fn rejected(rejection: &Rejection, detail: String) -> Problem {
+    match rejection {
+        Rejection::Unauthenticated => Problem::new(ProblemType::UNAUTHENTICATED, detail),
+        Rejection::Forbidden(action) => Problem::new(ProblemType::FORBIDDEN, detail).with("right", action.name()),
+        Rejection::NotInThisLedger(_) => Problem::new(ProblemType::NOT_IN_THIS_LEDGER, detail),
+        Rejection::PromptNotFound(_) => Problem::new(ProblemType::PROMPT_NOT_FOUND, detail).with("field", "/prompt"),
+        Rejection::PromptArchived => Problem::new(ProblemType::PROMPT_ARCHIVED, detail),
+        Rejection::PromptNotArchived => Problem::new(ProblemType::PROMPT_NOT_ARCHIVED, detail),
+        Rejection::KeyTaken(_) => Problem::new(ProblemType::KEY_TAKEN, detail).with("field", "/key"),
+        Rejection::KindMismatch { .. } => Problem::new(ProblemType::KIND_MISMATCH, detail),
+        Rejection::VersionNotFound { newest, .. } => {
+            Problem::new(ProblemType::VERSION_NOT_FOUND, detail).with("field", "/version").with("newest", *newest)
+        }
+        Rejection::LabelNotFound(_) => Problem::new(ProblemType::LABEL_NOT_FOUND, detail).with("field", "/label"),
+        Rejection::LabelReserved => Problem::new(ProblemType::LABEL_RESERVED, detail).with("field", "/label"),
+        Rejection::PreconditionFailed { current } => {
+            let current = current.map(|version| version.to_string());
+            Problem::new(ProblemType::PRECONDITION_FAILED, detail).with("field", "If-Match").with("current", current)
+        }
+        Rejection::OccurredInFuture => {
+            Problem::new(ProblemType::OCCURRED_IN_FUTURE, detail).with("field", "/occurred_at")
+        }
+        Rejection::LimitReached { max, .. } => Problem::new(ProblemType::LIMIT_REACHED, detail).with("limit", *max),
+        Rejection::PrincipalNotFound(_) => Problem::new(ProblemType::PRINCIPAL_NOT_FOUND, detail),
+        Rejection::ApiKeyNotFound(_) => Problem::new(ProblemType::KEY_NOT_FOUND, detail),
+        Rejection::RoleNotHere(_) => Problem::new(ProblemType::ROLE_NOT_HERE, detail).with("field", "/role"),
+        Rejection::LastOwner => Problem::new(ProblemType::LAST_OWNER, detail),
+        Rejection::TenantExists(_) => Problem::new(ProblemType::TENANT_EXISTS, detail).with("field", "/tenant"),
+        Rejection::TenantNotFound(_) => Problem::new(ProblemType::TENANT_NOT_FOUND, detail).with("field", "/tenant"),
+        Rejection::AlreadyBootstrapped => Problem::new(ProblemType::ALREADY_BOOTSTRAPPED, detail),
+    }
+}

@@ -1,0 +1,30 @@
+//! Command to commit: gather, decide, append, answer.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`wire`] | commands as JSON, before anything about them is believed |
+//! | [`gather`] | wire -> domain: names parsed, sizes checked, contents keyed and sealed |
+//! | [`service`] | [`Service`]: authenticate, find the tenant's writer, hand over, wait |
+//! | [`hot`] | the writers of the tenants in use, bounded in bytes |
+//! | [`writer`] | one tenant's writer: decide what waits, append it as one batch, answer |
+//! | [`load`] | a tenant's state from snapshot and ledger |
+//! | [`cache`] | snapshots and receipts on disk; disposable |
+//! | [`outcome`] | what a command led to, made from its events, the same on every repeat |
+//! | [`failure`] | why a command led to nothing |
+//! | [`http`] | the routes |
+
+pub mod cache;
+pub mod failure;
+pub mod gather;
+pub mod hot;
+pub mod http;
+pub mod load;
+pub mod outcome;
+pub mod service;
+pub mod wire;
+pub mod writer;
+
+pub use failure::Failure;
+pub use http::router;
+pub use outcome::Outcome;
+pub use service::{Config, OpenError, Service};

@@ -1,0 +1,94 @@
+//! What a command led to: made from its commit's events, so a repeat gets the same answer.
+
+use promptory_events::event::Event;
+use promptory_events::{
+    CommandId, Incarnation, KeyId, Position, PrincipalId, PromptId, PromptKey, RawCommit, VersionId,
+};
+use promptory_platform::ApiKey;
+
+use crate::failure::Failure;
+
+/// What a command led to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The command.
+    pub command_id: CommandId,
+    /// Its last event; if it made none, the end of the ledger that it was decided on. `None` in an empty ledger.
+    pub position: Option<Position>,
+    /// Whether it had been done before and this is the answer of then.
+    pub replayed: bool,
+    /// Its events' indexes and names.
+    pub events: Vec<(u64, &'static str)>,
+    /// The prompt that it was about.
+    pub prompt: Option<PromptId>,
+    /// The key that it gave the prompt, if it did.
+    pub prompt_key: Option<PromptKey>,
+    /// The version that it added.
+    pub version: Option<(VersionId, u32)>,
+    /// The principal that it added or that got a key or a role.
+    pub principal: Option<PrincipalId>,
+    /// The API key that it issued or revoked.
+    pub key_id: Option<KeyId>,
+    /// The API key itself: only the first time.
+    pub api_key: Option<ApiKey>,
+}
+
+impl Outcome {
+    /// Of a command that changed nothing.
+    #[must_use]
+    pub fn unchanged(command_id: CommandId, position: Option<Position>) -> Self {
+        Self {
+            command_id,
+            position,
+            replayed: false,
+            events: Vec::new(),
+            prompt: None,
+            prompt_key: None,
+            version: None,
+            principal: None,
+            key_id: None,
+            api_key: None,
+        }
+    }
+
+    /// Of a command whose commit's first event has the index `first`.
+    #[must_use]
+    pub fn of_events(command_id: CommandId, incarnation: Incarnation, first: u64, events: &[Event]) -> Self {
+        let last = first + (events.len() as u64).saturating_sub(1);
+        let mut outcome = Self::unchanged(command_id, Some(Position { incarnation, index: last }));
+        for (event, index) in events.iter().zip(first..) {
+            outcome.events.push((index, event.name()));
+            outcome.prompt = outcome.prompt.or(event.prompt());
+            outcome.take_in(event);
+        }
+        outcome
+    }
+
+    /// Of a command that was done before.
+    ///
+    /// # Errors
+    /// The commit can't be read.
+    pub fn of_commit(incarnation: Incarnation, first: u64, commit: &RawCommit) -> Result<Self, Failure> {
+        let events = commit.decode_events().map_err(|e| Failure::Internal(e.to_string()))?;
+        let outcome = Self::of_events(commit.header.command_id, incarnation, first, &events);
+        Ok(Self { replayed: true, ..outcome })
+    }
+
+    fn take_in(&mut self, event: &Event) {
+        match event {
+            Event::PromptCreated(e) => self.prompt_key = Some(e.key.clone()),
+            Event::PromptRenamed(e) => self.prompt_key = Some(e.after.clone()),
+            Event::PromptRestored(e) => self.prompt_key = Some(e.key.clone()),
+            Event::VersionAdded(e) => self.version = Some((e.version, e.number)),
+            Event::PrincipalAdded(e) => self.principal = Some(e.principal),
+            Event::RoleGranted(e) => self.principal = Some(e.principal),
+            Event::RoleRevoked(e) => self.principal = Some(e.principal),
+            Event::KeyIssued(e) => {
+                self.principal = Some(e.principal);
+                self.key_id = Some(e.key);
+            }
+            Event::KeyRevoked(e) => self.key_id = Some(e.key),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The command service: authenticate, gather, hand over to the tenant's writer, wait for the answer.
+
+use std::io;
+use std::path::PathBuf;
+
+use promptory_domain::access::{self, Action};
+use promptory_domain::state::TenantStatus;
+use promptory_domain::{Presented, Rejection};
+use promptory_events::{CommandId, PrincipalId, TenantId};
+use promptory_ledger::{KeyStore, Ledger};
+use promptory_platform::apikey::{ApiKey, Presented as Shown, Secret};
+use promptory_platform::{Clock, Problem};
+use tokio::sync::oneshot;
+
+use crate::cache::Cache;
+use crate::failure::Failure;
+use crate::gather::{Gathered, Origin, gather, gather_as};
+use crate::hot::Hot;
+use crate::outcome::Outcome;
+use crate::wire;
+use crate::writer::{Answers, Handle, Job, Message, Shared};
+
+/// How the command service is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where snapshots and receipts lie.
+    pub cache: PathBuf,
+    /// How much memory the states of tenants in use may take together.
+    pub hot_bytes: usize,
+    /// Where other writers reach this one; empty when it is alone.
+    pub address: String,
+}
+
+/// The command service could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file for snapshots and receipts.
+    #[error(transparent)]
+    Cache(#[from] crate::cache::CacheError),
+}
+
+/// The command service. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Service {
+    hot: Hot,
+    keys: KeyStore,
+    ledger: Ledger,
+}
+
+/// Above so many bytes of body, gathering leaves the async threads: sealing them takes milliseconds.
+const GATHER_INLINE_BYTES: usize = 64 * 1024;
+
+impl Service {
+    /// Sets the service up over a ledger and a key store.
+    ///
+    /// # Errors
+    /// The cache can be neither read nor made.
+    pub fn open(config: Config, ledger: Ledger, keys: KeyStore, clock: Clock) -> Result<Self, OpenError> {
+        let cache = Cache::open(&config.cache, ledger.incarnation())?;
+        let shared = Shared { ledger: ledger.clone(), cache, clock, address: config.address.into() };
+        Ok(Self { hot: Hot::new(shared, config.hot_bytes), keys, ledger })
+    }
+
+    /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is
+    /// appended: a key that was appended and then lost would lock everybody out.
+    ///
+    /// # Errors
+    /// The ledger or the key store is not available, or the key could not be kept.
+    pub async fn bootstrap(&self, keep: impl FnOnce(&ApiKey) -> io::Result<()>) -> Result<Option<ApiKey>, Failure> {
+        let system = TenantId::system();
+        self.keys.ensure_tenant(&system)?;
+        if self.ledger.head(&system).await?.is_some() {
+            return Ok(None);
+        }
+        let command_id = CommandId::from_idempotency_key(&system, PrincipalId::SYSTEM, "bootstrap");
+        let secret = Secret::random().map_err(|e| Failure::Internal(e.to_string()))?;
+        let key = ApiKey::new(system.clone(), command_id.api_key(), secret);
+        keep(&key).map_err(|e| Failure::Internal(format!("the operator's key could not be kept: {e}")))?;
+        let change = promptory_domain::Change::Bootstrap {
+            incarnation: self.ledger.incarnation(),
+            secret_hash: key.presented().secret_hash,
+        };
+        let command = promptory_domain::Command { change, occurred_at: None, author: None, message: None };
+        let command_hash = self.keys.command_hash(&system, b"bootstrap")?;
+        let item = Gathered {
+            command_id,
+            command_hash,
+            may_repeat: false,
+            presented: Presented::System,
+            command,
+            trace: None,
+            secret: Some(key),
+            bytes: 0,
+        };
+        match self.submit(&system, vec![item]).await?.pop() {
+            Some(Ok(outcome)) => Ok(outcome.api_key),
+            Some(Err(Failure::Rejected(Rejection::AlreadyBootstrapped))) => Ok(None),
+            Some(Err(failure)) => Err(failure),
+            None => Err(Failure::Internal("no answer".into())),
+        }
+    }
+
+    /// Does commands of one caller, in order, each atomic; the caller's key names the tenant.
+    ///
+    /// # Errors
+    /// What stops all of them: the caller is not let in, or too much waits. What stops one is in its place.
+    pub async fn execute(&self, shown: &Shown, requests: Vec<wire::Request>) -> Result<Answers, Failure> {
+        let (writer, principal) = self.admit(shown).await?;
+        let presented = Presented::ApiKey { key: shown.key, secret_hash: shown.secret_hash };
+        let gathered = self.gather_all(&shown.tenant, principal, presented, requests).await?;
+        let ready: Vec<Gathered> = gathered.iter().filter_map(|g| g.as_ref().ok().cloned()).collect();
+        let mut answers = if ready.is_empty() { Vec::new() } else { send(&writer, ready).await? }.into_iter();
+        let lost = || Failure::Internal("an answer is missing".into());
+        let in_place = gathered.into_iter().map(|g| match g {
+            Ok(_) => answers.next().unwrap_or_else(|| Err(lost())),
+            Err(failure) => Err(failure),
+        });
+        Ok(in_place.collect())
+    }
+
+    async fn gather_all(
+        &self,
+        tenant: &TenantId,
+        principal: PrincipalId,
+        presented: Presented,
+        requests: Vec<wire::Request>,
+    ) -> Result<Vec<Result<Gathered, Failure>>, Failure> {
+        let (keys, tenant) = (self.keys.clone(), tenant.clone());
+        let heavy =
+            requests.len() > 8 || requests.iter().map(wire::Request::size_hint).sum::<usize>() > GATHER_INLINE_BYTES;
+        let all = move || {
+            let origin = Origin { tenant: &tenant, principal, presented };
+            requests.into_iter().map(|request| gather(&origin, &keys, request)).collect::<Vec<_>>()
+        };
+        if !heavy {
+            return Ok(all());
+        }
+        let span = tracing::Span::current();
+        let gathered = tokio::task::spawn_blocking(move || span.in_scope(all)).await;
+        gathered.map_err(|e| Failure::Internal(e.to_string()))
+    }
+
+    /// Lets a caller in: a tenant that is there and not suspended, a key that opens it.
+    async fn admit(&self, shown: &Shown) -> Result<(Handle, PrincipalId), Failure> {
+        if !shown.tenant.is_system() {
+            // Made-up tenants stop here, before anything is loaded for them.
+            match self.writer(&TenantId::system()).await?.published.load().state.tenant_status(&shown.tenant) {
+                None => return Err(Rejection::Unauthenticated.into()),
+                Some(TenantStatus::Suspended) => return Err(Failure::Suspended),
+                Some(TenantStatus::Active) => {}
+            }
+            self.keys.ensure_tenant(&shown.tenant)?;
+        }
+        let writer = self.writer(&shown.tenant).await?;
+        if let Some(principal) = writer.published.load().state.authenticate(shown.key, &shown.secret_hash) {
+            return Ok((writer, principal));
+        }
+        // Another replica may have issued the key a moment ago. `decide` checks again in any case.
+        let (done, refreshed) = oneshot::channel();
+        if writer.queue.send(Message::Refresh(done)).await.is_ok() {
+            let _ = refreshed.await;
+        }
+        let principal = writer.published.load().state.authenticate(shown.key, &shown.secret_hash);
+        principal.map(|principal| (writer, principal)).ok_or_else(|| Rejection::Unauthenticated.into())
+    }
+
+    /// Creates a tenant and lets its first owner in.
+    ///
+    /// # Errors
+    /// As [`Service::execute`], and what stops either of the two commands.
+    pub async fn create_tenant(&self, shown: &Shown, request: wire::Request) -> Result<(Outcome, Outcome), Failure> {
+        let wire::Change::CreateTenant { tenant, .. } = &request.change else {
+            return Err(Failure::Internal("not a command for this door".into()));
+        };
+        let tenant: TenantId = parse_tenant(tenant)?;
+        let mut answers = self.execute(shown, vec![request]).await?;
+        let created = answers.pop().ok_or_else(|| Failure::Internal("no answer".into()))??;
+        let owner = owner_request(None);
+        let owner = self.issue_owner(shown, &tenant, created.command_id.followed_by("owner"), owner, true).await?;
+        Ok((created, owner))
+    }
+
+    /// Lets another owner into a tenant, on behalf of an operator.
+    ///
+    /// # Errors
+    /// As [`Service::execute`]; `TenantNotFound` if there is no such tenant.
+    pub async fn add_owner(
+        &self,
+        shown: &Shown,
+        tenant: &str,
+        name: Option<String>,
+        idempotency_key: Option<String>,
+    ) -> Result<Outcome, Failure> {
+        let tenant = parse_tenant(tenant)?;
+        let (_, principal) = self.admit(shown).await?;
+        let id = idempotency_key.as_deref();
+        let command_id = id.map(|key| CommandId::from_idempotency_key(&tenant, principal, key));
+        let mut request = owner_request(name);
+        request.claims.idempotency_key = idempotency_key;
+        let origin = self.operator_origin(shown, &tenant).await?;
+        let item = match command_id {
+            Some(command_id) => gather_as(&origin, &self.keys, command_id, request)?,
+            None => gather(&origin, &self.keys, request)?,
+        };
+        self.submit_one(&tenant, item).await
+    }
+
+    async fn issue_owner(
+        &self,
+        shown: &Shown,
+        tenant: &TenantId,
+        command_id: CommandId,
+        mut request: wire::Request,
+        may_repeat: bool,
+    ) -> Result<Outcome, Failure> {
+        request.claims.idempotency_key = may_repeat.then(String::new);
+        let origin = self.operator_origin(shown, tenant).await?;
+        let item = gather_as(&origin, &self.keys, command_id, request)?;
+        self.submit_one(tenant, item).await
+    }
+
+    /// An operator acting in a tenant: its key is checked against `_system`, and the tenant must be there.
+    async fn operator_origin<'a>(&self, shown: &Shown, tenant: &'a TenantId) -> Result<Origin<'a>, Failure> {
+        if !shown.tenant.is_system() {
+            return Err(Rejection::NotInThisLedger(shown.tenant.clone()).into());
+        }
+        let (system, principal) = self.admit(shown).await?;
+        let state = &system.published.load().state;
+        if !state.roles(principal).any(|(role, _)| access::allows(role, Action::ManageTenants)) {
+            return Err(Rejection::Forbidden(Action::ManageTenants).into());
+        }
+        if state.tenant_status(tenant).is_none() {
+            return Err(Rejection::TenantNotFound(tenant.clone()).into());
+        }
+        self.keys.ensure_tenant(tenant)?;
+        Ok(Origin { tenant, principal, presented: Presented::Operator { principal, key: shown.key } })
+    }
+
+    async fn submit_one(&self, tenant: &TenantId, item: Gathered) -> Result<Outcome, Failure> {
+        self.submit(tenant, vec![item]).await?.pop().ok_or_else(|| Failure::Internal("no answer".into()))?
+    }
+
+    async fn submit(&self, tenant: &TenantId, items: Vec<Gathered>) -> Result<Answers, Failure> {
+        let writer = self.writer(tenant).await?;
+        send(&writer, items).await
+    }
+
+    async fn writer(&self, tenant: &TenantId) -> Result<Handle, Failure> {
+        match self.hot.writer(tenant).await {
+            // It was being closed that moment; the second try starts a new one.
+            Err(Failure::Overloaded) => self.hot.writer(tenant).await,
+            result => result,
+        }
+    }
+
+    /// How a tenant stands; `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// The ledger can't be read.
+    pub async fn tenant_status(&self, tenant: &TenantId) -> Result<Option<TenantStatus>, Failure> {
+        Ok(self.writer(&TenantId::system()).await?.published.load().state.tenant_status(tenant))
+    }
+
+    /// Stores all snapshots and ends the writers.
+    pub async fn close(&self) {
+        self.hot.close().await;
+    }
+}
+
+async fn send(writer: &Handle, items: Vec<Gathered>) -> Result<Answers, Failure> {
+    let (reply, answers) = oneshot::channel();
+    let job = Job { items, reply, span: tracing::Span::current() };
+    writer.queue.try_send(Message::Job(job)).map_err(|_| Failure::Overloaded)?;
+    // A writer that ends between taking a job and answering it has a defect: the outcome is open.
+    answers.await.map_err(|_| Failure::OutcomeUnknown)
+}
+
+fn parse_tenant(text: &str) -> Result<TenantId, Failure> {
+    text.parse().map_err(|e: promptory_events::id::IdError| Problem::field("/tenant", e.to_string()).into())
+}
+
+fn owner_request(name: Option<String>) -> wire::Request {
+    let change = wire::Change::IssueKey { role: Some("owner".into()), name, principal: None };
+    wire::Request { claims: wire::Claims::default(), change }
+}

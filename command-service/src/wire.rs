@@ -1,0 +1,273 @@
+//! Commands as JSON, before anything about them is believed. Names are plain strings here, so that a refusal can say
+//! which field is wrong; `gather` turns them into types.
+
+use promptory_platform::problem::{Problem, ProblemType};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// One command with what its caller claims and demands.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Request {
+    /// What the caller claims and demands.
+    #[serde(flatten)]
+    pub claims: Claims,
+    /// What should change.
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// What goes with every command.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Claims {
+    /// The same key with the same body is answered from what it did the first time, for ever. 1 to 255 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// The version id that must be current, else the command is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub if_match: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When it happened, RFC 3339; needs the right to import.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<String>,
+    /// Pseudonym of who made the change; needs the right to import.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+}
+
+impl Claims {
+    const FIELDS: [&'static str; 5] = ["idempotency_key", "if_match", "message", "occurred_at", "author"];
+}
+
+/// One message of a chat prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// `system`, `user`, `assistant`, …
+    pub role: String,
+    /// Its text, kept as it is.
+    pub content: String,
+}
+
+/// What should change.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Change {
+    /// A new prompt with its first version. Exactly one of `text` and `messages`.
+    CreatePrompt {
+        /// Its key.
+        key: String,
+        /// Its text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// Its messages.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        messages: Option<Vec<Message>>,
+        /// The version's model configuration.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        config: Option<Map<String, Value>>,
+        /// Labels that point to the version.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<String>,
+        /// The prompt's tags.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tags: Vec<String>,
+        /// The prompt's metadata: title, description, …
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        metadata: Option<Map<String, Value>>,
+    },
+    /// A new version. Exactly one of `text` and `messages`.
+    AddVersion {
+        /// The prompt's key or id.
+        prompt: String,
+        /// Its text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// Its messages.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        messages: Option<Vec<Message>>,
+        /// Its model configuration.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        config: Option<Map<String, Value>>,
+        /// Labels that move to it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<String>,
+    },
+    /// Another key, and a new version with it if `text` or `messages` is there.
+    RenamePrompt {
+        /// The prompt's key or id.
+        prompt: String,
+        /// Its new key.
+        to: String,
+        /// The new version's text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// The new version's messages.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        messages: Option<Vec<Message>>,
+        /// The new version's model configuration.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        config: Option<Map<String, Value>>,
+    },
+    /// Other tags.
+    SetTags {
+        /// The prompt's key or id.
+        prompt: String,
+        /// All its tags from now on.
+        tags: Vec<String>,
+    },
+    /// Other metadata.
+    SetMetadata {
+        /// The prompt's key or id.
+        prompt: String,
+        /// All its metadata from now on.
+        metadata: Map<String, Value>,
+    },
+    /// Out of the way; the key is free, nothing is deleted.
+    ArchivePrompt {
+        /// The prompt's key or id.
+        prompt: String,
+    },
+    /// Back again.
+    RestorePrompt {
+        /// The prompt's id: archived prompts hold no key.
+        prompt: String,
+        /// Its key from now on; the one it had if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+    },
+    /// A label on a version.
+    SetLabel {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The version's number.
+        version: u32,
+    },
+    /// No such label any more.
+    RemoveLabel {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+    },
+    /// A new API key: for a new principal with `role`, or for the existing `principal`.
+    IssueKey {
+        /// The new principal's role: `owner`, `editor`, `viewer`, `importer` (in `_system`: `operator`, `viewer`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
+        /// The new principal's display name; kept sealed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The principal that gets another key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        principal: Option<String>,
+    },
+    /// An API key that opens nothing any more.
+    RevokeKey {
+        /// Its id: the part after `pk_<tenant>_`.
+        key: String,
+    },
+    /// A role for a principal.
+    GrantRole {
+        /// Who.
+        principal: String,
+        /// What.
+        role: String,
+    },
+    /// A role taken away.
+    RevokeRole {
+        /// Who.
+        principal: String,
+        /// What.
+        role: String,
+    },
+    /// A new tenant (operators).
+    CreateTenant {
+        /// Its name.
+        tenant: String,
+        /// Its display name; kept sealed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+    },
+    /// No reads or writes for a while (operators).
+    SuspendTenant {
+        /// Which.
+        tenant: String,
+    },
+    /// Back again (operators).
+    ResumeTenant {
+        /// Which.
+        tenant: String,
+    },
+}
+
+impl Request {
+    /// Reads a command from a JSON object: the claims' fields and those of the change, and no others.
+    ///
+    /// # Errors
+    /// `invalid-field` for another shape.
+    pub fn from_object(mut object: Map<String, Value>) -> Result<Self, Problem> {
+        let claims: Map<String, Value> =
+            Claims::FIELDS.iter().filter_map(|field| object.remove_entry(*field)).collect();
+        let claims = serde_json::from_value(Value::Object(claims)).map_err(|e| shape(&e))?;
+        let change = serde_json::from_value(Value::Object(object)).map_err(|e| shape(&e))?;
+        Ok(Self { claims, change })
+    }
+}
+
+impl Request {
+    /// Roughly how many bytes it brings that are to be sealed.
+    #[must_use]
+    pub fn size_hint(&self) -> usize {
+        match &self.change {
+            Change::CreatePrompt { text, messages, .. }
+            | Change::AddVersion { text, messages, .. }
+            | Change::RenamePrompt { text, messages, .. } => {
+                let messages = messages.iter().flatten().map(|message| message.content.len());
+                text.as_ref().map_or(0, String::len) + messages.sum::<usize>()
+            }
+            _ => 0,
+        }
+    }
+}
+
+fn shape(error: &serde_json::Error) -> Problem {
+    Problem::new(ProblemType::INVALID_FIELD, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Request, Problem> {
+        let Value::Object(object) = serde_json::from_str(json).unwrap() else { panic!("no object") };
+        Request::from_object(object)
+    }
+
+    #[test]
+    fn a_command_has_its_own_fields_and_the_common_ones() {
+        let request = read(r#"{"type":"set_label","prompt":"a","label":"x","version":2,"message":"why"}"#).unwrap();
+        assert_eq!(request.claims.message.as_deref(), Some("why"));
+        assert!(matches!(request.change, Change::SetLabel { version: 2, .. }));
+    }
+
+    #[test]
+    fn unknown_and_missing_fields_are_named() {
+        for (json, name) in [
+            (r#"{"type":"archive_prompt","prompt":"a","colour":1}"#, "colour"),
+            (r#"{"type":"archive_prompt"}"#, "prompt"),
+            (r#"{"type":"fly"}"#, "fly"),
+            (r#"{"prompt":"a"}"#, "type"),
+            (r#"{"type":"set_label","prompt":"a","label":"x","version":-1}"#, "-1"),
+            (r#"{"type":"archive_prompt","prompt":"a","message":1}"#, "string"),
+        ] {
+            let problem = read(json).unwrap_err();
+            assert!(problem.detail.contains(name), "{json}: {}", problem.detail);
+        }
+    }
+}

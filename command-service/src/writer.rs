@@ -1,0 +1,228 @@
+//! One tenant's writer: takes what waits, decides it one after another, appends it as one batch, answers.
+//!
+//! The order that everything leans on: **append before reply**. Also a refusal waits for the append, because it may
+//! have been decided on a command of the same batch that is not durable yet.
+
+mod append;
+mod draft;
+mod receipts;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use promptory_events::limits;
+use promptory_ledger::Ledger;
+use promptory_platform::Clock;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::cache::Cache;
+use crate::failure::Failure;
+use crate::gather::Gathered;
+use crate::load::{Confirmed, load};
+use crate::outcome::Outcome;
+use receipts::Receipts;
+
+/// The answers to the commands of one job, in order.
+pub type Answers = Vec<Result<Outcome, Failure>>;
+
+/// Commands of one request, in order.
+#[derive(Debug)]
+pub struct Job {
+    /// The commands.
+    pub items: Vec<Gathered>,
+    /// Where the answers go.
+    pub reply: oneshot::Sender<Answers>,
+    /// The request's span: the append is its child.
+    pub span: tracing::Span,
+}
+
+/// What a writer is told.
+#[derive(Debug)]
+pub enum Message {
+    /// To write.
+    Job(Job),
+    /// To see whether another replica has written.
+    Refresh(oneshot::Sender<()>),
+    /// To store a snapshot and end.
+    Close(oneshot::Sender<()>),
+}
+
+/// What all writers share.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The ledger.
+    pub ledger: Ledger,
+    /// Snapshots and receipts.
+    pub cache: Cache,
+    /// The clock.
+    pub clock: Clock,
+    /// Where other writers reach this one.
+    pub address: Arc<str>,
+}
+
+/// A running writer.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    /// Its queue.
+    pub queue: mpsc::Sender<Message>,
+    /// The state as of its last append.
+    pub published: Arc<ArcSwap<Confirmed>>,
+    /// Roughly what it takes in memory.
+    pub bytes: Arc<AtomicUsize>,
+}
+
+/// Jobs that may wait for one writer. Beyond it callers are told to come back.
+const QUEUE_JOBS: usize = 4096;
+/// A snapshot is worth its write after so many events: folding them again takes well under a second.
+const SNAPSHOT_EVERY_EVENTS: u64 = 10_000;
+
+pub(crate) struct Writer {
+    shared: Shared,
+    confirmed: Confirmed,
+    receipts: Receipts,
+    published: Arc<ArcSwap<Confirmed>>,
+    bytes: Arc<AtomicUsize>,
+    snapshot_at: u64,
+    /// Whether the ledger may hold batches that this state does not know of.
+    behind: bool,
+}
+
+/// Loads a tenant and starts its writer.
+///
+/// # Errors
+/// The ledger can't be read or contradicts itself.
+pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Result<Handle, Failure> {
+    let (confirmed, caught_up) = load(&shared.ledger, &shared.cache, tenant).await?;
+    let snapshot_at = confirmed.state.next_index().saturating_sub(caught_up.receipts.len() as u64);
+    let published = Arc::new(ArcSwap::from_pointee(confirmed.clone()));
+    let bytes = Arc::new(AtomicUsize::new(0));
+    let receipts = Receipts::new(caught_up.receipts);
+    let mut writer = Writer {
+        shared,
+        confirmed,
+        receipts,
+        published: published.clone(),
+        bytes: bytes.clone(),
+        snapshot_at,
+        behind: false,
+    };
+    writer.publish();
+    let (queue, inbox) = mpsc::channel(QUEUE_JOBS);
+    tokio::spawn(writer.run(inbox));
+    Ok(Handle { queue, published, bytes })
+}
+
+impl Writer {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
+        while let Some(message) = inbox.recv().await {
+            let mut jobs = Vec::new();
+            let mut others = Vec::new();
+            sort(message, &mut jobs, &mut others);
+            // Group commit: whatever has come while the last append was under way goes into the next one.
+            while bytes_of(&jobs) < limits::BATCH_MAX_BYTES {
+                match inbox.try_recv() {
+                    Ok(message) => sort(message, &mut jobs, &mut others),
+                    Err(_) => break,
+                }
+            }
+            self.write_jobs(jobs).await;
+            for message in others {
+                if self.obey(message).await {
+                    return;
+                }
+            }
+        }
+        self.snapshot().await;
+    }
+
+    /// Gives whether the writer is to end.
+    async fn obey(&mut self, message: Message) -> bool {
+        match message {
+            Message::Refresh(done) => {
+                if let Err(error) = self.reload().await {
+                    tracing::error!(tenant = %self.confirmed.state.id(), %error, "can't follow the ledger");
+                }
+                let _ = done.send(());
+                false
+            }
+            Message::Close(done) => {
+                self.snapshot().await;
+                let _ = done.send(());
+                true
+            }
+            Message::Job(_) => false, // sorted out before
+        }
+    }
+
+    async fn write_jobs(&mut self, mut jobs: Vec<Job>) {
+        let spans: Vec<_> = jobs.iter().map(|job| tracing::info_span!(parent: &job.span, "append")).collect();
+        let counts: Vec<usize> = jobs.iter().map(|job| job.items.len()).collect();
+        let items: Vec<Gathered> = jobs.iter_mut().flat_map(|job| std::mem::take(&mut job.items)).collect();
+        let mut answers = self.write(&items).await.into_iter();
+        drop(spans);
+        for (job, count) in jobs.into_iter().zip(counts) {
+            // A caller that went away has its answer in the ledger.
+            let _ = job.reply.send(answers.by_ref().take(count).collect());
+        }
+        self.snapshot_if_due().await;
+    }
+
+    /// Takes in what others have appended. After an error the state is made anew from the ledger.
+    async fn reload(&mut self) -> Result<Vec<(u64, promptory_events::BatchId)>, Failure> {
+        self.behind = true; // until this is through
+        let caught_up = match self.confirmed.catch_up(&self.shared.ledger).await {
+            Ok(caught_up) => caught_up,
+            Err(error) => {
+                let tenant = self.confirmed.state.id().clone();
+                self.confirmed = Confirmed::empty(tenant);
+                return Err(error);
+            }
+        };
+        self.behind = false;
+        self.receipts.extend(&caught_up.receipts);
+        self.publish();
+        Ok(caught_up.batches)
+    }
+
+    fn publish(&mut self) {
+        self.published.store(Arc::new(self.confirmed.clone()));
+        self.bytes.store(self.confirmed.state.size_bytes() + self.receipts.size_bytes(), Ordering::Relaxed);
+    }
+
+    async fn snapshot_if_due(&mut self) {
+        if self.confirmed.state.next_index() >= self.snapshot_at + SNAPSHOT_EVERY_EVENTS {
+            self.snapshot().await;
+        }
+    }
+
+    /// Stores a snapshot with the receipts that are not stored yet. The writer waits for it, so that the receipts that
+    /// it may then forget are on disk; at a thousand events a second that is a few milliseconds every ten seconds.
+    async fn snapshot(&mut self) {
+        if self.confirmed.state.next_index() == self.snapshot_at {
+            return;
+        }
+        let (cache, confirmed) = (self.shared.cache.clone(), self.confirmed.clone());
+        let fresh = self.receipts.unstored().to_vec();
+        let stored = tokio::task::spawn_blocking(move || cache.store(&confirmed, &fresh)).await;
+        match stored {
+            Ok(Ok(())) => {
+                self.snapshot_at = self.confirmed.state.next_index();
+                self.receipts.mark_stored();
+            }
+            Ok(Err(error)) => tracing::warn!(tenant = %self.confirmed.state.id(), %error, "no snapshot"),
+            Err(error) => tracing::warn!(tenant = %self.confirmed.state.id(), %error, "no snapshot"),
+        }
+    }
+}
+
+fn sort(message: Message, jobs: &mut Vec<Job>, others: &mut Vec<Message>) {
+    match message {
+        Message::Job(job) => jobs.push(job),
+        other => others.push(other),
+    }
+}
+
+fn bytes_of(jobs: &[Job]) -> usize {
+    jobs.iter().flat_map(|job| &job.items).map(|item| item.bytes).sum()
+}

@@ -1,0 +1,269 @@
+//! The keys that texts are sealed with: one data key a text, wrapped by its tenant's epoch key, all durable before use.
+//!
+//! Erasing a text will mean destroying its data key, so a key that is gone ([`KeyStoreError::Erased`]) is told apart
+//! from one that never was ([`KeyStoreError::UnknownKey`], an error).
+
+mod refill;
+mod tables;
+mod tenant;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hmac::Mac;
+use lru::LruCache;
+use promptory_events::{CommandHash, ContentId, DataKeyId, Sealed, TenantId};
+use redb::StorageBackend;
+
+use crate::seal::{self, SealError};
+use crate::storage::{OpenError, Store};
+use refill::Refiller;
+use tenant::TenantKeys;
+
+/// Memory for redb's page cache.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
+/// Tenants whose keys are in memory; a tenant that falls out begins a new block when it comes back.
+const TENANTS: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+/// Data keys in memory, of all tenants together; about 150 bytes each.
+const DATA_KEYS: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
+
+/// The key store. Clones are the same store; the last one dropped ends its refill thread.
+#[derive(Clone)]
+pub struct KeyStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    // Dropped first: it waits for the refill thread, which uses the rest.
+    refiller: Refiller,
+    shared: Arc<Shared>,
+}
+
+/// What callers and the refill thread have in common.
+struct Shared {
+    store: Store,
+    tenants: Mutex<LruCache<TenantId, Arc<TenantKeys>>>,
+    /// By tenant too: a key of one tenant is unknown to every other.
+    data_keys: Mutex<LruCache<(u64, DataKeyId), [u8; 32]>>,
+}
+
+/// A key that seals one text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DataKey {
+    /// Its name: 8 bytes counter (big-endian, never used again within its tenant), 8 bytes random.
+    pub kid: DataKeyId,
+    key: [u8; 32],
+}
+
+impl DataKey {
+    pub(crate) fn new(kid: DataKeyId, key: [u8; 32]) -> Self {
+        Self { kid, key }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.key
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DataKey({}, …)", self.kid)
+    }
+}
+
+/// Why the key store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyStoreError {
+    /// The tenant has no keys: [`KeyStore::ensure_tenant`] was never called for it.
+    #[error("the tenant {0} has no keys")]
+    UnknownTenant(TenantId),
+    /// The tenant never had this data key: a key store that is not the ledger's, or an older copy of it.
+    #[error("there never was a data key {0} here")]
+    UnknownKey(DataKeyId),
+    /// The data key was destroyed: the text is gone for good.
+    #[error("the data key {0} was destroyed")]
+    Erased(DataKeyId),
+    /// The file can't be read or written.
+    #[error("the key store can't be used: {0}")]
+    Storage(String),
+    /// A stored key does not open under its tenant's epoch key.
+    #[error("the key store is damaged: {0}")]
+    Damaged(String),
+    /// A text can't be sealed or opened.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The system has no randomness.
+    #[error("no randomness: {0}")]
+    Random(getrandom::Error),
+}
+
+impl fmt::Debug for KeyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyStore(…)")
+    }
+}
+
+/// A panic elsewhere leaves these maps whole: they are only ever changed by single calls.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl KeyStore {
+    /// Opens the key store in the file `path`, readable by its owner only; makes it if it is not there.
+    ///
+    /// # Errors
+    /// Another process holds it, it is damaged, or the file system refuses. Blocks while it is opened.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::start(Store::open(path, "keystore", CACHE_BYTES)?)
+    }
+
+    /// The same on any redb backend, such as [`crate::storage::fault::FaultBackend`].
+    ///
+    /// # Errors
+    /// It is damaged, or the backend refuses.
+    pub fn with_backend(backend: impl StorageBackend) -> Result<Self, OpenError> {
+        Self::start(Store::with_backend(backend, "keystore", CACHE_BYTES)?)
+    }
+
+    fn start(store: Store) -> Result<Self, OpenError> {
+        tables::prepare(&store.db)?;
+        let shared = Arc::new(Shared {
+            store,
+            tenants: Mutex::new(LruCache::new(TENANTS)),
+            data_keys: Mutex::new(LruCache::new(DATA_KEYS)),
+        });
+        let refiller = Refiller::start(shared.clone()).map_err(OpenError::Io)?;
+        Ok(Self { inner: Arc::new(Inner { refiller, shared }) })
+    }
+
+    /// Syncs of the file since it was opened.
+    #[must_use]
+    pub fn fsyncs(&self) -> u64 {
+        self.inner.shared.store.fsyncs()
+    }
+
+    /// Makes the keys of a tenant, durable on return; does nothing if it has them.
+    ///
+    /// # Errors
+    /// The file can't be read or written; no randomness. Blocks for a sync if the tenant is new.
+    pub fn ensure_tenant(&self, tenant: &TenantId) -> Result<(), KeyStoreError> {
+        let shared = &self.inner.shared;
+        match shared.tenant(tenant) {
+            Err(KeyStoreError::UnknownTenant(_)) => {}
+            found => return found.map(drop),
+        }
+        if let Some(made) = tables::create_tenant(&shared.store.db, tenant)? {
+            lock(&shared.tenants).get_or_insert(tenant.clone(), || Arc::new(made));
+        }
+        Ok(())
+    }
+
+    /// The id of content bytes: HMAC-SHA256 under the tenant's content key.
+    ///
+    /// # Errors
+    /// The tenant has no keys; the file can't be read.
+    pub fn content_id(&self, tenant: &TenantId, bytes: &[u8]) -> Result<ContentId, KeyStoreError> {
+        let mut mac = self.inner.shared.tenant(tenant)?.content.clone();
+        mac.update(bytes);
+        Ok(ContentId(mac.finalize().into_bytes().into()))
+    }
+
+    /// The keyed hash of a command's body, under another key than contents have.
+    ///
+    /// # Errors
+    /// The tenant has no keys; the file can't be read.
+    pub fn command_hash(&self, tenant: &TenantId, bytes: &[u8]) -> Result<CommandHash, KeyStoreError> {
+        let mut mac = self.inner.shared.tenant(tenant)?.command.clone();
+        mac.update(b"promptory/command-hash/1\0");
+        mac.update(bytes);
+        let digest = mac.finalize().into_bytes();
+        let mut out = [0; 16];
+        out.copy_from_slice(&digest[..16]);
+        Ok(CommandHash(out))
+    }
+
+    /// A data key that nothing was sealed with yet, durable already. Blocks (for one sync) only if the tenant's block
+    /// is used up before the next one is made.
+    ///
+    /// # Errors
+    /// The tenant has no keys; the file can't be read or written; no randomness.
+    pub fn take(&self, tenant: &TenantId) -> Result<DataKey, KeyStoreError> {
+        let shared = &self.inner.shared;
+        let keys = shared.tenant(tenant)?;
+        let key = loop {
+            if let Some(key) = keys.pop() {
+                break key;
+            }
+            shared.refill(&keys, |left| left == 0)?;
+        };
+        if keys.claim_refill() {
+            self.inner.refiller.ask(&keys);
+        }
+        // What was just written is what is read next.
+        lock(&shared.data_keys).put((keys.serial, key.kid), key.key);
+        Ok(key)
+    }
+
+    /// The data key of a sealed text.
+    ///
+    /// # Errors
+    /// Never there and destroyed are told apart; the tenant has no keys; the file can't be read or is damaged.
+    pub fn get(&self, tenant: &TenantId, kid: DataKeyId) -> Result<DataKey, KeyStoreError> {
+        let shared = &self.inner.shared;
+        let keys = shared.tenant(tenant)?;
+        if let Some(key) = lock(&shared.data_keys).get(&(keys.serial, kid)) {
+            return Ok(DataKey::new(kid, *key));
+        }
+        let key = tables::data_key(&shared.store.db, &keys, kid)?;
+        lock(&shared.data_keys).put((keys.serial, kid), key.key);
+        Ok(key)
+    }
+
+    /// Seals content bytes under a fresh data key and names them. Bound to tenant and content id.
+    ///
+    /// # Errors
+    /// As [`KeyStore::take`].
+    pub fn seal_content(&self, tenant: &TenantId, bytes: &[u8]) -> Result<(ContentId, Sealed), KeyStoreError> {
+        let id = self.content_id(tenant, bytes)?;
+        let sealed = seal::seal(&self.take(tenant)?, &seal::aad::content(tenant, &id), bytes)?;
+        Ok((id, sealed))
+    }
+
+    /// Opens a sealed text of a tenant that was bound to `aad` (see [`seal::aad`]).
+    ///
+    /// # Errors
+    /// As [`KeyStore::get`]; the text is not authentic.
+    pub fn open_sealed(&self, tenant: &TenantId, aad: &[u8], sealed: &Sealed) -> Result<Vec<u8>, KeyStoreError> {
+        Ok(seal::open(&self.get(tenant, sealed.kid)?, aad, sealed)?)
+    }
+}
+
+impl Shared {
+    fn tenant(&self, tenant: &TenantId) -> Result<Arc<TenantKeys>, KeyStoreError> {
+        // Held while it is loaded (one look-up), so that a tenant is in memory once.
+        let mut tenants = lock(&self.tenants);
+        if let Some(keys) = tenants.get(tenant) {
+            return Ok(keys.clone());
+        }
+        let keys = tables::load_tenant(&self.store.db, tenant)?;
+        let keys = Arc::new(keys.ok_or_else(|| KeyStoreError::UnknownTenant(tenant.clone()))?);
+        tenants.put(tenant.clone(), keys.clone());
+        Ok(keys)
+    }
+
+    /// Makes the tenant's next block if `wanted` says so of the number of keys left.
+    fn refill(&self, keys: &TenantKeys, wanted: impl Fn(usize) -> bool) -> Result<(), KeyStoreError> {
+        // One at a time for a tenant; who waited here finds the block made.
+        let _making = lock(&keys.making);
+        if wanted(keys.left()) {
+            let block = tables::add_block(&self.store.db, keys, keys.next_block())?;
+            keys.add(block); // durable before it is handed out
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! A tenant's keys in memory: what it names contents with, and the data keys that were made ahead.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hmac::Hmac;
+use promptory_events::TenantId;
+use sha2::Sha256;
+
+use super::{DataKey, lock};
+use crate::seal;
+
+/// The first block of data keys is small: most tenants write little. A busy tenant's blocks double up to the last.
+pub(super) const FIRST_BLOCK: usize = 64;
+const LAST_BLOCK: usize = 4096;
+
+static SERIALS: AtomicU64 = AtomicU64::new(0);
+
+/// One tenant's keys.
+pub(super) struct TenantKeys {
+    pub(super) tenant: TenantId,
+    /// Stands for the tenant in the cache of data keys.
+    pub(super) serial: u64,
+    pub(super) epoch: u32,
+    pub(super) epoch_key: [u8; 32],
+    /// Keyed for content ids.
+    pub(super) content: Hmac<Sha256>,
+    /// Keyed for command hashes. Another key: a content may be any bytes, also those of a command.
+    pub(super) command: Hmac<Sha256>,
+    /// Held while a block is made.
+    pub(super) making: Mutex<()>,
+    pool: Mutex<Pool>,
+}
+
+#[derive(Default)]
+struct Pool {
+    keys: VecDeque<DataKey>,
+    /// How many the last block had; 0 before the first.
+    block: usize,
+    /// A refill was asked for and is not done.
+    asked: bool,
+}
+
+impl TenantKeys {
+    /// `secrets` is the content key and the command key, 32 bytes each.
+    pub(super) fn new(tenant: TenantId, epoch: u32, epoch_key: [u8; 32], secrets: &[u8; 64]) -> Self {
+        let (content, command) = secrets.split_at(32);
+        Self {
+            tenant,
+            serial: SERIALS.fetch_add(1, Ordering::Relaxed),
+            epoch,
+            epoch_key,
+            content: seal::hmac(content),
+            command: seal::hmac(command),
+            making: Mutex::default(),
+            pool: Mutex::default(),
+        }
+    }
+
+    pub(super) fn pop(&self) -> Option<DataKey> {
+        lock(&self.pool).keys.pop_front()
+    }
+
+    pub(super) fn left(&self) -> usize {
+        lock(&self.pool).keys.len()
+    }
+
+    /// How many keys the next block has.
+    pub(super) fn next_block(&self) -> usize {
+        (lock(&self.pool).block * 2).clamp(FIRST_BLOCK, LAST_BLOCK)
+    }
+
+    pub(super) fn add(&self, block: Vec<DataKey>) {
+        let mut pool = lock(&self.pool);
+        pool.block = block.len();
+        pool.keys.extend(block);
+    }
+
+    /// Whether `left` keys are so few that the next block is due: half of the last one is used.
+    pub(super) fn is_low(&self, left: usize) -> bool {
+        left <= lock(&self.pool).block / 2
+    }
+
+    /// True for the one caller that should ask for a refill.
+    pub(super) fn claim_refill(&self) -> bool {
+        let mut pool = lock(&self.pool);
+        let due = !pool.asked && pool.keys.len() <= pool.block / 2;
+        pool.asked |= due;
+        due
+    }
+
+    /// The refill is done, or could not be asked for: the next caller may claim it again.
+    pub(super) fn release_refill(&self) {
+        lock(&self.pool).asked = false;
+    }
+}
