@@ -16,3 +16,5 @@ pub mod storage;
 
 pub use keystore::{DataKey, KeyStore, KeyStoreError};
 pub use port::{AppendError, Head, Ledger, ReadError, Reader, Recorded, Tail};
+pub use seal::SealError;
+pub use storage::OpenError;

@@ -5,8 +5,8 @@
 use bytes::Bytes;
 use promptory_events::event::{Event, KeyRevoked};
 use promptory_events::{
-    Batch, BatchHeader, BatchId, CommandHash, CommandId, Commit, CommitHeader, Credential, DataKeyId, Evidence,
-    Incarnation, KeyId, PrincipalId, Sealed, TenantId, Timestamp,
+    Batch, BatchHeader, BatchId, CommandHash, CommandId, Commit, CommitHeader, Credential, Evidence, Incarnation,
+    KeyId, PrincipalId, Sealed, TenantId, Timestamp,
 };
 
 /// When the first batch of every test is recorded.
@@ -64,10 +64,10 @@ impl Draft {
         self
     }
 
-    /// Some bytes more.
-    pub fn padded(self, bytes: usize) -> Self {
-        let ct = vec![7; bytes];
-        self.message(Sealed { kid: DataKeyId([0; 16]), nonce: [0; 12], ct, commitment: [0; 32] })
+    /// Some bytes more: in the field that is read fastest.
+    pub fn padded(mut self, bytes: usize) -> Self {
+        self.header.writer = "x".repeat(bytes);
+        self
     }
 
     pub fn encode(&self) -> Bytes {

@@ -1,0 +1,25 @@
+//! What the services would otherwise each copy.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`apikey`] | API keys: make, hash, read from a request |
+//! | [`clock`] | the only place that reads the wall clock |
+//! | [`problem`] | RFC 9457 problem documents and the table of their types |
+//! | [`extract`] | axum extractors whose refusals are problem documents |
+//! | [`http`] | the edge around every route, and the server |
+//! | [`openapi`] | what both routers put into the API description |
+//! | [`shutdown`] | one token that tells everything to stop |
+//! | [`telemetry`] | tracing, OpenTelemetry, metrics |
+
+pub mod apikey;
+pub mod clock;
+pub mod extract;
+pub mod http;
+pub mod openapi;
+pub mod problem;
+pub mod shutdown;
+pub mod telemetry;
+
+pub use apikey::{ApiKey, Presented};
+pub use clock::Clock;
+pub use problem::{Problem, ProblemType};

@@ -1,0 +1,225 @@
+//! RFC 9457 problem documents. Every refusal has a stable `type`; this table is the only place that lists them.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// A kind of problem, with its stable code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProblemType {
+    /// The stable code; the `type` is `https://promptory.dev/problems/<code>`.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What it is, the same for every occurrence.
+    pub title: &'static str,
+}
+
+/// Begins every `type`.
+pub const TYPE_BASE: &str = "https://promptory.dev/problems/";
+
+macro_rules! problem_types {
+    ($($(#[$doc:meta])* $name:ident = $status:literal, $code:literal, $title:literal;)*) => {
+        impl ProblemType {
+            $($(#[$doc])* pub const $name: Self = Self { code: $code, status: $status, title: $title };)*
+
+            /// All of them, for the docs and the test that every one is reached.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+problem_types! {
+    /// The request can't be understood.
+    MALFORMED_REQUEST = 400, "malformed-request", "The request can't be understood";
+    /// A field has a value that is not allowed.
+    INVALID_FIELD = 400, "invalid-field", "A field has a value that is not allowed";
+    /// No key, or one that opens nothing.
+    UNAUTHENTICATED = 401, "unauthenticated", "The API key opens nothing";
+    /// The caller's roles don't allow it.
+    FORBIDDEN = 403, "forbidden", "The caller's roles do not allow this";
+    /// The tenant is suspended.
+    TENANT_SUSPENDED = 403, "tenant-suspended", "The tenant is suspended";
+    /// No such path.
+    NOT_FOUND = 404, "not-found", "There is nothing at this path";
+    /// No such prompt.
+    PROMPT_NOT_FOUND = 404, "prompt-not-found", "There is no such prompt";
+    /// No such version.
+    VERSION_NOT_FOUND = 404, "version-not-found", "The prompt has no such version";
+    /// No such label.
+    LABEL_NOT_FOUND = 404, "label-not-found", "The prompt has no such label";
+    /// No such principal.
+    PRINCIPAL_NOT_FOUND = 404, "principal-not-found", "There is no such principal";
+    /// No such key.
+    KEY_NOT_FOUND = 404, "key-not-found", "There is no such API key";
+    /// No such tenant.
+    TENANT_NOT_FOUND = 404, "tenant-not-found", "There is no such tenant";
+    /// Not with this method.
+    METHOD_NOT_ALLOWED = 405, "method-not-allowed", "This path does not take this method";
+    /// Took too long to arrive.
+    REQUEST_TIMEOUT = 408, "request-timeout", "The request took too long";
+    /// The key is held by another prompt.
+    KEY_TAKEN = 409, "key-taken", "Another prompt holds this key";
+    /// The tenant is there already.
+    TENANT_EXISTS = 409, "tenant-exists", "There is such a tenant already";
+    /// The prompt is archived.
+    PROMPT_ARCHIVED = 409, "prompt-archived", "The prompt is archived";
+    /// The prompt is not archived.
+    PROMPT_NOT_ARCHIVED = 409, "prompt-not-archived", "The prompt is not archived";
+    /// The prompt is of the other kind.
+    KIND_MISMATCH = 409, "kind-mismatch", "The prompt holds the other kind of content";
+    /// The last owner would be gone.
+    LAST_OWNER = 409, "last-owner", "The tenant would be left without an owner";
+    /// The ledger has been bootstrapped.
+    ALREADY_BOOTSTRAPPED = 409, "already-bootstrapped", "The system was set up already";
+    /// The idempotency key was used with another body.
+    IDEMPOTENCY_MISMATCH = 409, "idempotency-mismatch", "The idempotency key was used with another body";
+    /// The text was erased.
+    ERASED = 410, "erased", "The text has been erased";
+    /// If-Match does not hold.
+    PRECONDITION_FAILED = 412, "precondition-failed", "If-Match does not hold";
+    /// Over a size limit.
+    TOO_LARGE = 413, "too-large", "Something is over its size limit";
+    /// The path or query is over its limit.
+    URI_TOO_LONG = 414, "uri-too-long", "The path or query is too long";
+    /// Not JSON.
+    UNSUPPORTED_MEDIA_TYPE = 415, "unsupported-media-type", "The body is not JSON";
+    /// Too many of something.
+    LIMIT_REACHED = 422, "limit-reached", "There are as many of these as are allowed";
+    /// The label `latest` can't be moved.
+    LABEL_RESERVED = 422, "label-reserved", "The label `latest` is reserved";
+    /// The claimed time is later than the recorded one.
+    OCCURRED_IN_FUTURE = 422, "occurred-in-future", "The claimed time lies in the future";
+    /// The role makes no sense in this ledger.
+    ROLE_NOT_HERE = 422, "role-not-here", "The role does not exist in this ledger";
+    /// The command belongs into another kind of ledger.
+    NOT_IN_THIS_LEDGER = 422, "not-in-this-ledger", "This ledger does not take this command";
+    /// `as_of` is beyond the end of the ledger.
+    INDEX_BEYOND_END = 422, "index-beyond-end", "The ledger does not reach that index";
+    /// A position of another ledger.
+    OTHER_INCARNATION = 422, "other-incarnation", "The position is of another life of the ledger";
+    /// Too much at once.
+    OVERLOADED = 429, "overloaded", "Too much at once; try again";
+    /// A defect of ours.
+    INTERNAL = 500, "internal", "Something went wrong on our side";
+    /// Not now.
+    UNAVAILABLE = 503, "unavailable", "Not available now; try again";
+    /// The clock of this server is wrong.
+    CLOCK_BEHIND = 503, "clock-behind", "This server's clock is behind the tenant's last batch";
+    /// The model did not reach the position in time.
+    BEHIND = 504, "behind", "The read model has not reached the position in time";
+}
+
+/// One occurrence of a problem.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Its kind.
+    pub kind: ProblemType,
+    /// What happened here, and what to do about it.
+    pub detail: String,
+    /// Extension members: `field`, `limit`, …
+    pub members: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem of a kind, with what happened here.
+    #[must_use]
+    pub fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), members: Map::new() }
+    }
+
+    /// An [`ProblemType::INVALID_FIELD`] for one field: a JSON pointer, a query parameter or a header.
+    #[must_use]
+    pub fn field(field: &str, detail: impl Into<String>) -> Self {
+        Self::new(ProblemType::INVALID_FIELD, detail).with("field", field)
+    }
+
+    /// A [`ProblemType::TOO_LARGE`] for a whole request.
+    #[must_use]
+    pub fn too_large() -> Self {
+        let limit = promptory_events::limits::REQUEST_MAX_BYTES;
+        Self::new(ProblemType::TOO_LARGE, format!("a request may have {limit} bytes; send it in parts"))
+            .with("limit", limit)
+    }
+
+    /// A [`ProblemType::INTERNAL`] that says nothing more: what went wrong is in the logs.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(ProblemType::INTERNAL, "this is a defect of ours; the logs of the server say more")
+    }
+
+    /// Adds an extension member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The document as JSON: `type`, `title`, `status`, `detail`, `code` and the extension members.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        let mut document = self.members.clone();
+        document.insert("type".into(), format!("{TYPE_BASE}{}", self.kind.code).into());
+        document.insert("title".into(), self.kind.title.into());
+        document.insert("status".into(), self.kind.status.into());
+        document.insert("detail".into(), self.detail.clone().into());
+        document.insert("code".into(), self.kind.code.into());
+        Value::Object(document)
+    }
+}
+
+/// The document's shape, for OpenAPI.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ProblemDocument {
+    /// Stable address of the kind of problem.
+    pub r#type: String,
+    /// What kind of problem it is.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened here, and what to do about it.
+    pub detail: String,
+    /// The last part of `type`.
+    pub code: String,
+    /// Which field, if one is to blame.
+    pub field: Option<String>,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = self.document().to_string();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self.kind.status {
+            401 => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            429 | 503 | 504 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            _ => {}
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_plain() {
+        let mut codes: Vec<_> = ProblemType::ALL.iter().map(|t| t.code).collect();
+        codes.sort_unstable();
+        let count = codes.len();
+        codes.dedup();
+        assert_eq!(codes.len(), count);
+        assert!(codes.iter().all(|c| c.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+    }
+
+    #[test]
+    fn a_document_has_the_members_of_the_rfc() {
+        let document = Problem::field("/key", "must not be empty").document();
+        assert_eq!(document["type"], "https://promptory.dev/problems/invalid-field");
+        assert_eq!((&document["status"], &document["field"]), (&400.into(), &"/key".into()));
+    }
+}

@@ -1,0 +1,77 @@
+//! The routes of the read side.
+
+mod conditional;
+mod cursor;
+mod error;
+mod events;
+mod health;
+mod history;
+mod params;
+mod prompts;
+mod render;
+mod respond;
+mod sse;
+mod status;
+mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use promptory_platform::openapi;
+use tokio::sync::Semaphore;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::read_side::ReadSide;
+
+/// Event streams at once. Each costs a task's memory and one page, so many are fine, but not any number.
+const STREAMS_MAX: usize = 8192;
+
+/// What every handler may use.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    /// Answers questions.
+    read_side: ReadSide,
+    /// Places for event streams.
+    streams: Arc<Semaphore>,
+}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Promptory",
+        description = "An event-sourced prompt repository. Every answer of a read says in the header \
+                       `Promptory-Position` what it is as of; `at_least` waits for a position that a write returned. \
+                       Refusals are problem documents (RFC 9457) with a stable `code`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "prompts", description = "What is, and what was."),
+        (name = "events", description = "What happened."),
+        (name = "health", description = "How the process is. No key needed."),
+    )
+)]
+struct Description;
+
+/// All routes that read, and their description. The edge (limits, spans, 404 and 405) is put around the merged router.
+pub fn router(read_side: ReadSide) -> (Router, utoipa::openapi::OpenApi) {
+    let app = App { read_side, streams: Arc::new(Semaphore::new(STREAMS_MAX)) };
+    let (router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(prompts::resolve))
+        .routes(routes!(prompts::list))
+        .routes(routes!(history::versions))
+        .routes(routes!(history::label_history))
+        .routes(routes!(events::events))
+        .routes(routes!(status::status))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .with_state(app)
+        .split_for_parts();
+    openapi::complete(&mut description);
+    (router, description)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! The only mapping of what the read side refuses to problem documents.
+
+use promptory_platform::problem_set;
+use promptory_platform::{Problem, ProblemType};
+use promptory_projection::ask::AskError;
+
+/// The problem that a refusal is for the caller.
+pub fn problem(error: AskError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        AskError::Unauthenticated => Problem::new(ProblemType::UNAUTHENTICATED, detail),
+        AskError::Forbidden => Problem::new(ProblemType::FORBIDDEN, detail),
+        AskError::Suspended => Problem::new(ProblemType::TENANT_SUSPENDED, detail),
+        AskError::PromptNotFound => Problem::new(ProblemType::PROMPT_NOT_FOUND, detail),
+        AskError::VersionNotFound(number) => {
+            Problem::new(ProblemType::VERSION_NOT_FOUND, detail).with("version", number)
+        }
+        AskError::LabelNotFound(label) => {
+            Problem::new(ProblemType::LABEL_NOT_FOUND, detail).with("label", label.as_str())
+        }
+        AskError::IndexBeyondEnd(index) => Problem::new(ProblemType::INDEX_BEYOND_END, detail).with("index", index),
+        AskError::Erased => Problem::new(ProblemType::ERASED, detail),
+        AskError::Behind(position) => Problem::new(ProblemType::BEHIND, detail).with("at_least", position.to_string()),
+        AskError::OtherIncarnation(position) => {
+            Problem::new(ProblemType::OTHER_INCARNATION, detail).with("position", position.to_string())
+        }
+        AskError::Unavailable(reason) => {
+            // The reason is ours to read: it may name files and tenants.
+            tracing::error!(reason, "the read model is not available");
+            Problem::new(ProblemType::UNAVAILABLE, "the read model is not available; GET /readyz says more")
+        }
+    }
+}
+
+problem_set! {
+    /// What every read of a tenant can be refused with.
+    pub ReadProblems = [
+        INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, URI_TOO_LONG, OTHER_INCARNATION, OVERLOADED,
+        INTERNAL, UNAVAILABLE, BEHIND,
+    ];
+    /// A list of prompts.
+    pub ListProblems = [
+        INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, URI_TOO_LONG, INDEX_BEYOND_END,
+        OTHER_INCARNATION, OVERLOADED, INTERNAL, UNAVAILABLE, BEHIND,
+    ];
+    /// One prompt with a version's text.
+    pub PromptProblems = [
+        INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, PROMPT_NOT_FOUND, VERSION_NOT_FOUND,
+        LABEL_NOT_FOUND, ERASED, URI_TOO_LONG, INDEX_BEYOND_END, OTHER_INCARNATION, OVERLOADED, INTERNAL, UNAVAILABLE,
+        BEHIND,
+    ];
+    /// Something about one prompt.
+    pub HistoryProblems = [
+        INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, PROMPT_NOT_FOUND, LABEL_NOT_FOUND, URI_TOO_LONG,
+        INDEX_BEYOND_END, OTHER_INCARNATION, OVERLOADED, INTERNAL, UNAVAILABLE, BEHIND,
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use promptory_events::{Incarnation, Position};
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_its_problem_and_the_route_that_reads_text_documents_it() {
+        let position = Position { incarnation: Incarnation([1; 8]), index: 7 };
+        let label = "production".parse().unwrap();
+        let expected = [
+            (AskError::Unauthenticated, "unauthenticated"),
+            (AskError::Forbidden, "forbidden"),
+            (AskError::Suspended, "tenant-suspended"),
+            (AskError::PromptNotFound, "prompt-not-found"),
+            (AskError::VersionNotFound(3), "version-not-found"),
+            (AskError::LabelNotFound(label), "label-not-found"),
+            (AskError::IndexBeyondEnd(9), "index-beyond-end"),
+            (AskError::Erased, "erased"),
+            (AskError::Behind(position), "behind"),
+            (AskError::OtherIncarnation(position), "other-incarnation"),
+            (AskError::Unavailable("/secret/path".into()), "unavailable"),
+        ];
+        for (error, code) in expected {
+            let problem = problem(error);
+            assert_eq!(problem.kind.code, code);
+            assert!(PromptProblems::ALL.contains(&problem.kind), "{code}");
+            assert!(!problem.document().to_string().contains("/secret"));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! How the process is: for probes, for scrapers and for people. No key needed, so nothing
+//! of a tenant but its name, and that only if its projection has stopped.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use promptory_platform::telemetry;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+
+/// That the process answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Alive {
+    /// Always `alive`.
+    #[schema(example = "alive")]
+    status: &'static str,
+}
+
+/// Whether the process should get requests.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Ready {
+    /// `ready`, or `catching-up` until the read models have reached the end of the ledger once.
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// Projections that have stopped. They stop alone: the others are answered, so this does not make it unready.
+    stopped: Vec<Stopped>,
+    /// How many stores are open.
+    open: usize,
+}
+
+/// A projection that has stopped.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Stopped {
+    /// Whose.
+    tenant: String,
+    /// Why.
+    reason: String,
+}
+
+/// Whether the process is alive.
+#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, body = Alive)))]
+pub async fn healthz() -> Json<Alive> {
+    Json(Alive { status: "alive" })
+}
+
+/// Whether the process should get requests.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "health",
+    responses((status = 200, body = Ready), (status = 503, body = Ready, description = "Not yet")),
+)]
+pub async fn readyz(State(app): State<App>) -> Response {
+    let health = app.read_side.health();
+    let (code, status) =
+        if health.caught_up { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "catching-up") };
+    let stopped = health.stopped.into_iter().map(|s| Stopped { tenant: s.tenant.to_string(), reason: s.reason });
+    (code, Json(Ready { status, stopped: stopped.collect(), open: health.open })).into_response()
+}
+
+/// Everything that is counted, as Prometheus text.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "health",
+    responses((status = 200, body = String, content_type = "text/plain")),
+)]
+pub async fn metrics(State(app): State<App>) -> Response {
+    drop(app.read_side.health()); // sets its gauges
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry::metrics_text()).into_response()
+}

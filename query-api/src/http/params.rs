@@ -1,0 +1,286 @@
+//! What requests carry in path and query, read into the terms of the read side. Every refusal names the field.
+
+use std::str::FromStr;
+
+use promptory_events::{Label, Position, PromptId, PromptKey, Timestamp, limits};
+use promptory_platform::{Presented, Problem};
+use promptory_projection::ask::{AsOf, Ask, Caller, PromptRef, Question, Which};
+use serde::{Deserialize, Deserializer, de};
+use utoipa::{IntoParams, ToSchema};
+
+/// Items on a page unless the request says otherwise.
+const PAGE_DEFAULT: usize = 100;
+
+/// On which clock a time in `as_of` is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnClock {
+    /// When it happened: an importer may have claimed an earlier time than the recorded one.
+    #[default]
+    Occurred,
+    /// When it was recorded here.
+    Recorded,
+}
+
+/// A point as it is written in a query: an index or a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Point {
+    /// Digits.
+    Index(u64),
+    /// RFC 3339.
+    Time(Timestamp),
+}
+
+impl FromStr for Point {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = "must be an event's index or an RFC 3339 time such as 2024-05-03T14:00:00Z";
+        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+            return text.parse().map(Self::Index).map_err(|_| error);
+        }
+        // In a query `+` means a space, and `+02:00` is often sent as it is.
+        text.replace(' ', "+").parse().map(Self::Time).map_err(|_| error)
+    }
+}
+
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(text: D) -> Result<Option<T>, D::Error> {
+    String::deserialize(text)?.parse().map(Some).map_err(de::Error::custom)
+}
+
+fn page_size<'de, D: Deserializer<'de>>(number: D) -> Result<Option<usize>, D::Error> {
+    let size = u64::deserialize(number)?;
+    let size = usize::try_from(size).ok().filter(|size| (1..=limits::PAGE_MAX).contains(size));
+    size.map(Some).ok_or_else(|| de::Error::custom(format_args!("must be from 1 to {}", limits::PAGE_MAX)))
+}
+
+/// Which version of a prompt, and when.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ResolveParams {
+    /// The version that this label points to; `latest` (the default) is the newest.
+    #[param(value_type = Option<String>, example = "production")]
+    pub label: Option<Label>,
+    /// The version with this number. Excludes `label`.
+    pub version: Option<u32>,
+    /// As it was then: an event's index, or an RFC 3339 time.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>, example = "2024-05-03T14:00:00Z")]
+    pub as_of: Option<Point>,
+    /// On which clock a time in `as_of` is read.
+    #[param(inline)]
+    pub clock: OnClock,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>, example = "0102030405060708-41")]
+    pub at_least: Option<Position>,
+}
+
+/// A listing of prompts.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// Only keys that begin with this.
+    #[param(value_type = Option<String>, example = "team/")]
+    pub prefix: Option<String>,
+    /// Items on the page, 1 to 1,000.
+    #[serde(deserialize_with = "page_size")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before. It carries prefix and point in time on.
+    pub cursor: Option<String>,
+    /// As it was then: an event's index, or an RFC 3339 time. Not with `cursor`.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>)]
+    pub as_of: Option<Point>,
+    /// On which clock a time in `as_of` is read.
+    #[param(inline)]
+    pub clock: OnClock,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
+/// A listing of versions.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct VersionsParams {
+    /// Items on the page, 1 to 1,000.
+    #[serde(deserialize_with = "page_size")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before. It carries the point in time on.
+    pub cursor: Option<String>,
+    /// As it was then: an event's index, or an RFC 3339 time. Not with `cursor`.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>)]
+    pub as_of: Option<Point>,
+    /// On which clock a time in `as_of` is read.
+    #[param(inline)]
+    pub clock: OnClock,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
+/// A label's history.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct LabelHistoryParams {
+    /// Items on the page, 1 to 1,000.
+    #[serde(deserialize_with = "page_size")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
+/// The events.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct EventsParams {
+    /// The index of the first event.
+    pub from: u64,
+    /// Items on the page, 1 to 1,000. A stream has no pages and ignores it.
+    #[serde(deserialize_with = "page_size")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
+/// The status.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct StatusParams {
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
+impl ResolveParams {
+    /// Which version is meant.
+    ///
+    /// # Errors
+    /// Both a label and a version.
+    pub fn which(&self) -> Result<Which, Problem> {
+        match (&self.label, self.version) {
+            (Some(_), Some(_)) => Err(Problem::field("version", "either `label` or `version`, not both")),
+            (Some(label), None) => Ok(Which::Label(label.clone())),
+            (None, Some(number)) => Ok(Which::Number(number)),
+            (None, None) => Ok(Which::Label(latest())),
+        }
+    }
+}
+
+fn latest() -> Label {
+    Label::LATEST.parse().expect("`latest` has the form of a label")
+}
+
+/// The point that a request asks about.
+pub fn as_of(point: Option<Point>, clock: OnClock) -> AsOf {
+    match (point, clock) {
+        (None, _) => AsOf::Now,
+        (Some(Point::Index(index)), _) => AsOf::Index(index),
+        (Some(Point::Time(time)), OnClock::Occurred) => AsOf::Occurred(time),
+        (Some(Point::Time(time)), OnClock::Recorded) => AsOf::Recorded(time),
+    }
+}
+
+/// The size of a page.
+pub fn limit(asked: Option<usize>) -> usize {
+    asked.unwrap_or(PAGE_DEFAULT)
+}
+
+/// `{prompt}` of a path, decoded: an id or a key. A key can't have the form of an id.
+///
+/// # Errors
+/// It has the form of neither.
+pub fn prompt(text: &str) -> Result<PromptRef, Problem> {
+    if let Ok(id) = text.parse::<PromptId>() {
+        return Ok(PromptRef::Id(id));
+    }
+    let key = text.parse::<PromptKey>().map_err(|error| Problem::field("prompt", format!("the key {error}")))?;
+    Ok(PromptRef::Key(key))
+}
+
+/// `{label}` of a path.
+///
+/// # Errors
+/// It has not the form of a label.
+pub fn label(text: &str) -> Result<Label, Problem> {
+    text.parse().map_err(|error| Problem::field("label", format!("the label {error}")))
+}
+
+/// The refusal of a parameter that the cursor has fixed.
+pub fn fixed(field: &str) -> Problem {
+    Problem::field(field, "is carried by the cursor; leave it out or begin again without the cursor")
+}
+
+/// A question of a caller to its own tenant: the tenant comes from nowhere but the key.
+pub fn ask(presented: &Presented, at_least: Option<Position>, question: Question) -> Ask {
+    let caller = Caller { key: presented.key, secret_hash: presented.secret_hash };
+    Ask { tenant: presented.tenant.clone(), caller, at_least, question }
+}
+
+#[cfg(test)]
+mod tests {
+    use promptory_platform::extract::query;
+
+    use super::*;
+
+    #[test]
+    fn a_point_is_an_index_or_a_time() {
+        let time: Timestamp = "2024-05-03T12:00:00Z".parse().unwrap();
+        assert_eq!("41".parse(), Ok(Point::Index(41)));
+        assert_eq!("2024-05-03T12:00:00Z".parse(), Ok(Point::Time(time)));
+        assert_eq!("2024-05-03T14:00:00 02:00".parse(), Ok(Point::Time(time)), "a `+` that was not escaped");
+        for bad in ["", "-1", "99999999999999999999", "2024-05-03", "noon"] {
+            assert!(bad.parse::<Point>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_read_on_the_clock_that_is_asked_for() {
+        let point = |text| {
+            let params: ResolveParams = query(text).unwrap();
+            as_of(params.as_of, params.clock)
+        };
+        let time = "2024-05-03T12:00:00Z".parse().unwrap();
+        assert_eq!(point(""), AsOf::Now);
+        assert_eq!(point("as_of=7"), AsOf::Index(7));
+        assert_eq!(point("as_of=2024-05-03T12:00:00Z"), AsOf::Occurred(time));
+        assert_eq!(point("as_of=2024-05-03T14:00:00%2B02:00&clock=recorded"), AsOf::Recorded(time));
+    }
+
+    #[test]
+    fn bad_parameters_are_named() {
+        let field = |problem: Problem| problem.document()["field"].as_str().unwrap_or_default().to_owned();
+        for (text, name) in [("limit=0", "limit"), ("limit=1001", "limit"), ("as_of=noon", "as_of"), ("x=1", "x")] {
+            assert_eq!(field(query::<ListParams>(text).unwrap_err()), name, "{text}");
+        }
+        for (text, name) in [("at_least=41", "at_least"), ("version=one", "version"), ("clock=sun", "clock")] {
+            assert_eq!(field(query::<ResolveParams>(text).unwrap_err()), name, "{text}");
+        }
+        let both: ResolveParams = query("label=a&version=1").unwrap();
+        assert_eq!(field(both.which().unwrap_err()), "version");
+        assert_eq!(field(prompt("a\nb").unwrap_err()), "prompt");
+        assert_eq!(field(label("Latest").unwrap_err()), "label");
+    }
+
+    #[test]
+    fn an_id_is_told_from_a_key() {
+        let id = PromptId([7; 16]);
+        assert_eq!(prompt(&id.to_string()).unwrap(), PromptRef::Id(id));
+        assert_eq!(prompt("prm_x").unwrap(), PromptRef::Key("prm_x".parse().unwrap()));
+    }
+}

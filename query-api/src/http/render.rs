@@ -1,0 +1,175 @@
+//! Answers as JSON: pure, so that a body can be kept next to the answer that it was made from.
+
+use bytes::Bytes;
+use promptory_events::event::Kind;
+use promptory_events::{Position, TenantId};
+use promptory_platform::Problem;
+use promptory_projection::ask::{
+    self, EventRecord, LabelMove, PromptAnswer, PromptSummary, StatusAnswer, VersionSummary,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::wire;
+
+/// Writes any of the bodies.
+///
+/// # Errors
+/// `internal`; in practice none: bodies are plain data with text for keys.
+pub fn json(body: &impl Serialize) -> Result<Bytes, Problem> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(|error| defect("an answer can't be written", &error))
+}
+
+/// JSON that the read side hands out as text is passed on as it is, if it is JSON.
+fn raw(text: &str) -> Result<&RawValue, Problem> {
+    serde_json::from_str(text).map_err(|error| defect("the read side handed out text that is no JSON", &error))
+}
+
+fn defect(what: &'static str, error: &serde_json::Error) -> Problem {
+    // Where, not what: serde's message could quote a prompt.
+    tracing::error!(line = error.line(), column = error.column(), "{what}");
+    Problem::internal()
+}
+
+/// One prompt with one version's text.
+///
+/// # Errors
+/// `internal` if a part of it that should be JSON is none.
+pub fn prompt(answer: &PromptAnswer) -> Result<Bytes, Problem> {
+    let PromptAnswer { prompt, version: of, content, config, metadata } = answer;
+    let chat = prompt.kind == Kind::Chat;
+    json(&wire::Prompt {
+        id: prompt.id,
+        key: &prompt.key,
+        kind: prompt.kind,
+        archived: prompt.archived,
+        text: (!chat).then_some(content),
+        messages: if chat { Some(raw(content)?) } else { None },
+        config: config.as_deref().map(raw).transpose()?,
+        metadata: metadata.as_deref().map(raw).transpose()?,
+        labels: &prompt.labels,
+        tags: &prompt.tags,
+        versions: prompt.versions,
+        latest: prompt.latest,
+        version: version(of),
+        changed_index: prompt.changed_index,
+        changed_at: prompt.changed_at,
+        effective_at: prompt.effective_at,
+        basis: prompt.basis,
+    })
+}
+
+/// One page of prompts.
+///
+/// # Errors
+/// As [`json`].
+pub fn prompts(items: &[PromptSummary], next_cursor: Option<String>, index: Option<u64>) -> Result<Bytes, Problem> {
+    json(&wire::PromptPage { prompts: items.iter().map(summary).collect(), next_cursor, index })
+}
+
+/// One page of versions.
+///
+/// # Errors
+/// As [`json`].
+pub fn versions(items: &[VersionSummary], next_cursor: Option<String>) -> Result<Bytes, Problem> {
+    json(&wire::VersionPage { versions: items.iter().map(version).collect(), next_cursor })
+}
+
+/// One page of a label's moves.
+///
+/// # Errors
+/// As [`json`].
+pub fn moves(items: &[LabelMove], next_cursor: Option<String>) -> Result<Bytes, Problem> {
+    json(&wire::MovePage { moves: items.iter().map(label_move).collect(), next_cursor })
+}
+
+/// One page of events.
+///
+/// # Errors
+/// `internal` if a detail is no JSON.
+pub fn events(items: &[EventRecord], next: u64) -> Result<Bytes, Problem> {
+    let events = items.iter().map(event).collect::<Result<Vec<_>, _>>()?;
+    json(&wire::EventPage { events, next })
+}
+
+/// The same events as frames of an event stream, each with its index as id, so that a reader can resume after it.
+///
+/// # Errors
+/// `internal` if a detail is no JSON.
+pub fn event_frames(items: &[EventRecord]) -> Result<Bytes, Problem> {
+    let mut frames = Vec::with_capacity(items.len() * 512);
+    for item in items {
+        frames.extend_from_slice(format!("id: {}\nevent: {}\ndata: ", item.stamp.index, item.name).as_bytes());
+        // JSON escapes line ends, so the data is one line.
+        frames.extend_from_slice(&json(&event(item)?)?);
+        frames.extend_from_slice(b"\n\n");
+    }
+    Ok(frames.into())
+}
+
+/// How a tenant's model stands.
+///
+/// # Errors
+/// As [`json`].
+pub fn status(tenant: &TenantId, position: Option<Position>, answer: &StatusAnswer) -> Result<Bytes, Problem> {
+    let StatusAnswer { model_digest, prompts, roles } = answer;
+    json(&wire::Status { tenant, position, model_digest, prompts: *prompts, roles })
+}
+
+fn stamp(stamp: &ask::Stamp) -> wire::Stamp<'_> {
+    wire::Stamp {
+        index: stamp.index,
+        command_id: stamp.command_id,
+        actor: stamp.actor,
+        author: stamp.author.as_ref(),
+        recorded_at: stamp.recorded_at,
+        occurred_at: stamp.occurred_at,
+        message: stamp.message.as_deref(),
+        grants: &stamp.grants,
+    }
+}
+
+fn version(version: &VersionSummary) -> wire::Version<'_> {
+    wire::Version {
+        id: version.id,
+        number: version.number,
+        parents: &version.parents,
+        content_id: version.content_id,
+        bytes: version.bytes,
+        stamp: stamp(&version.stamp),
+    }
+}
+
+fn summary(prompt: &PromptSummary) -> wire::Summary<'_> {
+    wire::Summary {
+        id: prompt.id,
+        key: &prompt.key,
+        kind: prompt.kind,
+        archived: prompt.archived,
+        versions: prompt.versions,
+        latest: prompt.latest,
+        labels: &prompt.labels,
+        tags: &prompt.tags,
+        changed_index: prompt.changed_index,
+        changed_at: prompt.changed_at,
+        effective_at: prompt.effective_at,
+        basis: prompt.basis,
+    }
+}
+
+fn label_move(item: &LabelMove) -> wire::Move<'_> {
+    wire::Move { before: item.before, after: item.after, stamp: stamp(&item.stamp) }
+}
+
+fn event(record: &EventRecord) -> Result<wire::Event<'_>, Problem> {
+    Ok(wire::Event {
+        r#type: &record.name,
+        prompt: record.prompt,
+        key: record.key.as_ref(),
+        detail: raw(&record.detail)?,
+        stamp: stamp(&record.stamp),
+    })
+}
+
+#[cfg(test)]
+mod tests;

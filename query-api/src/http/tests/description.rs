@@ -1,0 +1,70 @@
+//! The description says what the routes do.
+
+use promptory_platform::{ProblemType, openapi};
+use promptory_projection::{Config, Shelf};
+use serde_json::Value;
+
+use crate::{ReadSide, router};
+
+fn description() -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = promptory_ledger::embedded::Embedded::open(&folder.path().join("l.redb"), 1).unwrap();
+    let keys = promptory_ledger::KeyStore::open(&folder.path().join("k.redb")).unwrap();
+    let config = Config { dir: folder.path().join("m"), open_max: 1, cache_bytes: 0 };
+    let shelf = Shelf::new(config, promptory_ledger::Ledger::Embedded(ledger), keys);
+    serde_json::to_value(router(ReadSide::Here(shelf)).1).unwrap()
+}
+
+#[test]
+fn every_route_is_described_with_its_key_its_answer_and_its_problems() {
+    let description = description();
+    let paths = description["paths"].as_object().unwrap();
+    assert_eq!(paths.len(), 9);
+    for (path, item) in paths.iter().filter(|(path, _)| path.starts_with("/v1/")) {
+        let get = &item["get"];
+        assert_eq!(get["security"][0][openapi::API_KEY], serde_json::json!([]), "{path}");
+        assert!(get["responses"]["200"]["content"]["application/json"]["schema"].is_object(), "{path}");
+        let refused = get["responses"]["401"]["description"].as_str().unwrap();
+        assert!(refused.contains(ProblemType::UNAUTHENTICATED.code), "{path}");
+    }
+    let schemas = &description["components"]["schemas"];
+    for name in ["Prompt", "PromptPage", "VersionPage", "MovePage", "EventPage", "Status", "ProblemDocument"] {
+        assert!(schemas[name].is_object(), "{name}");
+    }
+    assert_eq!(description["components"]["securitySchemes"][openapi::API_KEY]["scheme"], "bearer");
+}
+
+#[test]
+fn every_parameter_of_a_query_is_described() {
+    let description = description();
+    let names = |path: &str| -> Vec<String> {
+        let parameters = description["paths"][path]["get"]["parameters"].as_array().unwrap();
+        let query = parameters.iter().filter(|p| p["in"] == "query");
+        query.map(|p| p["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("/v1/prompts/{prompt}"), ["label", "version", "as_of", "clock", "at_least"]);
+    assert_eq!(names("/v1/prompts"), ["prefix", "limit", "cursor", "as_of", "clock", "at_least"]);
+    assert_eq!(names("/v1/events"), ["from", "limit", "at_least"]);
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+    let description = description();
+    let mut found = Vec::new();
+    references(&description, &mut found);
+    assert!(!found.is_empty());
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(description.pointer(pointer).is_some(), "{reference}");
+    }
+}

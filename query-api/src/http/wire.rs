@@ -1,0 +1,249 @@
+//! The JSON that reads answer with, field by field. Borrowed from the answers: nothing is copied to be written.
+
+use std::collections::BTreeMap;
+
+use promptory_events::event::{Kind, Role};
+use promptory_events::{
+    Author, CommandId, ContentId, Label, Position, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp,
+    VersionId,
+};
+use promptory_projection::ask::Basis;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+/// Who did something, when and by which right.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Stamp<'a> {
+    /// The index of the event.
+    pub index: u64,
+    /// The command.
+    #[schema(value_type = String, example = "cmd_00112233445566778899aabbccddeeff")]
+    pub command_id: CommandId,
+    /// Who sent it.
+    #[schema(value_type = String, example = "pri_00112233445566778899aabbccddeeff")]
+    pub actor: PrincipalId,
+    /// Who is claimed to have made it.
+    #[schema(value_type = Option<String>)]
+    pub author: Option<&'a Author>,
+    /// When it was recorded.
+    #[schema(value_type = String, format = DateTime)]
+    pub recorded_at: Timestamp,
+    /// When it is claimed to have happened.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub occurred_at: Option<Timestamp>,
+    /// Why, in the actor's words.
+    pub message: Option<&'a str>,
+    /// By which right: the indexes of the grants.
+    pub grants: &'a [u64],
+}
+
+/// One version without its text.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Version<'a> {
+    /// Its identity.
+    #[schema(value_type = String, example = "ver_00112233445566778899aabbccddeeff")]
+    pub id: VersionId,
+    /// Its number: 1, 2, …
+    pub number: u32,
+    /// What it was made from.
+    #[schema(value_type = Vec<String>)]
+    pub parents: &'a [VersionId],
+    /// Keyed id of its content: equal texts of a tenant have equal ids.
+    #[schema(value_type = String)]
+    pub content_id: ContentId,
+    /// Length of its content.
+    pub bytes: u32,
+    /// How it came to be.
+    #[serde(flatten)]
+    pub stamp: Stamp<'a>,
+}
+
+/// One prompt with one version's text.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Prompt<'a> {
+    /// Its identity, whatever its key is called over the years.
+    #[schema(value_type = String, example = "prm_00112233445566778899aabbccddeeff")]
+    pub id: PromptId,
+    /// Its key (the last one it had, if archived).
+    #[schema(value_type = String, example = "team/area/name")]
+    pub key: &'a PromptKey,
+    /// What its content is.
+    #[schema(value_type = String, example = "text")]
+    pub kind: Kind,
+    /// Whether it is archived.
+    pub archived: bool,
+    /// The version's text, if the prompt is one of text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a str>,
+    /// The version's messages, if the prompt is a chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Message>>)]
+    pub messages: Option<&'a RawValue>,
+    /// The version's model configuration.
+    #[schema(value_type = Option<Object>)]
+    pub config: Option<&'a RawValue>,
+    /// The prompt's metadata.
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<&'a RawValue>,
+    /// Labels and the version numbers they point to.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    pub labels: &'a BTreeMap<Label, u32>,
+    /// Its tags.
+    #[schema(value_type = Vec<String>)]
+    pub tags: &'a [Tag],
+    /// How many versions; also the newest one's number.
+    pub versions: u32,
+    /// The newest version.
+    #[schema(value_type = String)]
+    pub latest: VersionId,
+    /// The version that this is.
+    pub version: Version<'a>,
+    /// The index of the prompt's last event.
+    pub changed_index: u64,
+    /// When that was recorded.
+    #[schema(value_type = String, format = DateTime)]
+    pub changed_at: Timestamp,
+    /// When what it says happened.
+    #[schema(value_type = String, format = DateTime)]
+    pub effective_at: Timestamp,
+    /// Whether that time was recorded here or claimed by an importer: `recorded` or `claimed`.
+    #[schema(value_type = String, example = "recorded")]
+    pub basis: Basis,
+}
+
+/// One message of a chat.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: messages are passed on as they are")]
+pub struct Message {
+    /// Who speaks: `system`, `user`, `assistant`, …
+    role: String,
+    /// What is said.
+    content: String,
+}
+
+/// One prompt of a listing.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Summary<'a> {
+    /// Its identity.
+    #[schema(value_type = String)]
+    pub id: PromptId,
+    /// Its key.
+    #[schema(value_type = String)]
+    pub key: &'a PromptKey,
+    /// What its content is.
+    #[schema(value_type = String)]
+    pub kind: Kind,
+    /// Whether it is archived.
+    pub archived: bool,
+    /// How many versions; also the newest one's number.
+    pub versions: u32,
+    /// The newest version.
+    #[schema(value_type = String)]
+    pub latest: VersionId,
+    /// Labels and the version numbers they point to.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    pub labels: &'a BTreeMap<Label, u32>,
+    /// Its tags.
+    #[schema(value_type = Vec<String>)]
+    pub tags: &'a [Tag],
+    /// The index of its last event.
+    pub changed_index: u64,
+    /// When that was recorded.
+    #[schema(value_type = String, format = DateTime)]
+    pub changed_at: Timestamp,
+    /// When what it says happened.
+    #[schema(value_type = String, format = DateTime)]
+    pub effective_at: Timestamp,
+    /// Whether that time was recorded here or claimed by an importer.
+    #[schema(value_type = String)]
+    pub basis: Basis,
+}
+
+/// One page of prompts, by key.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PromptPage<'a> {
+    /// The prompts.
+    pub prompts: Vec<Summary<'a>>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+    /// The index that all pages of this listing are answered at; null before the first event.
+    pub index: Option<u64>,
+}
+
+/// One page of versions, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VersionPage<'a> {
+    /// The versions.
+    pub versions: Vec<Version<'a>>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// One move of a label.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Move<'a> {
+    /// From which version's number; null: it was not set.
+    pub before: Option<u32>,
+    /// To which; null: it was removed.
+    pub after: Option<u32>,
+    /// How.
+    #[serde(flatten)]
+    pub stamp: Stamp<'a>,
+}
+
+/// One page of a label's moves, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MovePage<'a> {
+    /// The moves.
+    pub moves: Vec<Move<'a>>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// One event.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Event<'a> {
+    /// Its stable name.
+    #[schema(example = "version.added")]
+    pub r#type: &'a str,
+    /// The prompt it is about.
+    #[schema(value_type = Option<String>)]
+    pub prompt: Option<PromptId>,
+    /// The key of that prompt after it.
+    #[schema(value_type = Option<String>)]
+    pub key: Option<&'a PromptKey>,
+    /// What is special to it: ids, numbers and names, never a prompt's text.
+    #[schema(value_type = Object)]
+    pub detail: &'a RawValue,
+    /// How it came to be, with its index.
+    #[serde(flatten)]
+    pub stamp: Stamp<'a>,
+}
+
+/// One page of events, in order.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventPage<'a> {
+    /// The events.
+    pub events: Vec<Event<'a>>,
+    /// The index to go on `from`.
+    pub next: u64,
+}
+
+/// How a tenant's read model stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Status<'a> {
+    /// The tenant, as the key names it.
+    #[schema(value_type = String)]
+    pub tenant: &'a TenantId,
+    /// What this is as of.
+    #[schema(value_type = Option<String>)]
+    pub position: Option<Position>,
+    /// Digest over the whole model at that position.
+    pub model_digest: &'a str,
+    /// Prompts that are not archived.
+    pub prompts: u64,
+    /// The caller's roles.
+    #[schema(value_type = Vec<String>)]
+    pub roles: &'a [Role],
+}
