@@ -1,0 +1,318 @@
+//! Questions and answers as plain data: the same in process and (later) over NATS.
+
+use promptory_events::event::{Kind, Role};
+use promptory_events::{
+    Author, CommandId, KeyId, Label, Position, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp, VersionId,
+};
+use serde::{Deserialize, Serialize};
+
+/// A question to one tenant's read models.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ask {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Who asks.
+    pub caller: Caller,
+    /// Wait (bounded) until the model has reached this.
+    pub at_least: Option<Position>,
+    /// What.
+    pub question: Question,
+}
+
+/// What the caller showed; the read models know the keys, so the answering side checks it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Caller {
+    /// Public part of the API key.
+    pub key: KeyId,
+    /// SHA-256 of its secret part.
+    pub secret_hash: [u8; 32],
+}
+
+/// A point in a tenant's history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AsOf {
+    /// Everything that is there.
+    Now,
+    /// Up to and with this event.
+    Index(u64),
+    /// What had been recorded by then.
+    Recorded(Timestamp),
+    /// What had happened by then: per prompt, the prefix whose effective time is not later.
+    Occurred(Timestamp),
+    /// As `Occurred`, of the events up to an index: the later pages of a listing that began with `Occurred`, so that an
+    /// import between two pages does not move them.
+    OccurredAt {
+        /// By when it had happened.
+        time: Timestamp,
+        /// Up to which event.
+        index: u64,
+    },
+}
+
+/// A prompt by key or id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PromptRef {
+    /// The prompt that held this key at the point asked about.
+    Key(PromptKey),
+    /// By identity, archived or not.
+    Id(PromptId),
+}
+
+/// Which version of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Which {
+    /// The one that the label points to; `latest` is the newest.
+    Label(Label),
+    /// By number.
+    Number(u32),
+}
+
+/// What is asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Question {
+    /// One prompt with one version's content.
+    Prompt {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which version.
+        which: Which,
+        /// When.
+        as_of: AsOf,
+    },
+    /// The prompts that held a key at a point, by key, one page.
+    List {
+        /// Only keys that begin with this.
+        prefix: String,
+        /// Only keys after this one.
+        after: Option<PromptKey>,
+        /// At most so many (1 to 1,000).
+        limit: usize,
+        /// When. `Now` on the first page; the cursor carries the index on.
+        as_of: AsOf,
+    },
+    /// A prompt's versions, newest first, one page.
+    Versions {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Only numbers below this one.
+        below: Option<u32>,
+        /// At most so many.
+        limit: usize,
+        /// When.
+        as_of: AsOf,
+    },
+    /// Where a prompt's label pointed over the years, oldest first, one page.
+    LabelHistory {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which label.
+        label: Label,
+        /// Only moves after this index.
+        after: Option<u64>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// The tenant's events, one page.
+    Events {
+        /// The first index.
+        from: u64,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Position and digest of the model.
+    Status,
+}
+
+/// An answer and what it is as of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reply {
+    /// What the answer is as of: the model's position, or the event that the question named or that was the last one
+    /// recorded by the time it named. Asking again with this index gives the same answer. `None` before the first event.
+    pub as_of: Option<Position>,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// To `Prompt`.
+    Prompt(Box<PromptAnswer>),
+    /// To `List`.
+    List(Vec<PromptSummary>),
+    /// To `Versions`.
+    Versions(Vec<VersionSummary>),
+    /// To `LabelHistory`.
+    LabelHistory(Vec<LabelMove>),
+    /// To `Events`.
+    Events(Vec<EventRecord>),
+    /// To `Status`.
+    Status(StatusAnswer),
+}
+
+/// Whether a time was recorded by us or claimed by an importer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// By the writer's clock.
+    Recorded,
+    /// Claimed by a principal with the right to import.
+    Claimed,
+}
+
+/// One prompt with one version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PromptAnswer {
+    /// The prompt, as it was at the point asked about.
+    pub prompt: PromptSummary,
+    /// The version.
+    pub version: VersionSummary,
+    /// The version's content: text as it is, or the chat's messages as JSON text.
+    pub content: String,
+    /// The version's configuration as JSON text.
+    pub config: Option<String>,
+    /// The prompt's metadata at that point as JSON text.
+    pub metadata: Option<String>,
+}
+
+/// One prompt without content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptSummary {
+    /// Its identity.
+    pub id: PromptId,
+    /// Its key (the last one it had, if archived).
+    pub key: PromptKey,
+    /// What its content is.
+    pub kind: Kind,
+    /// Whether it is archived.
+    pub archived: bool,
+    /// How many versions; also the newest one's number.
+    pub versions: u32,
+    /// The newest version.
+    pub latest: VersionId,
+    /// Labels and the version numbers they point to.
+    pub labels: std::collections::BTreeMap<Label, u32>,
+    /// Its tags.
+    pub tags: Vec<Tag>,
+    /// The index of its last event.
+    pub changed_index: u64,
+    /// When that was recorded.
+    pub changed_at: Timestamp,
+    /// Effective time: when what it says happened.
+    pub effective_at: Timestamp,
+    /// Whether that time is claimed.
+    pub basis: Basis,
+}
+
+/// One version without content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionSummary {
+    /// Its identity, also its ETag.
+    pub id: VersionId,
+    /// Its number.
+    pub number: u32,
+    /// What it was made from.
+    pub parents: Vec<VersionId>,
+    /// Keyed id of its content.
+    pub content_id: promptory_events::ContentId,
+    /// Length of its content.
+    pub bytes: u32,
+    /// How it came to be.
+    pub stamp: Stamp,
+}
+
+/// Who did it, when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// The index of the event.
+    pub index: u64,
+    /// The command.
+    pub command_id: CommandId,
+    /// Who sent it.
+    pub actor: PrincipalId,
+    /// Who is claimed to have made it.
+    pub author: Option<Author>,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// When it is claimed to have happened.
+    pub occurred_at: Option<Timestamp>,
+    /// Why, in the actor's words.
+    pub message: Option<String>,
+    /// By which right: indexes of the grants.
+    pub grants: Vec<u64>,
+}
+
+/// One move of a label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelMove {
+    /// From which version number.
+    pub before: Option<u32>,
+    /// To which; `None`: removed.
+    pub after: Option<u32>,
+    /// How.
+    pub stamp: Stamp,
+}
+
+/// One event, as users see it: no text, ids only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// The stable name, `version.added`.
+    pub name: String,
+    /// The prompt it is about.
+    pub prompt: Option<PromptId>,
+    /// The key of that prompt after it.
+    pub key: Option<PromptKey>,
+    /// How it came to be.
+    pub stamp: Stamp,
+    /// What is special to the event, as JSON text: ids, numbers, names; never prompt text.
+    pub detail: String,
+}
+
+/// How the model stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StatusAnswer {
+    /// The model digest at `as_of`, hex.
+    pub model_digest: String,
+    /// Live prompts.
+    pub prompts: u64,
+    /// The caller's roles.
+    pub roles: Vec<Role>,
+}
+
+/// Why a question got no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum AskError {
+    /// No such key, a wrong secret, a revoked key, an unknown tenant: not told apart.
+    #[error("the API key opens nothing")]
+    Unauthenticated,
+    /// The caller may not read.
+    #[error("the caller may not read this")]
+    Forbidden,
+    /// The tenant is suspended.
+    #[error("the tenant is suspended")]
+    Suspended,
+    /// There is no such prompt at that point.
+    #[error("there is no such prompt at that point")]
+    PromptNotFound,
+    /// The prompt has no such version at that point.
+    #[error("the prompt has no version {0} at that point")]
+    VersionNotFound(u32),
+    /// The prompt has no such label at that point.
+    #[error("the prompt has no label {0} at that point")]
+    LabelNotFound(Label),
+    /// The ledger does not reach that index.
+    #[error("the ledger does not reach index {0}")]
+    IndexBeyondEnd(u64),
+    /// The key that the text was sealed with has been destroyed.
+    #[error("the text has been erased")]
+    Erased,
+    /// The model has not reached `at_least` in time.
+    #[error("the model has not reached {0} in time")]
+    Behind(Position),
+    /// `at_least` is of another life of the ledger.
+    #[error("{0} is of another life of the ledger")]
+    OtherIncarnation(Position),
+    /// The tenant's projection has stopped or the store can't be read.
+    #[error("the read model is not available: {0}")]
+    Unavailable(String),
+}

@@ -1,0 +1,74 @@
+//! Opened answers, bounded in bytes and shared by all tenants of the process: a hot resolve needs no store, no key.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use promptory_events::PromptId;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::ask::PromptAnswer;
+
+/// An opened answer, with room for the bytes that it was rendered to.
+#[derive(Debug)]
+pub struct Opened {
+    /// The answer.
+    pub answer: PromptAnswer,
+    /// The answer as a response body, set by whoever renders it first.
+    pub body: OnceLock<Bytes>,
+}
+
+/// What an answer depends on, all of it: a prompt as it is after one of its events, and which version is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OpenedKey {
+    /// The tenant, as a number of this process.
+    pub tenant: u64,
+    /// The prompt.
+    pub prompt: PromptId,
+    /// Its last event.
+    pub changed_index: u64,
+    /// The version's number.
+    pub number: u32,
+}
+
+/// Weighs in bytes.
+#[derive(Clone, Debug)]
+pub struct Bytewise;
+
+impl Weighter<OpenedKey, Arc<Opened>> for Bytewise {
+    fn weight(&self, _: &OpenedKey, opened: &Arc<Opened>) -> u64 {
+        let answer = &opened.answer;
+        let json = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let text = answer.content.len() + json(&answer.config) + json(&answer.metadata);
+        let names = answer.prompt.key.as_str().len() + answer.prompt.labels.len() * 96 + answer.prompt.tags.len() * 64;
+        // The rendered body comes later and is about as long again, so it is counted from the start.
+        2 * (text + names) as u64 + 1024
+    }
+}
+
+/// The opened answers.
+#[derive(Debug)]
+pub struct OpenedCache(Cache<OpenedKey, Arc<Opened>, Bytewise>);
+
+impl OpenedCache {
+    /// An empty cache that holds at most so many bytes.
+    #[must_use]
+    pub fn new(bytes: u64) -> Self {
+        // A guess of the number of entries, which only sizes its tables: the bound is in bytes.
+        let entries = usize::try_from(bytes / 4096).unwrap_or(usize::MAX).clamp(64, 1 << 20);
+        Self(Cache::with_weighter(entries, bytes, Bytewise))
+    }
+
+    /// The opened answer, if it is there.
+    #[must_use]
+    pub fn get(&self, key: &OpenedKey) -> Option<Arc<Opened>> {
+        self.0.get(key)
+    }
+
+    /// Keeps an answer, and gives it back to be shared.
+    pub fn put(&self, key: OpenedKey, answer: PromptAnswer) -> Arc<Opened> {
+        let opened = Arc::new(Opened { answer, body: OnceLock::new() });
+        self.0.insert(key, opened.clone());
+        opened
+    }
+}

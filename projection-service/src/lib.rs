@@ -1,0 +1,33 @@
+//! Commit to read model, and answering from it.
+//!
+//! ```text
+//! ledger ─ worker ─► fold ─► store (sled, disposable) ─► hot (memory) ─► announce
+//! question ─► shelf ─► hot, or rows at a fixed index ─► answer
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`worker`] | follows a partition: apply, commit with checkpoint, swap, announce |
+//! | [`views`] | the read models: how an event changes one, how it answers |
+//! | [`hot`] | what a model says now, in memory |
+//! | [`store`] | a tenant's rows in sled, verified whenever it is opened |
+//! | [`shelf`] | the stores that are open; lets callers in and answers |
+//! | [`ask`] | questions and answers as plain data |
+//! | [`rebuild`], [`replay`] | the same model again from the ledger: in a new store, or in memory only |
+//! | [`digest`] | the proof that they are the same |
+
+pub mod ask;
+pub mod digest;
+pub mod hot;
+pub mod rebuild;
+pub mod replay;
+pub mod shelf;
+pub mod store;
+#[cfg(test)]
+mod testing;
+pub mod views;
+pub mod worker;
+
+pub use ask::{Answer, Ask, AskError, Question, Reply};
+pub use hot::opened::Opened;
+pub use shelf::{Config, Health, Shelf};

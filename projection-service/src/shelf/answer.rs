@@ -1,0 +1,125 @@
+//! Letting a caller in and answering, with all that may take time: opening, catching up, waiting, reading, unsealing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use promptory_events::{Position, PrincipalId, TenantId, limits};
+
+use super::slot::{Open, Slot};
+use super::{Shelf, ShelfError, to_the_end};
+use crate::ask::{Ask, AskError, Reply};
+use crate::store::guarded;
+use crate::store::rows::RowError;
+use crate::views::catalog::answer::Desk;
+use crate::views::catalog::point::{AnswerError, Model};
+
+impl From<ShelfError> for AskError {
+    fn from(error: ShelfError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl Shelf {
+    /// Answers a question, after letting its caller in.
+    ///
+    /// # Errors
+    /// The caller is not let in; there is no answer; the model is behind, stopped or can't be read.
+    pub async fn answer(&self, ask: Ask) -> Result<Reply, AskError> {
+        if let Some(hot) = self.try_hot(&ask) {
+            return hot.map(Reply::from);
+        }
+        let slot = self.existing(&ask.tenant).await?;
+        let system = self.opened(&self.inner.system).await?;
+        match self.opened(&slot).await {
+            Err(error) if slot.open.load().is_none() => return Err(error.into()),
+            _ => {} // even a stopped model knows whom it may tell that it has stopped
+        }
+        // First wait, then let in: a key that was issued or revoked up to this position counts.
+        let waited = self.wait(&slot, ask.at_least).await;
+        let open = self.opened(&slot).await?;
+        let principal = open.hot.access.admit(&ask.caller)?;
+        if system.hot.access.suspended(&ask.tenant) {
+            return Err(AskError::Suspended);
+        }
+        if let Some(stopped) = slot.stopped() {
+            return Err(stopped.into());
+        }
+        waited?;
+        match self.read(&slot, open.clone(), principal, &ask).await {
+            Err(AnswerError::Row(error)) => self.repaired(&slot, open, &error, principal, &ask).await,
+            Err(AnswerError::Ask(error)) => Err(error),
+            Ok(reply) => Ok(reply),
+        }
+    }
+
+    /// The slot of a tenant that has a ledger. A made-up name gets no slot and no folder, and is told nothing.
+    async fn existing(&self, tenant: &TenantId) -> Result<Arc<Slot>, AskError> {
+        if let Some(slot) = self.known_slot(tenant).filter(|slot| slot.open.load().is_some()) {
+            return Ok(slot);
+        }
+        let head = self.inner.ledger.head(tenant).await.map_err(ShelfError::from)?;
+        if head.is_some() { Ok(self.slot(tenant)) } else { Err(AskError::Unauthenticated) }
+    }
+
+    async fn wait(&self, slot: &Slot, at_least: Option<Position>) -> Result<(), AskError> {
+        let Some(wanted) = at_least else { return Ok(()) };
+        if wanted.incarnation != self.inner.ledger.incarnation() {
+            return Err(AskError::OtherIncarnation(wanted));
+        }
+        if slot.stopped().is_some() {
+            return Err(AskError::Behind(wanted)); // nothing will come
+        }
+        let mut position = slot.position.subscribe();
+        let reached = position.wait_for(|at| at.is_some_and(|at| at.index >= wanted.index));
+        match tokio::time::timeout(Duration::from_millis(limits::AT_LEAST_WAIT_MAX_MS), reached).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(AskError::Behind(wanted)),
+        }
+    }
+
+    /// Reads on a thread that may block: sled reads files, the key store too.
+    async fn read(
+        &self,
+        slot: &Slot,
+        open: Arc<Open>,
+        principal: PrincipalId,
+        ask: &Ask,
+    ) -> Result<Reply, AnswerError> {
+        let (shelf, number) = (self.clone(), slot.number);
+        let (tenant, question) = (ask.tenant.clone(), ask.question.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let model = Model { rows: open.store.rows(), hot: &open.hot };
+            let opened = Some((&shelf.inner.opened, number));
+            let desk = Desk { tenant: &tenant, model, keys: &shelf.inner.keys, opened };
+            guarded(|| Ok(desk.answer(principal, &question)))
+        });
+        reading.await.map_err(|error| RowError::Store(error.to_string()))??
+    }
+
+    /// The store turned out to be damaged while it was read: another one is built, and asked once.
+    async fn repaired(
+        &self,
+        slot: &Arc<Slot>,
+        damaged: Arc<Open>,
+        error: &RowError,
+        principal: PrincipalId,
+        ask: &Ask,
+    ) -> Result<Reply, AskError> {
+        let (shelf, place, error) = (self.clone(), slot.clone(), error.clone());
+        let repairing = to_the_end(async move {
+            let _writing = place.writer.lock().await;
+            // Somebody else may have met the same damage and repaired it already.
+            let same = place.open.load().as_ref().is_some_and(|open| Arc::ptr_eq(&open.store, &damaged.store));
+            drop(damaged);
+            if same {
+                shelf.throw_away(&place, &error).await;
+            }
+            shelf.open_locked(&place).await
+        });
+        let open = repairing.await?;
+        self.read(slot, open, principal, ask).await.map_err(|error| match error {
+            AnswerError::Ask(error) => error,
+            AnswerError::Row(error) => AskError::Unavailable(error.to_string()),
+        })
+    }
+}

@@ -1,0 +1,59 @@
+//! How the projections stand: for the readiness probe and for people.
+
+use std::sync::PoisonError;
+
+use promptory_events::TenantId;
+use serde::Serialize;
+
+use super::Shelf;
+
+/// How the projections of this process stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// Whether the workers of all partitions have reached the end of the ledger once since the start.
+    pub caught_up: bool,
+    /// Tenants whose projection has stopped.
+    pub stopped: Vec<Stopped>,
+    /// How many stores are open.
+    pub open: usize,
+}
+
+/// A tenant whose projection has stopped, and why. It goes on after a restart or a rebuild, if the cause is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stopped {
+    /// Which.
+    pub tenant: TenantId,
+    /// Why.
+    pub reason: String,
+}
+
+impl Shelf {
+    /// How the projections stand. Also sets the gauges `promptory_projection_stopped` and `promptory_projection_open`.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let slots = self.slots();
+        let open = slots.iter().filter(|slot| slot.open.load().is_some()).count();
+        let stopped = |slot: &super::slot::Slot| {
+            let reason = slot.stopped.load_full()?;
+            Some(Stopped { tenant: slot.tenant.clone(), reason: reason.to_string() })
+        };
+        let mut stopped: Vec<_> = slots.iter().filter_map(|slot| stopped(slot)).collect();
+        stopped.sort_by(|one, other| one.tenant.cmp(&other.tenant));
+        #[allow(clippy::cast_precision_loss, reason = "counts of tenants")]
+        {
+            metrics::gauge!("promptory_projection_stopped").set(stopped.len() as f64);
+            metrics::gauge!("promptory_projection_open").set(open as f64);
+        }
+        Health { caught_up: self.caught_up(), stopped, open }
+    }
+
+    fn caught_up(&self) -> bool {
+        let partitions = self.inner.caught_up.lock().unwrap_or_else(PoisonError::into_inner);
+        (0..self.inner.ledger.partitions()).all(|partition| partitions.get(&partition).copied().unwrap_or(false))
+    }
+
+    /// A partition's worker begins (`false`) or has reached the end (`true`).
+    pub(crate) fn note_partition(&self, partition: u16, caught_up: bool) {
+        self.inner.caught_up.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, caught_up);
+    }
+}

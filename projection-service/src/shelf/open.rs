@@ -1,0 +1,142 @@
+//! Opening a tenant's store, caught up before it serves; closing it; making room for others.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use promptory_events::TenantId;
+
+use super::slot::{Open, Slot};
+use super::{Pages, Shelf, ShelfError, Target, to_the_end};
+use crate::hot::Hot;
+use crate::store::{self, OpenError, Store};
+
+/// How long to wait for a handle that is being closed, and how often to look.
+const LOCK_TRIES: u32 = 150;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+impl Shelf {
+    pub(crate) fn path(&self, tenant: &TenantId) -> PathBuf {
+        self.inner.config.dir.join(tenant.as_str())
+    }
+
+    /// The tenant's state and store, opened if need be.
+    pub(super) async fn opened(&self, slot: &Arc<Slot>) -> Result<Arc<Open>, ShelfError> {
+        self.touch(slot);
+        if let Some(open) = slot.open.load_full() {
+            return Ok(open);
+        }
+        let (shelf, slot) = (self.clone(), slot.clone());
+        to_the_end(async move {
+            let _writing = slot.writer.lock().await;
+            shelf.open_locked(&slot).await
+        })
+        .await
+    }
+
+    /// The same under the writer's lock. A store that turns out to be unusable is discarded and built again.
+    pub(crate) async fn open_locked(&self, slot: &Arc<Slot>) -> Result<Arc<Open>, ShelfError> {
+        if let Some(stopped) = slot.stopped() {
+            return Err(stopped);
+        }
+        if let Some(open) = slot.open.load_full() {
+            return Ok(open);
+        }
+        self.make_room(slot).await;
+        let (store, hot) = self.verified(slot).await?;
+        if hot.index.is_none() {
+            tracing::info!(tenant = %slot.tenant, "a store is built from the beginning of the ledger");
+        }
+        self.check_against_ledger(slot, &hot).await?;
+        let pages = Pages::of(self.source(&slot.tenant), Arc::new(store), hot);
+        // Subscribe before replay: the worker's batches wait for the lock that is held here, so nothing falls between.
+        let (pages, trouble) = pages.catch_up(&self.inner.ledger, Target::Head, |_| {}).await;
+        let open = Arc::new(Open { hot: pages.hot, store: pages.store });
+        self.publish(slot, open.clone());
+        match trouble {
+            None => Ok(open),
+            Some(trouble) => Err(self.troubled(slot, trouble).await),
+        }
+    }
+
+    /// A store that is whole and of this life of the ledger: the one that is there, or a new one.
+    async fn verified(&self, slot: &Slot) -> Result<(Store, Hot), ShelfError> {
+        let incarnation = self.inner.ledger.incarnation();
+        match self.open_waiting(slot).await {
+            Ok((_, hot)) if hot.cursor.is_some_and(|cursor| cursor.incarnation != incarnation) => {
+                self.discard(slot, "it is of another life of the ledger").await;
+            }
+            Err(OpenError::Unusable(reason)) => self.discard(slot, &reason).await,
+            Err(OpenError::Locked(reason)) => return Err(ShelfError::Store(reason)),
+            Ok(opened) => return Ok(opened),
+        }
+        self.open_waiting(slot).await.map_err(|error| ShelfError::Store(error.to_string()))
+    }
+
+    /// Opens the folder, waiting a little for a reader that still holds the handle from before it was closed.
+    async fn open_waiting(&self, slot: &Slot) -> Result<(Store, Hot), OpenError> {
+        let mut tries = 0;
+        loop {
+            let path = self.path(&slot.tenant);
+            let opening = tokio::task::spawn_blocking(move || Store::open(&path));
+            match opening.await.unwrap_or_else(|error| Err(OpenError::Unusable(error.to_string()))) {
+                Err(OpenError::Locked(_)) if tries < LOCK_TRIES => tokio::time::sleep(LOCK_PAUSE).await,
+                opened => return opened,
+            }
+            tries += 1;
+        }
+    }
+
+    /// A model that is ahead of its ledger, or beside it, shows that the ledger has lost something. That is not healed
+    /// by building the model again: it is shown, and the model stays as evidence.
+    async fn check_against_ledger(&self, slot: &Slot, hot: &Hot) -> Result<(), ShelfError> {
+        let Some(index) = hot.index else { return Ok(()) };
+        match self.inner.ledger.get(&slot.tenant, index).await? {
+            Some(recorded) if Some(recorded.cursor) == hot.cursor => Ok(()),
+            Some(_) => Err(slot.stop(format!("the ledger has another batch with event {index} than the model"))),
+            None => Err(slot.stop(format!("the ledger ends before event {index}, which the model has"))),
+        }
+    }
+
+    /// Takes the folder of a store away that is of no use. The next opening builds it again.
+    pub(super) async fn discard(&self, slot: &Slot, reason: &str) {
+        tracing::warn!(tenant = %slot.tenant, %reason, "a store is discarded and built again from the ledger");
+        metrics::counter!("promptory_projection_discarded_total").increment(1);
+        let path = self.path(&slot.tenant);
+        let discarded = tokio::task::spawn_blocking(move || store::discard(&path)).await;
+        if !matches!(discarded, Ok(Ok(()))) {
+            tracing::error!(tenant = %slot.tenant, ?discarded, "its folder could not be moved");
+        }
+    }
+
+    /// Closes the stores that were used least lately until one more may be open.
+    async fn make_room(&self, wanted: &Arc<Slot>) {
+        let mut open = self.slots();
+        open.retain(|slot| slot.open.load().is_some() && !slot.tenant.is_system());
+        open.sort_unstable_by_key(|slot| slot.used.load(Ordering::Relaxed));
+        let keep = self.inner.config.open_max.max(1) - usize::from(!wanted.tenant.is_system());
+        let surplus = open.len().saturating_sub(keep);
+        for slot in open.into_iter().take(surplus) {
+            // One that is being written is in use, whatever its place: the cap may be passed for that long.
+            if let Ok(_writing) = slot.writer.try_lock() {
+                self.close_locked(&slot).await;
+            }
+        }
+    }
+
+    /// Closes a store, synced, under the writer's lock. Waits a little for readers, who hold it for one answer each.
+    pub(crate) async fn close_locked(&self, slot: &Slot) {
+        let Some(store) = slot.open.swap(None).map(|open| open.store.clone()) else { return };
+        for _ in 0..LOCK_TRIES {
+            if Arc::strong_count(&store) == 1 {
+                break;
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+        let closing = tokio::task::spawn_blocking(move || store.sync());
+        if let Ok(Err(error)) = closing.await {
+            tracing::warn!(tenant = %slot.tenant, %error, "a store was closed without a sync");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! One tenant's sled database: rows, and in each atomic batch the checkpoint that says how far they go.
+//!
+//! sled is a disposable cache here. Whatever it loses or damages is noticed when it is opened and built again from the
+//! ledger; nothing is ever only here. This module and its children are the only ones that know of sled.
+
+pub mod checkpoint;
+mod guard;
+pub mod key;
+pub mod rows;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+pub(crate) use guard::sibling;
+pub use guard::{OpenError, discard, guarded};
+
+use crate::hot::Hot;
+use crate::views::catalog::stage::Staged;
+use crate::views::catalog::{FORMAT, VIEW, row};
+use checkpoint::Stored;
+use key::Key;
+use rows::{RowError, Rows};
+
+/// Operations in one batch: sled never gives back the memory of larger ones.
+const BATCH_OPS: usize = 400;
+/// Bytes in one batch, unless one event has more: sled holds a process-wide lock while it applies one.
+const BATCH_BYTES: usize = 1024 * 1024;
+/// Small segments: hundreds of databases may be open, and each has buffers of this size.
+const SEGMENT_BYTES: usize = 64 * 1024;
+/// sled's page cache for one database. Not a bound on its memory; what is hot is in [`Hot`].
+const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+/// Operations after which sled's buffers are handed to the system: its log slows down when they pile up.
+const FLUSH_OPS: usize = 4_000;
+
+/// An open, verified store.
+pub struct Store {
+    path: PathBuf,
+    db: sled::Db,
+    tree: sled::Tree,
+    unsynced: Mutex<Unsynced>,
+}
+
+#[derive(Default)]
+struct Unsynced {
+    since: Option<Instant>,
+    ops: usize,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({})", self.path.display())
+    }
+}
+
+impl Store {
+    /// Opens the store in a folder and verifies all of it; makes an empty one if there is none. Blocks.
+    ///
+    /// # Errors
+    /// Another handle holds it; or it is damaged, or of another format: then it is to be discarded.
+    pub fn open(path: &Path) -> Result<(Self, Hot), OpenError> {
+        guard::open(path)
+    }
+
+    fn open_unverified(path: &Path) -> sled::Result<Self> {
+        let config = sled::Config::new().path(path).segment_size(SEGMENT_BYTES).cache_capacity(CACHE_BYTES);
+        let db = config.flush_every_ms(None).open()?; // a flusher would be a thread for each database
+        let tree = db.open_tree(VIEW)?;
+        Ok(Self { path: path.to_owned(), db, tree, unsynced: Mutex::default() })
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> &(impl Rows + use<>) {
+        &self.tree
+    }
+
+    /// Writes what is staged, in atomic parts that each end with their checkpoint, and empties it. Blocks, but does not
+    /// wait for the disk.
+    ///
+    /// # Errors
+    /// The store can't be written; some parts may be there.
+    pub fn commit(&self, staged: &mut Staged) -> Result<(), RowError> {
+        for (rows, checkpoint) in staged.parts(BATCH_OPS - 1, BATCH_BYTES) {
+            let mut batch = sled::Batch::default();
+            let ops = rows.len() + 1;
+            rows.into_iter().for_each(|(key, value)| batch.insert(key, value));
+            batch.insert(Key::Checkpoint.encode(), row::encode(&Stored { format: FORMAT, checkpoint }));
+            guarded(|| self.tree.apply_batch(batch))?;
+            self.note(ops)?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, ops: usize) -> Result<(), RowError> {
+        let mut unsynced = self.unsynced.lock().unwrap_or_else(PoisonError::into_inner);
+        unsynced.since.get_or_insert_with(Instant::now);
+        unsynced.ops += ops;
+        if unsynced.ops >= FLUSH_OPS {
+            unsynced.ops = 0;
+            drop(unsynced);
+            guarded(|| self.db.flush())?;
+        }
+        Ok(())
+    }
+
+    /// For how long something has been written that may not be on the disk.
+    #[must_use]
+    pub fn unsynced_for(&self) -> Option<Duration> {
+        let unsynced = self.unsynced.lock().unwrap_or_else(PoisonError::into_inner);
+        unsynced.since.map(|since| since.elapsed())
+    }
+
+    /// Puts everything on the disk. Blocks.
+    ///
+    /// Done now and then, never for each batch: what a power loss takes is an older checkpoint, and the ledger has the
+    /// rest. sled's own flush does not sync on Linux, so the file is synced here; `flush_async` hangs and is not used.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn sync(&self) -> Result<(), RowError> {
+        // Before the flush: what is written while it runs counts as not synced.
+        *self.unsynced.lock().unwrap_or_else(PoisonError::into_inner) = Unsynced::default();
+        guarded(|| self.db.flush())?;
+        let synced = std::fs::File::open(self.path.join("db")).and_then(|file| file.sync_data());
+        synced.map_err(|error| RowError::Store(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

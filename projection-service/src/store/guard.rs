@@ -1,0 +1,124 @@
+//! Opening a store as if it had been written by an enemy: sled panics on some damaged files and is silent about others.
+//!
+//! So opening is caught, and then every row is read and the digest compared with the checkpoint's.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use super::Store;
+use super::checkpoint::Stored;
+use super::key::{Key, family};
+use super::rows::RowError;
+use crate::digest::Sum;
+use crate::hot::Hot;
+use crate::hot::load::Loader;
+use crate::views::catalog::{FORMAT, row};
+
+/// Why a store did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process, or a handle of this one that is being closed, holds it. It is whole.
+    #[error("the store is held by another handle: {0}")]
+    Locked(String),
+    /// It is damaged or of another release: discard it and build it again.
+    #[error("the store is unusable: {0}")]
+    Unusable(String),
+}
+
+impl From<RowError> for OpenError {
+    fn from(error: RowError) -> Self {
+        Self::Unusable(error.to_string())
+    }
+}
+
+/// Runs something of sled's and makes its panics errors.
+///
+/// # Errors
+/// It failed or panicked.
+pub fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, RowError> {
+    // A panic leaves only sled's own state in doubt, and after an error nobody uses that store again.
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(done) => done.map_err(|error| RowError::Store(error.to_string())),
+        Err(panic) => Err(RowError::Store(format!("it panicked: {}", said(&*panic)))),
+    }
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
+}
+
+pub(super) fn open(path: &Path) -> Result<(Store, Hot), OpenError> {
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let store = Store::open_unverified(path).map_err(|error| told_apart(&error))?;
+        let hot = verify(&store)?;
+        Ok((store, hot))
+    }));
+    opened.unwrap_or_else(|panic| Err(OpenError::Unusable(format!("it panicked: {}", said(&*panic)))))
+}
+
+/// sled has no error of its own for a lock that is held.
+fn told_apart(error: &sled::Error) -> OpenError {
+    let text = error.to_string();
+    if text.contains("could not acquire lock") { OpenError::Locked(text) } else { OpenError::Unusable(text) }
+}
+
+/// Reads every row, compares the digest with the checkpoint's, and makes the current state on the way.
+fn verify(store: &Store) -> Result<Hot, OpenError> {
+    let (mut sum, mut loader, mut stored) = (Sum::default(), Loader::default(), None);
+    for found in store.tree.iter() {
+        let (key, value) = found.map_err(|error| OpenError::Unusable(error.to_string()))?;
+        if key.first() == Some(&family::CHECKPOINT) {
+            stored = Some(row::decode::<Stored>("checkpoint", &value)?);
+            // The smallest key, so it comes first: a store of another release is not read any further.
+            if stored.is_some_and(|stored| stored.format != FORMAT) {
+                return Err(OpenError::Unusable("it is of another format".to_owned()));
+            }
+            continue;
+        }
+        sum.add(&key, &value);
+        loader.see(&key, &value)?;
+    }
+    let checkpoint = stored.map(|stored| stored.checkpoint);
+    if sum != checkpoint.map(|checkpoint| checkpoint.sum).unwrap_or_default() {
+        return Err(OpenError::Unusable("its rows are not those that the checkpoint speaks of".to_owned()));
+    }
+    match checkpoint {
+        Some(checkpoint) if store.tree.get(Key::Event(checkpoint.index).encode()).ok().flatten().is_none() => {
+            Err(OpenError::Unusable("the checkpoint's own event is missing".to_owned()))
+        }
+        checkpoint => Ok(loader.finish(store.rows(), checkpoint)?),
+    }
+}
+
+/// Takes a store's folder away. It is moved first, so that a folder that is half gone is never opened.
+///
+/// # Errors
+/// The file system refuses to move it.
+pub fn discard(path: &Path) -> std::io::Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let aside = sibling(path, "discarded");
+    remove(&aside);
+    std::fs::rename(path, &aside)?;
+    remove(&aside);
+    Ok(())
+}
+
+/// A folder beside a store's. Tenant names hold no dot, so it is never another tenant's.
+pub(crate) fn sibling(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// What stays behind costs only space, and the next one to come takes it away.
+fn remove(path: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "a folder that is of no more use could not be removed");
+    }
+}

@@ -1,0 +1,222 @@
+//! The keys of a tenant's rows: one numbered family per byte, then fixed-width big-endian fields.
+//!
+//! Two promises, both proven below: the order of the bytes is the order of the values, and every key reads back.
+
+use promptory_events::event::Role;
+use promptory_events::{KeyId, Label, PrincipalId, PromptId, PromptKey, TenantId, Timestamp};
+
+/// A row's key. The order of the variants and of their fields is the order of the rows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// How far the model is. The only row that the digest leaves out.
+    Checkpoint,
+    /// X: an event, and the prompt as it is after it. Every other family points here.
+    Event(u64),
+    /// H: a prompt changed at an index.
+    Change(PromptId, u64),
+    /// V: a prompt's version by number.
+    Version(PromptId, u32),
+    /// K: a key was acquired at an index.
+    Holder(PromptKey, u64),
+    /// L: a label of a prompt moved at an index.
+    Move(PromptId, Label, u64),
+    /// R: a batch was recorded at a time, and its last event has this index.
+    Recorded(Timestamp, u64),
+    /// A: a principal.
+    Principal(PrincipalId),
+    /// A: an API key.
+    ApiKey(KeyId),
+    /// A: a role of a principal.
+    Grant(PrincipalId, Role),
+    /// A: a tenant (`_system` only).
+    Tenant(TenantId),
+}
+
+/// The first byte of every key. A number is never used again for another family.
+pub mod family {
+    /// [`super::Key::Checkpoint`]
+    pub const CHECKPOINT: u8 = 0;
+    /// [`super::Key::Event`]
+    pub const EVENT: u8 = 1;
+    /// [`super::Key::Change`]
+    pub const CHANGE: u8 = 2;
+    /// [`super::Key::Version`]
+    pub const VERSION: u8 = 3;
+    /// [`super::Key::Holder`]
+    pub const HOLDER: u8 = 4;
+    /// [`super::Key::Move`]
+    pub const MOVE: u8 = 5;
+    /// [`super::Key::Recorded`]
+    pub const RECORDED: u8 = 6;
+    /// [`super::Key::Principal`]
+    pub const PRINCIPAL: u8 = 7;
+    /// [`super::Key::ApiKey`]
+    pub const API_KEY: u8 = 8;
+    /// [`super::Key::Grant`]
+    pub const GRANT: u8 = 9;
+    /// [`super::Key::Tenant`]
+    pub const TENANT: u8 = 10;
+}
+
+/// Ends a name of varying length. Names hold no control characters, so `a` sorts before `a/b` and both before `b`.
+const END: u8 = 0;
+
+impl Key {
+    /// The bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Checkpoint => vec![family::CHECKPOINT],
+            Self::Event(index) => join(family::EVENT, &[&index.to_be_bytes()]),
+            Self::Change(prompt, index) => join(family::CHANGE, &[&prompt.0, &index.to_be_bytes()]),
+            Self::Version(prompt, number) => join(family::VERSION, &[&prompt.0, &number.to_be_bytes()]),
+            Self::Holder(key, index) => join(family::HOLDER, &[key.as_str().as_bytes(), &[END], &index.to_be_bytes()]),
+            Self::Move(prompt, label, index) => {
+                join(family::MOVE, &[&prompt.0, label.as_str().as_bytes(), &[END], &index.to_be_bytes()])
+            }
+            Self::Recorded(at, index) => join(family::RECORDED, &[&ordered(*at), &index.to_be_bytes()]),
+            Self::Principal(principal) => join(family::PRINCIPAL, &[&principal.0]),
+            Self::ApiKey(key) => join(family::API_KEY, &[&key.0]),
+            Self::Grant(principal, role) => join(family::GRANT, &[&principal.0, &[*role as u8]]),
+            Self::Tenant(tenant) => join(family::TENANT, &[tenant.as_str().as_bytes()]),
+        }
+    }
+
+    /// Reads a key; `None` for bytes that are none.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (family, rest) = bytes.split_first()?;
+        Some(match *family {
+            family::CHECKPOINT if rest.is_empty() => Self::Checkpoint,
+            family::EVENT => Self::Event(u64::from_be_bytes(rest.try_into().ok()?)),
+            family::CHANGE => {
+                let (prompt, index) = rest.split_first_chunk()?;
+                Self::Change(PromptId(*prompt), u64::from_be_bytes(index.try_into().ok()?))
+            }
+            family::VERSION => {
+                let (prompt, number) = rest.split_first_chunk()?;
+                Self::Version(PromptId(*prompt), u32::from_be_bytes(number.try_into().ok()?))
+            }
+            family::HOLDER => {
+                let (name, index) = named(rest)?;
+                Self::Holder(name.parse().ok()?, index)
+            }
+            family::MOVE => {
+                let (prompt, rest) = rest.split_first_chunk()?;
+                let (name, index) = named(rest)?;
+                Self::Move(PromptId(*prompt), name.parse().ok()?, index)
+            }
+            family::RECORDED => {
+                let (at, index) = rest.split_first_chunk()?;
+                Self::Recorded(unordered(*at), u64::from_be_bytes(index.try_into().ok()?))
+            }
+            family::PRINCIPAL => Self::Principal(PrincipalId(rest.try_into().ok()?)),
+            family::API_KEY => Self::ApiKey(KeyId(rest.try_into().ok()?)),
+            family::GRANT => {
+                let (principal, role) = rest.split_first_chunk()?;
+                Self::Grant(PrincipalId(*principal), role_of(role)?)
+            }
+            family::TENANT => Self::Tenant(std::str::from_utf8(rest).ok()?.parse().ok()?),
+            _ => return None,
+        })
+    }
+
+    /// Where the acquisitions of the keys that begin with `prefix` lie: from here on, as long as rows begin with it.
+    #[must_use]
+    pub fn holders(prefix: &str) -> Vec<u8> {
+        join(family::HOLDER, &[prefix.as_bytes()])
+    }
+
+    /// After every acquisition of `key`, before those of any later key.
+    #[must_use]
+    pub fn past_holders_of(key: &PromptKey) -> Vec<u8> {
+        join(family::HOLDER, &[key.as_str().as_bytes(), &[END + 1]])
+    }
+}
+
+fn join(family: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 + parts.iter().map(|p| p.len()).sum::<usize>());
+    out.push(family);
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+    out
+}
+
+/// A name, its end, and an index.
+fn named(bytes: &[u8]) -> Option<(&str, u64)> {
+    let (rest, index) = bytes.split_last_chunk()?;
+    let (end, name) = rest.split_last()?;
+    (*end == END).then_some((std::str::from_utf8(name).ok()?, u64::from_be_bytes(*index)))
+}
+
+/// Flipping the sign bit turns the order of signed numbers into that of their bytes.
+fn ordered(at: Timestamp) -> [u8; 8] {
+    (at.micros() ^ i64::MIN).to_be_bytes()
+}
+
+fn unordered(bytes: [u8; 8]) -> Timestamp {
+    Timestamp::from_micros(i64::from_be_bytes(bytes) ^ i64::MIN)
+}
+
+fn role_of(bytes: &[u8]) -> Option<Role> {
+    let roles = [Role::Owner, Role::Editor, Role::Viewer, Role::Importer, Role::Operator];
+    let [number] = bytes else { return None };
+    roles.into_iter().find(|role| *role as u8 == *number)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keys() -> impl Strategy<Value = Key> {
+        let prompt = || prop_oneof![Just(PromptId([0; 16])), any::<[u8; 16]>().prop_map(PromptId)];
+        let index = || prop_oneof![0u64..300, any::<u64>()];
+        let name = "[ab/é]{1,4}".prop_map(|s| s.parse::<PromptKey>().unwrap());
+        let label = "[a-c]{1,3}".prop_map(|s| s.parse::<Label>().unwrap());
+        let role = prop_oneof![Just(Role::Owner), Just(Role::Viewer), Just(Role::Operator)];
+        let time = prop_oneof![-3i64..3, any::<i64>()].prop_map(Timestamp::from_micros);
+        prop_oneof![
+            Just(Key::Checkpoint),
+            index().prop_map(Key::Event),
+            (prompt(), index()).prop_map(|(p, i)| Key::Change(p, i)),
+            (prompt(), any::<u32>()).prop_map(|(p, n)| Key::Version(p, n)),
+            (name, index()).prop_map(|(k, i)| Key::Holder(k, i)),
+            (prompt(), label, index()).prop_map(|(p, l, i)| Key::Move(p, l, i)),
+            (time, index()).prop_map(|(t, i)| Key::Recorded(t, i)),
+            any::<[u8; 16]>().prop_map(|p| Key::Principal(PrincipalId(p))),
+            any::<[u8; 8]>().prop_map(|k| Key::ApiKey(KeyId(k))),
+            (any::<[u8; 16]>(), role).prop_map(|(p, r)| Key::Grant(PrincipalId(p), r)),
+            "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn every_key_reads_back(key in keys()) {
+            prop_assert_eq!(Key::decode(&key.encode()), Some(key));
+        }
+
+        #[test]
+        fn the_order_of_the_bytes_is_the_order_of_the_values(one in keys(), other in keys()) {
+            prop_assert_eq!(one.cmp(&other), one.encode().cmp(&other.encode()));
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes: Vec<u8>) {
+            if let Some(key) = Key::decode(&bytes) {
+                prop_assert_eq!(key.encode().len(), bytes.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_begins_after_every_acquisition_of_the_key_before() {
+        let (a, b): (PromptKey, PromptKey) = ("a".parse().unwrap(), "a!".parse().unwrap());
+        let after = Key::past_holders_of(&a);
+        assert!(Key::Holder(a, u64::MAX).encode() < after);
+        assert!(after < Key::Holder(b, 0).encode());
+    }
+}

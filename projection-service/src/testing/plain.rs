@@ -1,0 +1,98 @@
+//! The plainest model there is: for each question it reads all events from the first one on.
+
+use std::collections::BTreeMap;
+
+use promptory_events::event::Event;
+use promptory_events::{Label, PromptId, PromptKey, Tag, Timestamp, VersionId};
+
+use super::Told;
+use crate::views::catalog::point::Point;
+use crate::views::catalog::row::PromptRow;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plain {
+    pub id: PromptId,
+    pub key: PromptKey,
+    pub archived: bool,
+    pub versions: Vec<VersionId>,
+    pub labels: BTreeMap<Label, u32>,
+    pub tags: Vec<Tag>,
+    pub changed: u64,
+    pub effective: Timestamp,
+    pub claimed: bool,
+    pub acquired: u64,
+}
+
+/// All prompts at a point.
+pub(crate) fn prompts(told: &[Told], point: Point) -> BTreeMap<PromptId, Plain> {
+    let mut prompts: BTreeMap<PromptId, Plain> = BTreeMap::new();
+    let mut reached: BTreeMap<PromptId, Timestamp> = BTreeMap::new();
+    for Told { index, recorded_at, occurred_at, event } in told.iter().filter(|told| told.index <= point.index) {
+        let Some(id) = event.prompt() else { continue };
+        let said = occurred_at.unwrap_or(*recorded_at);
+        let effective = *reached.entry(id).and_modify(|at| *at = said.max(*at)).or_insert(said);
+        if point.time.is_some_and(|time| effective > time) {
+            continue;
+        }
+        if let Event::PromptCreated(created) = event {
+            prompts.insert(id, new(id, created.key.clone()));
+        }
+        let prompt = prompts.get_mut(&id).unwrap();
+        (prompt.changed, prompt.effective) = (*index, effective);
+        prompt.claimed |= occurred_at.is_some();
+        apply(prompt, *index, event);
+    }
+    prompts
+}
+
+fn new(id: PromptId, key: PromptKey) -> Plain {
+    let (labels, tags, versions) = (BTreeMap::new(), vec![], vec![]);
+    let effective = Timestamp::MIN;
+    Plain { id, key, archived: false, versions, labels, tags, changed: 0, effective, claimed: false, acquired: 0 }
+}
+
+fn apply(prompt: &mut Plain, index: u64, event: &Event) {
+    let mut acquire = |key: &PromptKey| (prompt.key, prompt.acquired) = (key.clone(), index);
+    match event {
+        Event::PromptCreated(e) => acquire(&e.key),
+        Event::PromptRenamed(e) => acquire(&e.after),
+        Event::PromptRestored(e) => {
+            acquire(&e.key);
+            prompt.archived = false;
+        }
+        Event::PromptArchived(_) => prompt.archived = true,
+        Event::VersionAdded(e) => prompt.versions.push(e.version),
+        Event::TagsSet(e) => prompt.tags.clone_from(&e.after),
+        Event::LabelSet(e) => drop(prompt.labels.insert(e.label.clone(), e.after)),
+        Event::LabelRemoved(e) => drop(prompt.labels.remove(&e.label)),
+        _ => {}
+    }
+}
+
+/// Who held a key: of two the one that got it later.
+pub(crate) fn holders(prompts: &BTreeMap<PromptId, Plain>) -> BTreeMap<PromptKey, Plain> {
+    let mut holders: BTreeMap<PromptKey, Plain> = BTreeMap::new();
+    for prompt in prompts.values().filter(|prompt| !prompt.archived && !prompt.versions.is_empty()) {
+        let later = holders.get(&prompt.key).is_none_or(|other| other.acquired < prompt.acquired);
+        if later {
+            holders.insert(prompt.key.clone(), prompt.clone());
+        }
+    }
+    holders
+}
+
+/// A row of the model in the plain model's words.
+pub(crate) fn plain(row: &PromptRow, versions: Vec<VersionId>) -> Plain {
+    Plain {
+        id: row.id,
+        key: row.key.clone(),
+        archived: row.archived,
+        versions,
+        labels: row.labels.clone(),
+        tags: row.tags.clone(),
+        changed: row.changed_index,
+        effective: row.effective_at,
+        claimed: row.claimed,
+        acquired: row.key_since,
+    }
+}

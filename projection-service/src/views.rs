@@ -1,0 +1,3 @@
+//! The read models, one a file: what it keeps, how an event changes it, how it answers.
+
+pub mod catalog;

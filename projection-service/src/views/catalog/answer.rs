@@ -1,0 +1,142 @@
+//! Answers to every question, from the rows and the state alone; sealed texts are opened here and nowhere else.
+
+mod detail;
+pub(crate) mod history;
+mod prompt;
+
+pub use prompt::number;
+
+use promptory_events::{Content, ContentBody, ContentId, Event, Position, PrincipalId, Sealed, TenantId, limits};
+use promptory_ledger::seal::aad;
+use promptory_ledger::{KeyStore, KeyStoreError};
+
+use super::VIEW;
+use super::point::{AnswerError, Model, Point};
+use super::row::EventRow;
+use crate::ask::{Answer, AskError, Question, Reply, StatusAnswer};
+use crate::hot::Hot;
+use crate::hot::opened::OpenedCache;
+use crate::store::key::Key;
+use crate::store::rows::{RowError, Rows};
+
+/// What is needed to answer.
+#[derive(Debug)]
+pub struct Desk<'a, R> {
+    /// Whose model.
+    pub tenant: &'a TenantId,
+    /// The model.
+    pub model: Model<'a, R>,
+    /// Opens sealed texts.
+    pub keys: &'a KeyStore,
+    /// Keeps what was opened, under the tenant's number.
+    pub opened: Option<(&'a OpenedCache, u64)>,
+}
+
+impl<R: Rows> Desk<'_, R> {
+    /// Answers a question of a principal that may read.
+    ///
+    /// # Errors
+    /// There is no answer; the store is damaged.
+    pub fn answer(&self, principal: PrincipalId, question: &Question) -> Result<Reply, AnswerError> {
+        let hot = self.model.hot;
+        let now = hot.index.map(|index| Point { index, time: None });
+        let (point, answer) = match question {
+            Question::Prompt { prompt, which, as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                let row = self.model.find(prompt, point)?;
+                let opened = self.opened(&row, which)?;
+                (point, Answer::Prompt(Box::new(opened.answer.clone())))
+            }
+            Question::List { prefix, after, limit, as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                let rows = point.map(|p| self.model.holders(prefix, after.as_ref(), page(*limit), p)).transpose()?;
+                let rows = rows.unwrap_or_default();
+                (point, Answer::List(rows.iter().filter_map(|row| row.summary()).collect()))
+            }
+            Question::Versions { prompt, below, limit, as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                let row = self.model.find(prompt, point)?;
+                (point, Answer::Versions(self.versions(&row, *below, page(*limit))?))
+            }
+            Question::LabelHistory { prompt, label, after, limit } => {
+                let row = self.model.find(prompt, now)?;
+                (now, Answer::LabelHistory(self.label_history(&row, label, *after, page(*limit))?))
+            }
+            Question::Events { from, limit } => (now, Answer::Events(self.events(*from, page(*limit))?)),
+            Question::Status => (now, Answer::Status(status(hot, principal))),
+        };
+        Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer })
+    }
+
+    /// An event's row. It is there: something in the model points to it.
+    pub(crate) fn event(&self, index: u64) -> Result<EventRow, RowError> {
+        EventRow::decode(&self.model.rows.get(&Key::Event(index))?.ok_or(RowError::Row("event"))?)
+    }
+
+    /// The text of a content, wherever in the ledger its sealed bytes are.
+    pub(crate) fn content(&self, content: &Content) -> Result<String, AnswerError> {
+        let bytes = match &content.body {
+            ContentBody::Inline(sealed) => self.open(&content.id, sealed)?,
+            ContentBody::At(index) => {
+                let event = self.event(*index)?.event;
+                let sealed = inline(&event, &content.id).ok_or(RowError::Row("content"))?;
+                self.open(&content.id, sealed)?
+            }
+        };
+        let text = String::from_utf8(bytes);
+        text.map_err(|_| AskError::Unavailable(format!("{} is no UTF-8 text", content.id)).into())
+    }
+
+    fn open(&self, id: &ContentId, sealed: &Sealed) -> Result<Vec<u8>, AskError> {
+        self.keys.open_sealed(self.tenant, &aad::content(self.tenant, id), sealed).map_err(|e| unopened(&e))
+    }
+}
+
+/// Why a sealed text can't be opened, for the one who asked.
+fn unopened(error: &KeyStoreError) -> AskError {
+    match error {
+        KeyStoreError::Erased(_) => AskError::Erased,
+        other => AskError::Unavailable(other.to_string()),
+    }
+}
+
+/// The sealed bytes of a content that an event carries.
+fn inline<'a>(event: &'a Event, id: &ContentId) -> Option<&'a Sealed> {
+    contents(event).find(|content| content.id == *id).and_then(|content| match &content.body {
+        ContentBody::Inline(sealed) => Some(sealed),
+        ContentBody::At(_) => None,
+    })
+}
+
+fn contents(event: &Event) -> impl Iterator<Item = &Content> {
+    let (content, config) = match event {
+        Event::VersionAdded(event) => (Some(&event.content), event.config.as_ref()),
+        Event::MetadataSet(event) => (Some(&event.after), None),
+        _ => (None, None),
+    };
+    content.into_iter().chain(config)
+}
+
+/// A page's length within its bounds.
+fn page(limit: usize) -> usize {
+    limit.clamp(1, limits::PAGE_MAX)
+}
+
+/// An index of a model as users see it.
+#[must_use]
+pub fn position(hot: &Hot, index: u64) -> Option<Position> {
+    hot.cursor.map(|cursor| Position { incarnation: cursor.incarnation, index })
+}
+
+/// How the model stands, for one of its principals.
+#[must_use]
+pub fn status(hot: &Hot, principal: PrincipalId) -> StatusAnswer {
+    StatusAnswer {
+        model_digest: hot.sum.model_digest(VIEW, hot.index.unwrap_or_default()),
+        prompts: hot.live() as u64,
+        roles: hot.access.roles(principal).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! How things came to be: where a label pointed over the years, and the events themselves.
+
+use promptory_events::{CommitHeader, Event, Label};
+use promptory_ledger::KeyStoreError;
+use promptory_ledger::seal::aad;
+
+use super::{AnswerError, Desk, detail, unopened};
+use crate::ask::{AskError, EventRecord, LabelMove, Stamp};
+use crate::store::key::Key;
+use crate::store::rows::{RowError, Rows};
+use crate::views::catalog::row::{CommitRef, EventRow, PromptRow};
+
+/// The commit header that was read last, with the index of the event that carries it.
+pub(crate) type LastHeader = Option<(u64, CommitHeader)>;
+
+impl<R: Rows> Desk<'_, R> {
+    /// Where a label pointed, oldest first, after an index.
+    pub(super) fn label_history(
+        &self,
+        row: &PromptRow,
+        label: &Label,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<LabelMove>, AnswerError> {
+        if label.is_latest() {
+            return self.newest_history(row, after, limit);
+        }
+        let end = self.model.hot.index.unwrap_or_default();
+        let span = |from| (Key::Move(row.id, label.clone(), from), Key::Move(row.id, label.clone(), end));
+        let (first, to) = span(0);
+        if self.model.rows.last(&first, &to)?.is_none() {
+            return Err(AskError::LabelNotFound(label.clone()).into());
+        }
+        let (from, to) = span(after.map_or(0, |after| after.saturating_add(1)));
+        let mut moves = Vec::new();
+        for found in self.model.rows.range(&from.encode(), &to.encode()).take(limit) {
+            let Some(Key::Move(_, _, index)) = Key::decode(&found?.0) else {
+                return Err(RowError::Row("label move").into());
+            };
+            moves.push(self.label_move(index)?);
+        }
+        Ok(moves)
+    }
+
+    fn label_move(&self, index: u64) -> Result<LabelMove, AnswerError> {
+        let row = self.event(index)?;
+        let (before, after) = match &row.event {
+            Event::LabelSet(event) => (event.before, Some(event.after)),
+            Event::LabelRemoved(event) => (Some(event.before), None),
+            _ => return Err(RowError::Row("label move").into()),
+        };
+        Ok(LabelMove { before, after, stamp: self.stamp(index, &row, &mut None)? })
+    }
+
+    /// `latest` has no events of its own: every version moves it.
+    fn newest_history(&self, row: &PromptRow, after: Option<u64>, limit: usize) -> Result<Vec<LabelMove>, AnswerError> {
+        let (from, to) = (Key::Version(row.id, 1), Key::Version(row.id, row.versions));
+        let mut moves = Vec::new();
+        for found in self.model.rows.range(&from.encode(), &to.encode()) {
+            let (key, index) = found?;
+            let Some(Key::Version(_, number)) = Key::decode(&key) else { return Err(RowError::Row("version").into()) };
+            let index = u64::from_be_bytes(index.try_into().map_err(|_| RowError::Row("version"))?);
+            if after.is_some_and(|after| index <= after) {
+                continue;
+            }
+            let stamp = self.stamp(index, &self.event(index)?, &mut None)?;
+            moves.push(LabelMove { before: (number > 1).then(|| number - 1), after: Some(number), stamp });
+            if moves.len() == limit {
+                break;
+            }
+        }
+        Ok(moves)
+    }
+
+    /// Events from an index on.
+    pub(super) fn events(&self, from: u64, limit: usize) -> Result<Vec<EventRecord>, AnswerError> {
+        let Some(end) = self.model.hot.index.filter(|end| from <= *end) else { return Ok(Vec::new()) };
+        let (mut records, mut last) = (Vec::new(), None);
+        let (from, to) = (Key::Event(from).encode(), Key::Event(end).encode());
+        for found in self.model.rows.range(&from, &to).take(limit) {
+            let (key, value) = found?;
+            let Some(Key::Event(index)) = Key::decode(&key) else { return Err(RowError::Row("event").into()) };
+            let row = EventRow::decode(&value)?;
+            let stamp = self.stamp(index, &row, &mut last)?;
+            records.push(EventRecord {
+                name: row.event.name().to_owned(),
+                prompt: row.event.prompt(),
+                key: row.prompt.map(|prompt| prompt.key),
+                detail: detail::of(&row.event, &self.model.hot.access).to_string(),
+                stamp,
+            });
+        }
+        Ok(records)
+    }
+
+    /// Who did it, when, and why. `last` spares reading a header again for the next event of the same commit.
+    pub(super) fn stamp(&self, index: u64, row: &EventRow, last: &mut LastHeader) -> Result<Stamp, AnswerError> {
+        let header = self.commit(index, row, last)?;
+        Ok(Stamp {
+            index,
+            command_id: header.command_id,
+            actor: header.actor,
+            author: header.author.clone(),
+            recorded_at: row.recorded_at,
+            occurred_at: header.occurred_at,
+            message: self.message(header)?,
+            grants: header.evidence.grants.clone(),
+        })
+    }
+
+    /// The commit of an event.
+    pub(crate) fn commit<'l>(
+        &self,
+        index: u64,
+        row: &EventRow,
+        last: &'l mut LastHeader,
+    ) -> Result<&'l CommitHeader, RowError> {
+        match &row.commit {
+            CommitRef::Here(header) => *last = Some((index, CommitHeader::clone(header))),
+            CommitRef::At(first) if last.as_ref().is_some_and(|(known, _)| known == first) => {}
+            CommitRef::At(first) => *last = Some((*first, self.header(*first)?)),
+        }
+        last.as_ref().map(|(_, header)| header).ok_or(RowError::Row("commit"))
+    }
+
+    fn header(&self, index: u64) -> Result<CommitHeader, RowError> {
+        match self.event(index)?.commit {
+            CommitRef::Here(header) => Ok(*header),
+            CommitRef::At(_) => Err(RowError::Row("commit")),
+        }
+    }
+
+    /// A commit's message. An erased one is no reason to hide the rest of what happened.
+    fn message(&self, header: &CommitHeader) -> Result<Option<String>, AskError> {
+        let Some(sealed) = &header.message else { return Ok(None) };
+        match self.keys.open_sealed(self.tenant, &aad::message(self.tenant, header.command_id), sealed) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(KeyStoreError::Erased(_)) => Ok(None),
+            Err(error) => Err(unopened(&error)),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! One prompt with one version's content, and the list of its versions.
+
+use std::sync::{Arc, OnceLock};
+
+use promptory_events::Event;
+use promptory_events::event::VersionAdded;
+
+use super::{AnswerError, Desk};
+use crate::ask::{AskError, PromptAnswer, VersionSummary, Which};
+use crate::hot::opened::{Opened, OpenedKey};
+use crate::store::key::Key;
+use crate::store::rows::{RowError, Rows};
+use crate::views::catalog::row::{EventRow, PromptRow};
+
+/// The number of the version that is asked for.
+///
+/// # Errors
+/// The prompt has no such label or version.
+pub fn number(row: &PromptRow, which: &Which) -> Result<u32, AskError> {
+    match which {
+        Which::Number(number) if (1..=row.versions).contains(number) => Ok(*number),
+        Which::Number(number) => Err(AskError::VersionNotFound(*number)),
+        Which::Label(label) if label.is_latest() => Ok(row.versions),
+        Which::Label(label) => row.labels.get(label).copied().ok_or_else(|| AskError::LabelNotFound(label.clone())),
+    }
+}
+
+impl<R: Rows> Desk<'_, R> {
+    /// A prompt, as it is in `row`, with one of its versions.
+    pub(super) fn opened(&self, row: &PromptRow, which: &Which) -> Result<Arc<Opened>, AnswerError> {
+        let number = number(row, which)?;
+        let Some((cache, tenant)) = self.opened else {
+            return Ok(Arc::new(Opened { answer: self.prompt(row, number)?, body: OnceLock::new() }));
+        };
+        // The prompt's last event fixes everything that the answer says about the prompt, so an answer about the past
+        // and one about now can share an entry.
+        let key = OpenedKey { tenant, prompt: row.id, changed_index: row.changed_index, number };
+        match cache.get(&key) {
+            Some(opened) => Ok(opened),
+            None => Ok(cache.put(key, self.prompt(row, number)?)),
+        }
+    }
+
+    fn prompt(&self, row: &PromptRow, number: u32) -> Result<PromptAnswer, AnswerError> {
+        let (index, event_row, event) = self.version(row, number)?;
+        let metadata = match row.metadata {
+            None => None,
+            Some(at) => match self.event(at)?.event {
+                Event::MetadataSet(set) => Some(self.content(&set.after)?),
+                _ => return Err(RowError::Row("metadata").into()),
+            },
+        };
+        Ok(PromptAnswer {
+            prompt: row.summary().ok_or(AskError::PromptNotFound)?,
+            content: self.content(&event.content)?,
+            config: event.config.as_ref().map(|config| self.content(config)).transpose()?,
+            metadata,
+            version: self.summary(index, &event_row, event)?,
+        })
+    }
+
+    /// Versions below a number, newest first.
+    pub(super) fn versions(
+        &self,
+        row: &PromptRow,
+        below: Option<u32>,
+        limit: usize,
+    ) -> Result<Vec<VersionSummary>, AnswerError> {
+        let newest = below.map_or(row.versions, |below| below.saturating_sub(1).min(row.versions));
+        let summary = |number| {
+            let (index, event_row, event) = self.version(row, number)?;
+            self.summary(index, &event_row, event)
+        };
+        (1..=newest).rev().take(limit).map(summary).collect()
+    }
+
+    /// A version's event, its row and its index.
+    pub(crate) fn version(&self, row: &PromptRow, number: u32) -> Result<(u64, EventRow, VersionAdded), RowError> {
+        let index = self.model.rows.get(&Key::Version(row.id, number))?.ok_or(RowError::Row("version"))?;
+        let index = u64::from_be_bytes(index.try_into().map_err(|_| RowError::Row("version"))?);
+        let event_row = self.event(index)?;
+        match &event_row.event {
+            Event::VersionAdded(event) => {
+                let event = event.clone();
+                Ok((index, event_row, event))
+            }
+            _ => Err(RowError::Row("version")),
+        }
+    }
+
+    fn summary(&self, index: u64, row: &EventRow, event: VersionAdded) -> Result<VersionSummary, AnswerError> {
+        Ok(VersionSummary {
+            id: event.version,
+            number: event.number,
+            parents: event.parents,
+            content_id: event.content.id,
+            bytes: event.content.bytes,
+            stamp: self.stamp(index, row, &mut None)?,
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! One event: how it changes the state, and which rows say so.
+
+use bytes::Bytes;
+use promptory_events::event::Event;
+use promptory_events::{BatchHeader, CommitHeader, PromptId, PromptKey, Timestamp};
+
+use super::row::{CommitRefOut, HolderRow, PromptRow, encode, encode_event};
+use super::stage::Staged;
+use super::{Broken, access};
+use crate::hot::Hot;
+use crate::store::key::Key;
+
+/// An event and what is said about it.
+pub(super) struct Step<'a> {
+    pub header: &'a BatchHeader,
+    pub commit: &'a CommitHeader,
+    /// The index of the commit's first event.
+    pub first: u64,
+    pub index: u64,
+    pub event: &'a Event,
+    pub bytes: &'a Bytes,
+}
+
+impl Step<'_> {
+    pub(super) fn broken(&self, reason: &'static str) -> Broken {
+        Broken::Event { index: self.index, reason }
+    }
+}
+
+/// Applies one event: the next one, by the caller's word.
+pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Result<(), Broken> {
+    let row = match step.event.prompt() {
+        Some(id) => Some(prompt_event(hot, staged, step, id)?),
+        None => {
+            access::apply(hot, staged, step)?;
+            None
+        }
+    };
+    let commit = if step.index == step.first { CommitRefOut::Here(step.commit) } else { CommitRefOut::At(step.first) };
+    let value = encode_event(step.header.recorded_at, &commit, row.as_ref().map(|(row, _)| row), step.bytes);
+    staged.put(&mut hot.sum, &Key::Event(step.index), value);
+    if let Some((row, before)) = row {
+        let effective = row.effective_at.micros().to_be_bytes().to_vec();
+        staged.put(&mut hot.sum, &Key::Change(row.id, step.index), effective);
+        hot.put(row, before.as_ref());
+    }
+    Ok(())
+}
+
+/// The prompt after the event, and the key that it held before it.
+fn prompt_event(
+    hot: &mut Hot,
+    staged: &mut Staged,
+    step: &Step<'_>,
+    id: PromptId,
+) -> Result<(PromptRow, Option<PromptKey>), Broken> {
+    let known = hot.prompt(id);
+    let before = known.filter(|row| !row.archived).map(|row| row.key.clone());
+    let mut row = match (known, step.event) {
+        (None, Event::PromptCreated(event)) => created(step, id, &event.key, event.kind),
+        (Some(row), event) if !matches!(event, Event::PromptCreated(_)) => PromptRow::clone(row),
+        (None, _) => return Err(step.broken("its prompt is not known")),
+        (Some(_), _) => return Err(step.broken("its prompt is there already")),
+    };
+    // Effective time never goes back within a prompt: what is claimed to lie before the last event happened after it.
+    let said = step.commit.occurred_at.unwrap_or(step.header.recorded_at);
+    row.effective_at = row.effective_at.max(said);
+    row.claimed |= step.commit.occurred_at.is_some();
+    (row.changed_index, row.changed_at) = (step.index, step.header.recorded_at);
+    change(hot, staged, step, &mut row)?;
+    Ok((row, before))
+}
+
+fn created(step: &Step<'_>, id: PromptId, key: &PromptKey, kind: promptory_events::event::Kind) -> PromptRow {
+    PromptRow {
+        id,
+        key: key.clone(),
+        kind,
+        archived: false,
+        versions: 0,
+        latest: None,
+        labels: std::collections::BTreeMap::new(),
+        tags: Vec::new(),
+        metadata: None,
+        changed_index: step.index,
+        changed_at: step.header.recorded_at,
+        effective_at: Timestamp::MIN,
+        claimed: false,
+        key_since: step.index,
+        key_effective: Timestamp::MIN,
+    }
+}
+
+fn change(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, row: &mut PromptRow) -> Result<(), Broken> {
+    match step.event {
+        Event::PromptCreated(event) => acquire(hot, staged, step, row, &event.key)?,
+        Event::PromptRenamed(event) => {
+            release(hot, staged, step, row)?;
+            acquire(hot, staged, step, row, &event.after)?;
+        }
+        Event::PromptArchived(_) => {
+            release(hot, staged, step, row)?;
+            row.archived = true;
+        }
+        Event::PromptRestored(event) => {
+            if !row.archived {
+                return Err(step.broken("its prompt is not archived"));
+            }
+            row.archived = false;
+            acquire(hot, staged, step, row, &event.key)?;
+        }
+        Event::VersionAdded(event) => {
+            if event.number != row.versions + 1 {
+                return Err(step.broken("its version is not the next one"));
+            }
+            (row.versions, row.latest) = (event.number, Some(event.version));
+            let index = step.index.to_be_bytes().to_vec();
+            staged.put(&mut hot.sum, &Key::Version(row.id, event.number), index);
+        }
+        Event::TagsSet(event) => row.tags.clone_from(&event.after),
+        Event::MetadataSet(_) => row.metadata = Some(step.index),
+        Event::LabelSet(event) => {
+            row.labels.insert(event.label.clone(), event.after);
+            staged.put(&mut hot.sum, &Key::Move(row.id, event.label.clone(), step.index), Vec::new());
+        }
+        Event::LabelRemoved(event) => {
+            row.labels.remove(&event.label);
+            staged.put(&mut hot.sum, &Key::Move(row.id, event.label.clone(), step.index), Vec::new());
+        }
+        _ => return Err(step.broken("it is not about a prompt")),
+    }
+    Ok(())
+}
+
+/// The prompt gets a key that nobody holds.
+fn acquire(
+    hot: &mut Hot,
+    staged: &mut Staged,
+    step: &Step<'_>,
+    row: &mut PromptRow,
+    key: &PromptKey,
+) -> Result<(), Broken> {
+    if hot.holder(key).is_some_and(|holder| holder.id != row.id) {
+        return Err(step.broken("another prompt holds the key"));
+    }
+    row.key = key.clone();
+    (row.key_since, row.key_effective) = (step.index, row.effective_at);
+    let holder = HolderRow { prompt: row.id, effective_at: row.effective_at, released: None };
+    staged.put(&mut hot.sum, &Key::Holder(key.clone(), step.index), encode(&holder));
+    Ok(())
+}
+
+/// The prompt lets its key go. The row that said it holds the key follows from the state, so nothing is read.
+fn release(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, row: &PromptRow) -> Result<(), Broken> {
+    if row.archived {
+        return Err(step.broken("its prompt holds no key"));
+    }
+    let mut holder = HolderRow { prompt: row.id, effective_at: row.key_effective, released: None };
+    let before = encode(&holder);
+    holder.released = Some((step.index, row.effective_at));
+    staged.replace(&mut hot.sum, &Key::Holder(row.key.clone(), row.key_since), &before, encode(&holder));
+    Ok(())
+}

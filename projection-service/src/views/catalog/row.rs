@@ -1,0 +1,194 @@
+//! What the catalog's rows hold. Postcard; a changed shape needs a new [`FORMAT`](super::FORMAT).
+
+use std::collections::BTreeMap;
+
+use promptory_events::event::Kind;
+use promptory_events::{CommitHeader, Event, Label, PrincipalId, PromptId, PromptKey, Tag, Timestamp, VersionId};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::ask::{Basis, PromptSummary};
+use crate::store::rows::RowError;
+
+/// A prompt as it is after one of its events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptRow {
+    /// Its identity.
+    pub id: PromptId,
+    /// Its key, or the last one it had.
+    pub key: PromptKey,
+    /// What its content is.
+    pub kind: Kind,
+    /// Whether it is archived: then it holds no key.
+    pub archived: bool,
+    /// How many versions.
+    pub versions: u32,
+    /// The newest one; `None` only between the events of the commit that creates the prompt.
+    pub latest: Option<VersionId>,
+    /// Its labels.
+    pub labels: BTreeMap<Label, u32>,
+    /// Its tags.
+    pub tags: Vec<Tag>,
+    /// The event that set its metadata.
+    pub metadata: Option<u64>,
+    /// Its last event.
+    pub changed_index: u64,
+    /// When that was recorded.
+    pub changed_at: Timestamp,
+    /// Effective time: the latest of what its events say about when they happened.
+    pub effective_at: Timestamp,
+    /// Whether one of its events claims its time.
+    pub claimed: bool,
+    /// The event by which it got its key.
+    pub key_since: u64,
+    /// Effective time of that event.
+    pub key_effective: Timestamp,
+}
+
+impl PromptRow {
+    /// What users see of it; `None` while it has no version.
+    #[must_use]
+    pub fn summary(&self) -> Option<PromptSummary> {
+        Some(PromptSummary {
+            id: self.id,
+            key: self.key.clone(),
+            kind: self.kind,
+            archived: self.archived,
+            versions: self.versions,
+            latest: self.latest?,
+            labels: self.labels.clone(),
+            tags: self.tags.clone(),
+            changed_index: self.changed_index,
+            changed_at: self.changed_at,
+            effective_at: self.effective_at,
+            basis: if self.claimed { Basis::Claimed } else { Basis::Recorded },
+        })
+    }
+}
+
+/// A prompt held a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HolderRow {
+    /// Which prompt.
+    pub prompt: PromptId,
+    /// Its effective time when it got the key.
+    pub effective_at: Timestamp,
+    /// The index and the effective time at which it let the key go.
+    pub released: Option<(u64, Timestamp)>,
+}
+
+/// A principal is there since an index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrincipalRow {
+    /// The event that added it.
+    pub added: u64,
+}
+
+/// An API key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKeyRow {
+    /// Whom it authenticates.
+    pub principal: PrincipalId,
+    /// SHA-256 of its secret part.
+    pub secret_hash: [u8; 32],
+    /// The event that issued it.
+    pub issued: u64,
+    /// The event that revoked it.
+    pub revoked: Option<u64>,
+}
+
+/// A role of a principal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantRow {
+    /// The event that granted it last.
+    pub granted: u64,
+    /// The event that took it away after that.
+    pub revoked: Option<u64>,
+}
+
+/// A tenant, as `_system` knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantRow {
+    /// The event that created it.
+    pub created: u64,
+    /// The event that suspended it, if it is suspended.
+    pub suspended: Option<u64>,
+}
+
+/// The commit of an event. All events of a commit share one header, which may carry a long message: stored once.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub enum CommitRef {
+    /// Here, with the commit's first event.
+    Here(Box<CommitHeader>),
+    /// With the event of this index.
+    At(u64),
+}
+
+/// As [`CommitRef`], for writing: the same bytes without a copy.
+#[derive(Serialize)]
+pub(super) enum CommitRefOut<'a> {
+    Here(&'a CommitHeader),
+    At(u64),
+}
+
+/// An event with what it led to. The event's own bytes follow the row's, as the ledger has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// Its commit.
+    pub commit: CommitRef,
+    /// The prompt that it is about, after it.
+    pub prompt: Option<PromptRow>,
+    /// The event.
+    pub event: Event,
+}
+
+pub(super) fn encode_event(
+    recorded_at: Timestamp,
+    commit: &CommitRefOut<'_>,
+    prompt: Option<&PromptRow>,
+    event: &[u8],
+) -> Vec<u8> {
+    let mut out = encode(&(recorded_at, commit, prompt));
+    out.extend_from_slice(event);
+    out
+}
+
+impl EventRow {
+    /// Reads an event's row.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RowError> {
+        let (head, event) = postcard::take_from_bytes(bytes).map_err(|_| RowError::Row("event"))?;
+        let (recorded_at, commit, prompt) = head;
+        let event = Event::decode(event).map_err(|_| RowError::Row("event"))?;
+        Ok(Self { recorded_at, commit, prompt, event })
+    }
+
+    /// Reads only the prompt of an event's row: the event's bytes, which may be long, are not looked at.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn decode_prompt(bytes: &[u8]) -> Result<Option<PromptRow>, RowError> {
+        let head: Result<((Timestamp, CommitRef, Option<PromptRow>), _), _> = postcard::take_from_bytes(bytes);
+        head.map(|((_, _, prompt), _)| prompt).map_err(|_| RowError::Row("event"))
+    }
+}
+
+/// The bytes of a row.
+#[must_use]
+pub fn encode(row: &impl Serialize) -> Vec<u8> {
+    postcard::to_allocvec(row).expect("rows are plain data, and postcard grows its own buffer")
+}
+
+/// Reads a row.
+///
+/// # Errors
+/// Bytes that are none, or more than one.
+pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, RowError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((row, [])) => Ok(row),
+        _ => Err(RowError::Row(what)),
+    }
+}
