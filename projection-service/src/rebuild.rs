@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::hot::Hot;
 use crate::shelf::{Pages, Shelf, Target};
-use crate::store::{OpenError, Store, discard, sibling};
+use crate::store::{Store, Use, discard, sibling};
 use crate::views::catalog::VIEW;
 
 /// What a rebuild led to.
@@ -70,7 +70,7 @@ impl Shelf {
         let (path, begun) = (self.path(tenant), Instant::now());
         let beside = sibling(&path, "rebuild");
         discard(&beside)?; // of a rebuild that did not end
-        let (store, hot) = open(&beside).await?;
+        let (store, hot) = open(&beside, Use::Building).await?;
         let pages = Pages::of(self.source(tenant), Arc::new(store), hot);
         let pages = self.filled(pages, Target::Head, |done| progress(done, total.max(done))).await?;
         let seconds = begun.elapsed().as_secs_f64();
@@ -141,9 +141,9 @@ fn digest(hot: &Hot) -> String {
     hot.sum.model_digest(VIEW, hot.index.unwrap_or_default())
 }
 
-async fn open(path: &Path) -> Result<(Store, Hot), RebuildError> {
+async fn open(path: &Path, what_for: Use) -> Result<(Store, Hot), RebuildError> {
     let path = path.to_owned();
-    tokio::task::spawn_blocking(move || Store::open(&path)).await.map_err(failed)?.map_err(failed)
+    tokio::task::spawn_blocking(move || Store::open(&path, what_for)).await.map_err(failed)?.map_err(failed)
 }
 
 /// The store that lies in a tenant's folder, if it is whole. A missing folder must not come to be by looking for it.
@@ -151,8 +151,7 @@ async fn existing(path: &Path) -> Option<(Arc<Store>, Hot)> {
     if !path.exists() {
         return None;
     }
-    let path = path.to_owned();
-    let opened: Result<(Store, Hot), OpenError> = tokio::task::spawn_blocking(move || Store::open(&path)).await.ok()?;
+    let opened = open(path, Use::Serving).await;
     opened.ok().map(|(store, hot)| (Arc::new(store), hot))
 }
 

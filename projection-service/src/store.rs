@@ -28,10 +28,21 @@ const BATCH_OPS: usize = 400;
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Small segments: hundreds of databases may be open, and each has buffers of this size.
 const SEGMENT_BYTES: usize = 64 * 1024;
-/// sled's page cache for one database. Not a bound on its memory; what is hot is in [`Hot`].
-const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+/// sled's page cache for a database that serves: small, for what is hot is in [`Hot`], and many are open.
+const SERVING_BYTES: u64 = 4 * 1024 * 1024;
+/// The same for one that is being built: with too small a cache sled reads back what it has just written.
+const BUILDING_BYTES: u64 = 64 * 1024 * 1024;
 /// Operations after which sled's buffers are handed to the system: its log slows down when they pile up.
 const FLUSH_OPS: usize = 4_000;
+
+/// What a store is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// To answer, and to take what comes.
+    Serving,
+    /// To take a whole ledger, and then to be closed.
+    Building,
+}
 
 /// An open, verified store.
 pub struct Store {
@@ -58,12 +69,13 @@ impl Store {
     ///
     /// # Errors
     /// Another handle holds it; or it is damaged, or of another format: then it is to be discarded.
-    pub fn open(path: &Path) -> Result<(Self, Hot), OpenError> {
-        guard::open(path)
+    pub fn open(path: &Path, what_for: Use) -> Result<(Self, Hot), OpenError> {
+        guard::open(path, what_for)
     }
 
-    fn open_unverified(path: &Path) -> sled::Result<Self> {
-        let config = sled::Config::new().path(path).segment_size(SEGMENT_BYTES).cache_capacity(CACHE_BYTES);
+    fn open_unverified(path: &Path, what_for: Use) -> sled::Result<Self> {
+        let cache = if what_for == Use::Building { BUILDING_BYTES } else { SERVING_BYTES };
+        let config = sled::Config::new().path(path).segment_size(SEGMENT_BYTES).cache_capacity(cache);
         let db = config.flush_every_ms(None).open()?; // a flusher would be a thread for each database
         let tree = db.open_tree(VIEW)?;
         Ok(Self { path: path.to_owned(), db, tree, unsynced: Mutex::default() })

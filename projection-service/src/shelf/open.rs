@@ -10,11 +10,14 @@ use promptory_events::TenantId;
 use super::slot::{Open, Slot};
 use super::{Pages, Shelf, ShelfError, Target, to_the_end};
 use crate::hot::Hot;
-use crate::store::{self, OpenError, Store};
+use crate::store::{self, OpenError, Store, Use};
 
 /// How long to wait for a handle that is being closed, and how often to look.
 const LOCK_TRIES: u32 = 150;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Events behind which a store is opened for building first.
+const FAR_BEHIND: u64 = 20_000;
 
 impl Shelf {
     pub(crate) fn path(&self, tenant: &TenantId) -> PathBuf {
@@ -44,11 +47,12 @@ impl Shelf {
             return Ok(open);
         }
         self.make_room(slot).await;
-        let (store, hot) = self.verified(slot).await?;
-        if hot.index.is_none() {
-            tracing::info!(tenant = %slot.tenant, "a store is built from the beginning of the ledger");
-        }
+        let (mut store, mut hot) = self.verified(slot).await?;
         self.check_against_ledger(slot, &hot).await?;
+        if self.is_far_behind(slot, &hot).await? {
+            drop(store);
+            (store, hot) = self.built(slot).await?;
+        }
         let pages = Pages::of(self.source(&slot.tenant), Arc::new(store), hot);
         // Subscribe before replay: the worker's batches wait for the lock that is held here, so nothing falls between.
         let (pages, trouble) = pages.catch_up(&self.inner.ledger, Target::Head, |_| {}).await;
@@ -60,10 +64,28 @@ impl Shelf {
         }
     }
 
+    async fn is_far_behind(&self, slot: &Slot, hot: &Hot) -> Result<bool, ShelfError> {
+        let head = self.inner.ledger.head(&slot.tenant).await?;
+        Ok(head.is_some_and(|head| head.position.index.saturating_sub(hot.next_index()) > FAR_BEHIND))
+    }
+
+    /// Catches up with a handle for building, then opens one for serving. What goes wrong on the way is met again by
+    /// whoever catches up the rest.
+    async fn built(&self, slot: &Slot) -> Result<(Store, Hot), ShelfError> {
+        let unusable = |error: OpenError| ShelfError::Store(error.to_string());
+        let (store, hot) = self.open_waiting(slot, Use::Building).await.map_err(unusable)?;
+        tracing::info!(tenant = %slot.tenant, from = hot.next_index(), "a store is built from the ledger");
+        let pages = Pages::of(self.source(&slot.tenant), Arc::new(store), hot);
+        let (pages, _) = pages.catch_up(&self.inner.ledger, Target::Head, |_| {}).await;
+        let closing = tokio::task::spawn_blocking(move || pages.store.sync());
+        closing.await.map_err(|error| ShelfError::Store(error.to_string()))?.map_err(|e| unusable(e.into()))?;
+        self.open_waiting(slot, Use::Serving).await.map_err(unusable)
+    }
+
     /// A store that is whole and of this life of the ledger: the one that is there, or a new one.
     async fn verified(&self, slot: &Slot) -> Result<(Store, Hot), ShelfError> {
         let incarnation = self.inner.ledger.incarnation();
-        match self.open_waiting(slot).await {
+        match self.open_waiting(slot, Use::Serving).await {
             Ok((_, hot)) if hot.cursor.is_some_and(|cursor| cursor.incarnation != incarnation) => {
                 self.discard(slot, "it is of another life of the ledger").await;
             }
@@ -71,15 +93,15 @@ impl Shelf {
             Err(OpenError::Locked(reason)) => return Err(ShelfError::Store(reason)),
             Ok(opened) => return Ok(opened),
         }
-        self.open_waiting(slot).await.map_err(|error| ShelfError::Store(error.to_string()))
+        self.open_waiting(slot, Use::Serving).await.map_err(|error| ShelfError::Store(error.to_string()))
     }
 
     /// Opens the folder, waiting a little for a reader that still holds the handle from before it was closed.
-    async fn open_waiting(&self, slot: &Slot) -> Result<(Store, Hot), OpenError> {
+    async fn open_waiting(&self, slot: &Slot, what_for: Use) -> Result<(Store, Hot), OpenError> {
         let mut tries = 0;
         loop {
             let path = self.path(&slot.tenant);
-            let opening = tokio::task::spawn_blocking(move || Store::open(&path));
+            let opening = tokio::task::spawn_blocking(move || Store::open(&path, what_for));
             match opening.await.unwrap_or_else(|error| Err(OpenError::Unusable(error.to_string()))) {
                 Err(OpenError::Locked(_)) if tries < LOCK_TRIES => tokio::time::sleep(LOCK_PAUSE).await,
                 opened => return opened,

@@ -172,7 +172,7 @@ async fn a_model_that_is_ahead_of_its_ledger_stops_and_one_of_another_life_is_bu
     // The same life, but the end is gone: the ledger has lost something, and that is not papered over.
     let source =
         crate::views::catalog::Source { tenant: scribe.tenant.clone(), incarnation: other.ledger.incarnation() };
-    let (store, hot) = crate::store::Store::open(&dir.path().join("acme")).unwrap();
+    let (store, hot) = crate::store::Store::open(&dir.path().join("acme"), crate::store::Use::Serving).unwrap();
     let mut ahead = crate::testing::Scribe::new("acme", other.ledger.incarnation(), Some(other.keys.clone()));
     ahead.let_in(1, 1, None);
     ahead.batch();

@@ -5,10 +5,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use super::Store;
 use super::checkpoint::Stored;
 use super::key::{Key, family};
 use super::rows::RowError;
+use super::{Store, Use};
 use crate::digest::Sum;
 use crate::hot::Hot;
 use crate::hot::load::Loader;
@@ -48,9 +48,9 @@ fn said(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
 }
 
-pub(super) fn open(path: &Path) -> Result<(Store, Hot), OpenError> {
+pub(super) fn open(path: &Path, what_for: Use) -> Result<(Store, Hot), OpenError> {
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        let store = Store::open_unverified(path).map_err(|error| told_apart(&error))?;
+        let store = Store::open_unverified(path, what_for).map_err(|error| told_apart(&error))?;
         let hot = verify(&store)?;
         Ok((store, hot))
     }));

@@ -10,8 +10,8 @@ use super::row;
 use super::stage::Staged;
 use super::*;
 use crate::ask::{AsOf, PromptRef};
-use crate::store::Store;
 use crate::store::rows::{Memory, Rows};
+use crate::store::{Store, Use};
 use crate::testing::ops::{histories, key, tell};
 use crate::testing::{Scribe, Told, plain};
 
@@ -115,11 +115,11 @@ proptest! {
         let (expected, rows) = in_memory(&scribe);
         let dir = tempfile::tempdir().unwrap();
 
-        let (each, mut hot) = Store::open(&dir.path().join("each")).unwrap();
+        let (each, mut hot) = Store::open(&dir.path().join("each"), Use::Serving).unwrap();
         fold_all(&scribe, &mut hot, &mut Staged::default(), |staged| each.commit(staged).unwrap());
         prop_assert_eq!(hot.sum, expected.sum);
 
-        let (once, mut hot) = Store::open(&dir.path().join("once")).unwrap();
+        let (once, mut hot) = Store::open(&dir.path().join("once"), Use::Serving).unwrap();
         let mut staged = Staged::default();
         fold_all(&scribe, &mut hot, &mut staged, |_| {});
         once.commit(&mut staged).unwrap();
@@ -127,7 +127,7 @@ proptest! {
 
         once.sync().unwrap();
         drop(once);
-        let (again, hot) = Store::open(&dir.path().join("once")).unwrap();
+        let (again, hot) = Store::open(&dir.path().join("once"), Use::Serving).unwrap();
         prop_assert_eq!((hot.sum, hot.index, hot.cursor, hot.live()), (expected.sum, expected.index, expected.cursor, expected.live()));
         check_all(&Model { rows: again.rows(), hot: &hot }, &scribe.told);
 
@@ -236,34 +236,44 @@ fn measure_a_rebuild() {
     scribe.batch();
     let events = scribe.told.len() as f64;
     let dir = tempfile::tempdir().unwrap();
-    let (mut hot, mut staged, mut rows) = (Hot::default(), Staged::default(), vec![]);
-    fold_all(&scribe, &mut hot, &mut staged, |staged| rows.extend(staged.drain()));
-    let no_v: Vec<_> = rows.iter().filter(|(k, _)| k[0] != 3).cloned().collect();
-    let x_only: Vec<_> = rows.iter().filter(|(k, _)| k[0] == 1).cloned().collect();
-    let small: Vec<_> = rows.iter().filter(|(k, _)| k[0] != 1).cloned().collect();
-    let run = |name: &str, rows: &[crate::store::rows::Row], cache: u64, seg: usize, ops: usize, every: usize| {
-        let db = sled::Config::new().path(dir.path().join(name)).segment_size(seg);
-        let db = db.cache_capacity(cache << 20).flush_every_ms(None).open().unwrap();
+    for round in 0..2 {
+        let (store, mut hot) = Store::open(&dir.path().join(format!("model-{round}")), Use::Building).unwrap();
         let begun = std::time::Instant::now();
-        for (number, part) in rows.chunks(ops).enumerate() {
+        fold_all(&scribe, &mut hot, &mut Staged::default(), |staged| {
+            if staged.len() >= 2000 {
+                store.commit(staged).unwrap();
+            }
+        });
+        store.sync().unwrap();
+        let model = begun.elapsed().as_secs_f64();
+
+        let (mut hot, mut staged, mut rows) = (Hot::default(), Staged::default(), vec![]);
+        let begun = std::time::Instant::now();
+        fold_all(&scribe, &mut hot, &mut staged, |staged| rows.extend(staged.drain()));
+        let folding = begun.elapsed().as_secs_f64();
+        let db = sled::Config::new().path(dir.path().join(format!("sled-{round}"))).segment_size(65_536);
+        let db = db.cache_capacity(64 << 20).flush_every_ms(None).open().unwrap();
+        let begun = std::time::Instant::now();
+        for (number, part) in rows.chunks(400).enumerate() {
             let mut batch = sled::Batch::default();
             part.iter().for_each(|(key, value)| batch.insert(key.as_slice(), value.as_slice()));
             db.apply_batch(batch).unwrap();
-            if number % every == every - 1 {
+            if number % 10 == 9 {
                 db.flush().unwrap();
             }
         }
         db.flush().unwrap();
-        println!("{name}: {:.0} ev/s", events / begun.elapsed().as_secs_f64());
-    };
-    run("base", &rows, 4, 65536, 400, 10);
-    run("cache64", &rows, 64, 65536, 400, 10);
-    run("cache256", &rows, 256, 65536, 400, 10);
-    run("flush1", &rows, 64, 65536, 400, 1);
-    run("flush100", &rows, 64, 65536, 400, 100);
-    run("seg512", &rows, 64, 524288, 400, 10);
-    run("noV", &no_v, 64, 65536, 400, 10);
-    run("Xonly", &x_only, 64, 65536, 400, 10);
-    run("small", &small, 64, 65536, 400, 10);
-    run("base-again", &rows, 4, 65536, 400, 10);
+        let sled = begun.elapsed().as_secs_f64();
+        println!(
+            "{events} events: model {:.0}/s, folding alone {:.0}/s, sled alone {:.0}/s ({} rows)",
+            events / model,
+            events / folding,
+            events / sled,
+            rows.len()
+        );
+        let begun = std::time::Instant::now();
+        drop(store);
+        let (_, again) = Store::open(&dir.path().join(format!("model-{round}")), Use::Serving).unwrap();
+        println!("verified in {:.2} s, {} prompts", begun.elapsed().as_secs_f64(), again.live());
+    }
 }

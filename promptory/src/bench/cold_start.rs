@@ -1,0 +1,124 @@
+//! How long the first command and the first read of a large tenant take after a start.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use promptory_command::{Service, wire};
+use promptory_platform::Clock;
+use promptory_projection::ask::{AsOf, Caller, PromptRef, Question, Which};
+use promptory_projection::{Ask, Shelf};
+use serde_json::{Value, json};
+
+use super::limits::version_body;
+use super::report::{Bar, Figures};
+use super::world::{Tenant, World};
+use super::{Bench, BenchError, Figure};
+use crate::node::Node;
+
+/// Batches of the tenant: commands that each waited for their answer, as people's do.
+const BATCHES: usize = 10_000;
+/// Prompts that they are about.
+const PROMPTS: usize = 100;
+/// Until the first answer.
+const SECONDS: f64 = 1.0;
+/// As a node has it.
+const BYTES: usize = 64 * 1024 * 1024;
+
+/// Measures.
+///
+/// # Errors
+/// Something broke.
+pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
+    let world = World::start(&bench.folder("cold")).await?;
+    let tenant = world.tenant("cold").await?;
+    let batches = bench.scaled(BATCHES, 100);
+    write(world.node().service(), &tenant, batches).await?;
+    let mut figures = Figures::of("cold-start");
+    for round in 0..bench.args.rounds {
+        let (folder, without) = (bench.folder(&format!("cold-{round}")), "first command, nothing but the ledger");
+        std::fs::create_dir(&folder)?;
+        let mut held = |name: &str, took: Duration| {
+            figures.held(name, "s", took.as_secs_f64(), Bar::AtMost(SECONDS));
+        };
+        held(without, first_command(world.node(), &tenant, folder.join("commands.redb"), round).await?);
+        held("first command, with a snapshot", first_command(world.node(), &tenant, folder.join("commands.redb"), round + 1_000).await?);
+        held("first read, nothing but the ledger", first_read(world.node(), &tenant, folder.join("models")).await?);
+        held("first read, with a store", first_read(world.node(), &tenant, folder.join("models")).await?);
+    }
+    #[allow(clippy::cast_precision_loss, reason = "small")]
+    figures.sample("batches of the tenant", "", batches as f64);
+    world.stop().await;
+    Ok(figures.done())
+}
+
+fn request(json: Value) -> Result<wire::Request, BenchError> {
+    let object = serde_json::from_value(json)?;
+    wire::Request::from_object(object).map_err(|problem| BenchError::Server(format!("refused: {}", problem.detail)))
+}
+
+fn key(number: usize) -> String {
+    format!("prompt/{}", number % PROMPTS)
+}
+
+fn add_version(number: usize) -> Result<wire::Request, BenchError> {
+    let mut command: Value = serde_json::from_str(&version_body(0, number as u64))?;
+    command["type"] = json!("add_version");
+    command["prompt"] = json!(key(number));
+    request(command)
+}
+
+/// One command after the other: each becomes a batch of its own.
+async fn write(service: &Service, tenant: &Tenant, batches: usize) -> Result<(), BenchError> {
+    let shown = tenant.key.presented();
+    for number in 0..batches {
+        let command = if number < PROMPTS {
+            request(json!({"type": "create_prompt", "key": key(number), "text": "the first version"}))?
+        } else {
+            add_version(number)?
+        };
+        execute(service, &shown, command).await?;
+    }
+    Ok(())
+}
+
+async fn execute(
+    service: &Service,
+    shown: &promptory_platform::Presented,
+    command: wire::Request,
+) -> Result<(), BenchError> {
+    for answer in service.execute(shown, vec![command]).await? {
+        answer?;
+    }
+    Ok(())
+}
+
+/// A fresh command service to its first answer. Beside the node's own: the ledger's guard keeps the two apart.
+async fn first_command(node: &Node, tenant: &Tenant, cache: PathBuf, round: u32) -> Result<Duration, BenchError> {
+    let (shown, command) = (tenant.key.presented(), add_version(BATCHES + round as usize)?);
+    let config = promptory_command::Config { cache, hot_bytes: BYTES, address: String::new() };
+    let began = Instant::now();
+    let service = Service::open(config, node.ledger().clone(), node.keys().clone(), Clock::System)?;
+    execute(&service, &shown, command).await?;
+    let took = began.elapsed();
+    service.close().await; // stores the snapshot
+    drop(service);
+    // Its writers' tasks end after they have said so, and hold the file until then.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    Ok(took)
+}
+
+/// A fresh shelf to its first answer.
+async fn first_read(node: &Node, tenant: &Tenant, dir: PathBuf) -> Result<Duration, BenchError> {
+    let presented = tenant.key.presented();
+    let caller = Caller { key: presented.key, secret_hash: presented.secret_hash };
+    let prompt = key(7).parse().map(PromptRef::Key).map_err(|e| BenchError::Server(format!("refused: {e}")))?;
+    let question = Question::Prompt { prompt, which: Which::Number(1), as_of: AsOf::Now };
+    let ask = Ask { tenant: tenant.id.clone(), caller, at_least: None, question };
+    let config = promptory_projection::Config { dir, open_max: 64, cache_bytes: BYTES as u64 };
+    let began = Instant::now();
+    let shelf = Shelf::new(config, node.ledger().clone(), node.keys().clone());
+    shelf.answer(ask).await?;
+    let took = began.elapsed();
+    shelf.close().await;
+    Ok(took)
+}

@@ -1,0 +1,79 @@
+use super::*;
+
+fn args(only: Scenario) -> BenchArgs {
+    BenchArgs {
+        seconds: 0.05,
+        rounds: 2,
+        seed: 1,
+        only: vec![only],
+        data: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("demo")),
+        json: None,
+        markdown: false,
+        scale: 0.002,
+    }
+}
+
+/// Runs a scenario on a tiny scale. Whether bars are met depends on the machine; that figures come does not.
+async fn figures_of(scenario: Scenario) -> Report {
+    let report = measured(args(scenario)).await.unwrap();
+    assert!(!report.figures.is_empty());
+    for figure in &report.figures {
+        assert!(figure.median.is_finite() || figure.name.contains("at the server"), "{figure:?}");
+        assert_eq!(figure.bar.is_some(), figure.met.is_some());
+    }
+    report
+}
+
+fn has(report: &Report, name: &str) -> bool {
+    report.figures.iter().any(|figure| figure.name.contains(name))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_measured_with_the_bytes_that_the_real_thing_writes() {
+    let report = figures_of(Scenario::Limits).await;
+    for name in ["bare GET", "bare POST", "sled", "redb"] {
+        assert!(has(&report, name), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_measured_for_every_shape_and_step() {
+    let report = figures_of(Scenario::Commands).await;
+    for shape in ["one prompt", "many prompts", "many tenants"] {
+        for step in ["1 clients", "8 clients", "64 clients"] {
+            assert!(has(&report, &format!("{shape}, {step}: acknowledged")), "{shape} {step}");
+        }
+        assert!(has(&report, &format!("{shape}, 64 clients: of the bare POST")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resolves_are_compared_with_the_bare_handler_and_timed_at_the_server() {
+    let report = figures_of(Scenario::Resolve).await;
+    assert!(has(&report, "of the bare GET") && has(&report, "p99 at the server"));
+    let within = report.figures.iter().find(|figure| figure.name.contains("within 1 ms")).unwrap();
+    assert!(within.median > 0.0, "the server's histogram was not found: {within:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_acknowledged_becomes_readable() {
+    assert!(has(&figures_of(Scenario::Visible).await, "at_least: p99"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_gives_the_same_model_and_a_rate() {
+    assert!(has(&figures_of(Scenario::Rebuild).await, "of sled's own rate"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cold_start_answers_with_and_without_what_can_be_made_again() {
+    assert_eq!(figures_of(Scenario::ColdStart).await.figures.iter().filter(|f| f.met.is_some()).count(), 4);
+}
+
+#[test]
+fn odd_numbers_are_refused() {
+    for bad in ["0", "-1", "x", "nan", "inf", "1e9"] {
+        assert!(positive(bad).is_err(), "{bad}");
+    }
+    assert!(positive("0.5").is_ok());
+}

@@ -1,0 +1,144 @@
+//! From acknowledged to readable: how long until a read on another connection sees what a command has done.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use super::client::{Connection, Request, uri};
+use super::commands::Targets;
+use super::limits::CLIENTS;
+use super::load::{Make, latencies, note, pace};
+use super::report::{Bar, Figures};
+use super::world::World;
+use super::{Bench, BenchError, Figure};
+
+/// p99 from the command's answer to the answer of a read that shows it.
+const VISIBLE_MS: f64 = 20.0;
+
+/// Measures.
+///
+/// # Errors
+/// Something broke.
+pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
+    let world = World::start(&bench.folder("visible")).await?;
+    let make = Targets::spread(&world, bench).await?.make();
+    let mut figures = Figures::of("visible");
+    for _ in 0..bench.args.rounds {
+        let mut clients = bench.load.connect(world.address, CLIENTS).await?;
+        let full = clients.warm_closed(bench.warm_up(), bench.time(), &make).await?;
+        let half = full.rate() / 2.0;
+        figures.sample("commands, half of what it can take", "/s", half);
+        for (how, name) in [(How::AtLeast, "a read with at_least"), (How::Poll, "reads until it is seen")] {
+            let seen = under_load(bench, world.address, half, how, &make).await?;
+            #[allow(clippy::cast_precision_loss, reason = "at most a day")]
+            let ms = |quantile| seen.value_at_quantile(quantile) as f64 / 1e6;
+            figures.sample(format!("acknowledged to readable, {name}: p50"), "ms", ms(0.5));
+            figures.held(format!("acknowledged to readable, {name}: p99"), "ms", ms(0.99), Bar::AtMost(VISIBLE_MS));
+        }
+    }
+    world.stop().await;
+    Ok(figures.done())
+}
+
+/// How a reader finds out.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    /// One read, with the command's position.
+    AtLeast,
+    /// Reads without it, until one shows the version.
+    Poll,
+}
+
+async fn under_load(
+    bench: &Bench,
+    address: SocketAddr,
+    rate: f64,
+    how: How,
+    make: &Make,
+) -> Result<Histogram<u64>, BenchError> {
+    // Numbers for texts that no client of the measurement before had.
+    let first = bench.load.numbers();
+    let due = pace::start(rate, bench.time(), CLIENTS)?;
+    let watchers: Vec<_> = due
+        .into_iter()
+        .enumerate()
+        .map(|(number, due)| bench.load.handle().spawn(watch(Watcher { number, first, how }, address, due, make.clone())))
+        .collect();
+    let mut all = latencies();
+    for watcher in watchers {
+        all.add(watcher.await??).expect("both have the same bounds");
+    }
+    Ok(all)
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Watcher {
+    number: usize,
+    first: u64,
+    how: How,
+}
+
+async fn watch(
+    watcher: Watcher,
+    address: SocketAddr,
+    mut due: mpsc::Receiver<Instant>,
+    make: Make,
+) -> Result<Histogram<u64>, BenchError> {
+    let (mut writer, mut reader) = (Connection::open(address).await?, Connection::open(address).await?);
+    let (mut seen, mut number) = (latencies(), watcher.first);
+    while due.recv().await.is_some() {
+        let command = make(watcher.number, number);
+        number += 1;
+        let took = one(&mut writer, &mut reader, command, watcher.how).await?;
+        note(&mut seen, took);
+    }
+    Ok(seen)
+}
+
+#[derive(Deserialize)]
+struct Acknowledged {
+    position: String,
+    version: Number,
+}
+
+#[derive(Deserialize)]
+struct Number {
+    number: u32,
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    versions: u32,
+}
+
+/// Sends a command, and from its answer on reads until the version is there. Gives how long that took.
+async fn one(
+    writer: &mut Connection,
+    reader: &mut Connection,
+    command: Request,
+    how: How,
+) -> Result<Duration, BenchError> {
+    let path = command.target.path().trim_end_matches("/versions").to_owned();
+    let authorization = command.authorization.clone();
+    let acknowledged: Acknowledged = serde_json::from_slice(&writer.send(command).await?)?;
+    let since = Instant::now();
+    let target = match how {
+        How::AtLeast => uri(&format!("{path}?at_least={}", acknowledged.position))?,
+        How::Poll => uri(&path)?,
+    };
+    let read = Request { method: hyper::Method::GET, target, authorization, body: bytes::Bytes::new() };
+    loop {
+        let answer = reader.send(read.clone()).await?;
+        let took = since.elapsed();
+        let shown: Shown = serde_json::from_slice(&answer)?;
+        if shown.versions >= acknowledged.version.number {
+            return Ok(took);
+        }
+        if matches!(how, How::AtLeast) {
+            return Err(BenchError::Server("answered a read with at_least from before that position".to_owned()));
+        }
+    }
+}

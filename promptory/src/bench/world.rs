@@ -1,0 +1,192 @@
+//! The node under test, and what it is filled with.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use hyper::header::HeaderValue;
+use promptory_events::TenantId;
+use promptory_ledger::Ledger;
+use promptory_platform::ApiKey;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::client::{Connection, Request, authorization, uri};
+use super::history::Repeated;
+use super::{Bench, BenchError};
+use crate::node::{Config, Node};
+
+/// Tenants of which all models stay open: more than any scenario has.
+const OPEN_MAX: usize = 128;
+/// Commands in one request while filling.
+const FILL_COMMANDS: usize = 250;
+/// Bytes in one request while filling, about.
+const FILL_BYTES: usize = 1024 * 1024;
+
+/// A node with every role, reached over HTTP.
+#[derive(Debug)]
+pub struct World {
+    node: Node,
+    /// Where it answers.
+    pub address: SocketAddr,
+}
+
+/// A tenant of it, with its owner's key.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Its name.
+    pub id: TenantId,
+    /// The key.
+    pub key: ApiKey,
+    /// The key as a header.
+    pub authorization: HeaderValue,
+}
+
+impl World {
+    /// Starts it on a folder.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub async fn start(folder: &Path) -> Result<Self, BenchError> {
+        let node = Node::start(Config { open_max: OPEN_MAX, ..Config::new(folder) }).await?;
+        let address = address(&node.url())?;
+        Ok(Self { node, address })
+    }
+
+    /// The node itself.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// A tenant, created if it is not there.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub async fn tenant(&self, name: &str) -> Result<Tenant, BenchError> {
+        let id: TenantId = name.parse().map_err(|e: promptory_events::id::IdError| BenchError::Server(e.to_string()))?;
+        let key = self.node.tenant(&id).await?;
+        Ok(Tenant { id, authorization: authorization(&key)?, key })
+    }
+
+    /// Syncs of ledger and key store so far: everything that an acknowledged command hangs on.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+    pub fn fsyncs(&self) -> f64 {
+        let Ledger::Embedded(ledger) = self.node.ledger();
+        (ledger.fsyncs() + self.node.keys().fsyncs()) as f64
+    }
+
+    /// Stops it.
+    pub async fn stop(self) {
+        self.node.stop().await;
+    }
+}
+
+/// The address in `http://ADDRESS`.
+///
+/// # Errors
+/// There is none.
+pub fn address(url: &str) -> Result<SocketAddr, BenchError> {
+    let address = url.trim().trim_start_matches("http://").trim_end_matches('/');
+    address.parse().map_err(|_| BenchError::Server(format!("says that it is at {url}")))
+}
+
+#[derive(Deserialize)]
+struct Results {
+    results: Vec<CommandResult>,
+}
+
+#[derive(Deserialize)]
+struct CommandResult {
+    status: u16,
+    #[serde(default)]
+    events: Vec<serde::de::IgnoredAny>,
+    #[serde(default)]
+    problem: Value,
+}
+
+/// Sends commands in order until there are enough. `enough` is told the events so far and the commands. Gives the number
+/// of events.
+///
+/// # Errors
+/// A command was refused: that is a defect.
+pub async fn fill(
+    address: SocketAddr,
+    authorization: &HeaderValue,
+    commands: &mut Repeated<'_>,
+    enough: impl Fn(usize, &Repeated<'_>) -> bool,
+) -> Result<usize, BenchError> {
+    let (mut connection, target) = (Connection::open(address).await?, uri("/v1/commands")?);
+    let mut events = 0;
+    while !enough(events, commands) {
+        let mut body = chunk(commands);
+        if body.is_empty() {
+            break;
+        }
+        body.insert_str(0, r#"{"commands":["#);
+        body.push_str("]}");
+        let answer = connection.send(Request::post(target.clone(), authorization, body)).await?;
+        for result in serde_json::from_slice::<Results>(&answer)?.results {
+            if result.status >= 300 {
+                let code = result.problem["code"].as_str().unwrap_or_default().to_owned();
+                return Err(BenchError::Refused { method: "a command".to_owned(), status: result.status, code });
+            }
+            events += result.events.len();
+        }
+    }
+    Ok(events)
+}
+
+/// The next commands that fit into one request, with commas between them.
+fn chunk(commands: &mut Repeated<'_>) -> String {
+    let (mut text, mut count) = (String::new(), 0);
+    while count < FILL_COMMANDS && text.len() < FILL_BYTES {
+        let Some(command) = commands.next() else { break };
+        if count > 0 {
+            text.push(',');
+        }
+        text.push_str(&command.to_string());
+        count += 1;
+    }
+    text
+}
+
+/// Creates prompts that commands then add versions to. Their keys are `prompt/0`, `prompt/1`, …
+///
+/// # Errors
+/// One was refused.
+pub async fn prompts(address: SocketAddr, tenant: &Tenant, count: usize) -> Result<Vec<String>, BenchError> {
+    let (mut connection, target) = (Connection::open(address).await?, uri("/v1/prompts")?);
+    let keys: Vec<String> = (0..count).map(|n| format!("prompt/{n}")).collect();
+    for key in &keys {
+        let body = json!({"key": key, "text": "the first version"}).to_string();
+        connection.send(Request::post(target.clone(), &tenant.authorization, body)).await?;
+    }
+    Ok(keys)
+}
+
+/// A large tenant: real histories, repeated until there are 100,000 events.
+#[derive(Debug)]
+pub struct Filled {
+    /// The node that it is in.
+    pub world: World,
+    /// The tenant.
+    pub tenant: Tenant,
+}
+
+const FILLED_EVENTS: usize = 100_000;
+
+impl Filled {
+    /// Starts a node and fills it.
+    ///
+    /// # Errors
+    /// It did not start, or refused a command.
+    pub async fn make(bench: &Bench) -> Result<Self, BenchError> {
+        let world = World::start(&bench.folder("filled")).await?;
+        let tenant = world.tenant("histories").await?;
+        let wanted = bench.scaled(FILLED_EVENTS, 500);
+        let mut commands = bench.history.repeated(false);
+        fill(world.address, &tenant.authorization, &mut commands, |events, _| events >= wanted).await?;
+        Ok(Self { world, tenant })
+    }
+}

@@ -1,0 +1,144 @@
+//! The command line of the import.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{Args, Subcommand, value_parser};
+use promptory_platform::ApiKey;
+
+/// A history in, over HTTP.
+#[derive(Args, Clone, Debug)]
+pub struct ImportArgs {
+    /// Where the history comes from.
+    #[command(subcommand)]
+    pub source: Source,
+}
+
+/// Where a history comes from.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Source {
+    /// Files of edits, one JSON object a line.
+    ///
+    /// Fields: op (create, edit, rename, delete), path, from (of a rename), content (not of a delete), content_sha256,
+    /// title, time (RFC 3339), author_id (a pseudonym), message, repo, commit, seq. The last three and the path must
+    /// tell every edit from every other.
+    Jsonl(JsonlArgs),
+    /// The first-parent history of a git repository.
+    Git(GitArgs),
+}
+
+/// Files of edits.
+#[derive(Args, Clone, Debug)]
+pub struct JsonlArgs {
+    /// The files, plain or compressed with gzip; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Where the edits go.
+    #[command(flatten)]
+    pub to: Target,
+}
+
+/// A git repository.
+#[derive(Args, Clone, Debug)]
+pub struct GitArgs {
+    /// The repository's folder.
+    pub dir: PathBuf,
+    /// Which paths are prompts: `prompts/**/*.md`. `*` stays within a folder, `**` does not.
+    #[arg(long, required = true, num_args = 1..)]
+    pub glob: Vec<String>,
+    /// The revision whose history it is.
+    #[arg(long, default_value = "HEAD")]
+    pub rev: String,
+    /// The salt of the authors' pseudonyms, made if it is not there; GIT_DIR/promptory-author-salt if not given. Another
+    /// salt makes other edits of the same history.
+    #[arg(long, value_name = "FILE")]
+    pub author_salt_file: Option<PathBuf>,
+    /// Where the edits go.
+    #[command(flatten)]
+    pub to: Target,
+}
+
+/// Where edits go.
+#[derive(Args, Clone, Debug)]
+pub struct Target {
+    /// The server's address.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub url: String,
+    /// A file with an API key that may import (an importer's or an owner's).
+    #[arg(long, value_name = "FILE", required_unless_present = "key")]
+    pub key_file: Option<PathBuf>,
+    /// The API key itself; a file or the variable is safer, because everybody sees a command line.
+    #[arg(long, env = "PROMPTORY_KEY", hide_env_values = true)]
+    pub key: Option<KeyText>,
+    /// Put before every path to make the key.
+    #[arg(long, default_value = "")]
+    pub prefix: String,
+    /// A file that gets a line for each acknowledged edit, once its answer has arrived.
+    #[arg(long, value_name = "FILE")]
+    pub ack_log: Option<PathBuf>,
+    /// Edits in one request.
+    #[arg(long, default_value_t = 500, value_parser = value_parser!(u16).range(1..1000))]
+    pub batch: u16,
+    /// For how many seconds a server that is away or busy is tried again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub patience: u64,
+}
+
+impl ImportArgs {
+    /// Files into the tenant whose key is in a file, everything else as usual.
+    #[must_use]
+    pub fn jsonl(files: Vec<PathBuf>, url: &str, key_file: &Path) -> Self {
+        Self { source: Source::Jsonl(JsonlArgs { files, to: Target::new(url, key_file) }) }
+    }
+
+    /// The history of HEAD into the tenant whose key is in a file, everything else as usual.
+    #[must_use]
+    pub fn git(dir: &Path, glob: &[&str], url: &str, key_file: &Path) -> Self {
+        let glob = glob.iter().map(ToString::to_string).collect();
+        let (dir, to) = (dir.to_owned(), Target::new(url, key_file));
+        Self { source: Source::Git(GitArgs { dir, glob, rev: "HEAD".into(), author_salt_file: None, to }) }
+    }
+
+    /// Where the edits go.
+    #[must_use]
+    pub fn target(&mut self) -> &mut Target {
+        match &mut self.source {
+            Source::Jsonl(args) => &mut args.to,
+            Source::Git(args) => &mut args.to,
+        }
+    }
+}
+
+impl Target {
+    fn new(url: &str, key_file: &Path) -> Self {
+        let (url, key_file) = (url.to_owned(), Some(key_file.to_owned()));
+        Self { url, key_file, key: None, prefix: String::new(), ack_log: None, batch: 500, patience: 120 }
+    }
+}
+
+/// The text of an API key, as it was given. No message ever shows it, whether it is a key or not.
+#[derive(Clone)]
+pub struct KeyText(String);
+
+impl KeyText {
+    /// The key that it is.
+    #[must_use]
+    pub fn key(&self) -> Option<ApiKey> {
+        self.0.trim().parse().ok()
+    }
+}
+
+impl FromStr for KeyText {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("pk_…")
+    }
+}

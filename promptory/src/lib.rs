@@ -1,0 +1,17 @@
+//! The one binary: every role in one process, and the tools around it.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`node`] | [`node::Node`]: ledger, key store and all roles, put together |
+//! | [`serve`] | `serve` and `demo` |
+//! | [`keys`] | the first keys, written once |
+//! | [`import`] | histories in, over the public HTTP API |
+//! | [`offline`] | `replay` and `rebuild`, on a data folder that no server holds |
+//! | [`bench`] | the load driver |
+
+pub mod bench;
+pub mod import;
+pub mod keys;
+pub mod node;
+pub mod offline;
+pub mod serve;

@@ -1,0 +1,109 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use promptory::{bench, import, offline, serve};
+use promptory_platform::telemetry;
+
+/// An event-sourced, multi-tenant prompt repository.
+#[derive(Parser, Debug)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    /// Logs as JSON.
+    #[arg(long, global = true)]
+    log_json: bool,
+    /// What is logged, as tracing's directives: `info`, `promptory=debug`, …
+    #[arg(long, global = true, env = "PROMPTORY_LOG", default_value = "warn")]
+    log: String,
+    /// Where OpenTelemetry traces go (OTLP over HTTP).
+    #[arg(long, global = true, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Every role in one process, on a data folder that lasts.
+    Serve(serve::ServeArgs),
+    /// A server with a real history in it.
+    Demo(serve::DemoArgs),
+    /// A history in, over HTTP.
+    Import(import::ImportArgs),
+    /// What a tenant's ledger says, folded from the ledger alone.
+    Replay(offline::ReplayArgs),
+    /// A tenant's read models, built anew and compared.
+    Rebuild(offline::RebuildArgs),
+    /// The load driver.
+    Bench(bench::BenchArgs),
+    /// The OpenAPI document of the HTTP API.
+    Openapi {
+        /// A file to write it to; the terminal if not given.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    runtime.block_on(async {
+        let config =
+            telemetry::Config { json: cli.log_json, otlp_endpoint: cli.otlp_endpoint.clone(), filter: cli.log.clone() };
+        let guard = match telemetry::init(config) {
+            Ok(guard) => guard,
+            Err(error) => return failed(&error),
+        };
+        let code = run(cli.command).await;
+        drop(guard);
+        code
+    })
+}
+
+async fn run(command: Command) -> ExitCode {
+    match command {
+        Command::Serve(args) => done(serve::serve(args).await),
+        Command::Demo(args) => done(serve::demo(args).await),
+        Command::Import(args) => match tokio::task::spawn_blocking(move || import::run(args)).await {
+            Ok(Ok(report)) => {
+                say(&report.to_string());
+                if report.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            }
+            Ok(Err(error)) => failed(&error),
+            Err(error) => failed(&error),
+        },
+        Command::Replay(args) => done(offline::replay(args).await),
+        Command::Rebuild(args) => done(offline::rebuild(args).await),
+        Command::Bench(args) => done(bench::run(args).await.map(drop)),
+        Command::Openapi { out } => done(offline::openapi(out)),
+    }
+}
+
+fn done<E: std::error::Error>(result: Result<(), E>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "this is the command line")]
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprint!("promptory: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        eprint!(": {error}");
+        cause = error.source();
+    }
+    eprintln!();
+    ExitCode::FAILURE
+}
+
+#[allow(clippy::print_stdout, reason = "this is the command line")]
+fn say(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,186 @@
+//! `replay` and `rebuild`, on a data folder that no server holds. Both print a JSON report.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use promptory_events::{TenantId, Timestamp};
+use promptory_projection::ask::AsOf;
+use promptory_projection::rebuild::RebuildError;
+use promptory_projection::replay::{ReplayError, replay as fold};
+use promptory_projection::Shelf;
+use serde_json::{Value, json};
+
+use crate::node::{self, Config, NodeError, Stores};
+
+/// What a tenant's ledger says, folded from the ledger alone: no read model is opened.
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// The data folder. No server may hold it.
+    #[arg(long, default_value = "promptory-data")]
+    pub data: PathBuf,
+    /// Whose ledger.
+    #[arg(long)]
+    pub tenant: TenantId,
+    /// The point: an index, or an RFC 3339 time; everything if not given.
+    #[arg(long)]
+    pub as_of: Option<String>,
+    /// Which clock a time is read on.
+    #[arg(long, value_enum, default_value_t = ReplayClock::Occurred)]
+    pub clock: ReplayClock,
+    /// Every live key with its newest version and the SHA-256 of its content, too.
+    #[arg(long)]
+    pub contents: bool,
+}
+
+/// Which clock a time is read on.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ReplayClock {
+    /// When it happened, claimed times included.
+    Occurred,
+    /// When it was recorded.
+    Recorded,
+}
+
+/// A tenant's read models, built anew from the ledger, compared with the old ones, and put in their place.
+#[derive(Args, Clone, Debug)]
+pub struct RebuildArgs {
+    /// The data folder. No server may hold it.
+    #[arg(long, default_value = "promptory-data")]
+    pub data: PathBuf,
+    /// Whose read models.
+    #[arg(long)]
+    pub tenant: TenantId,
+}
+
+/// An offline command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum OfflineError {
+    /// The data folder.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// There is no data folder there.
+    #[error("there is no ledger in {0}")]
+    NoLedger(PathBuf),
+    /// The point is neither an index nor a time.
+    #[error("--as-of is an index or an RFC 3339 time such as 2024-05-03T14:00:00Z")]
+    AsOf,
+    /// The replay.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The rebuild.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
+    /// The command service, which describes its part of the API.
+    #[error(transparent)]
+    Service(#[from] promptory_command::OpenError),
+    /// The report.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl ReplayArgs {
+    fn point(&self) -> Result<AsOf, OfflineError> {
+        let Some(text) = &self.as_of else { return Ok(AsOf::Now) };
+        if let Ok(index) = text.parse() {
+            return Ok(AsOf::Index(index));
+        }
+        let time: Timestamp = text.parse().map_err(|_| OfflineError::AsOf)?;
+        Ok(match self.clock {
+            ReplayClock::Occurred => AsOf::Occurred(time),
+            ReplayClock::Recorded => AsOf::Recorded(time),
+        })
+    }
+}
+
+fn stores(data: &PathBuf) -> Result<(Config, Stores), OfflineError> {
+    if !data.join("ledger.redb").is_file() {
+        return Err(OfflineError::NoLedger(data.clone()));
+    }
+    let config = Config::new(data);
+    let stores = Stores::open(&config)?;
+    Ok((config, stores))
+}
+
+/// Folds a tenant's ledger up to a point and prints what it says there.
+///
+/// # Errors
+/// The folder is held or damaged, the ledger contradicts itself or ends before the point.
+pub async fn replay(args: ReplayArgs) -> Result<(), OfflineError> {
+    let point = args.point()?;
+    let (_, stores) = stores(&args.data)?;
+    let said = fold(&stores.ledger, &stores.keys, &args.tenant, point).await?;
+    let mut report = json!({
+        "tenant": args.tenant,
+        "position": said.position,
+        "model_digest": said.model_digest,
+        "history_digest": said.history_digest,
+        "events": said.events,
+        "prompts": said.prompts,
+        "versions": said.versions,
+    });
+    if args.contents {
+        report["contents"] = json!(said.contents);
+    }
+    print(&report)
+}
+
+/// Builds a tenant's read models anew and prints both digests.
+///
+/// # Errors
+/// The folder is held or damaged, or the ledger contradicts itself; the old models stay then.
+pub async fn rebuild(args: RebuildArgs) -> Result<(), OfflineError> {
+    let (config, stores) = stores(&args.data)?;
+    let shelf = Shelf::new(node::models(&config), stores.ledger.clone(), stores.keys.clone());
+    let bar = ProgressBar::new(0).with_style(style());
+    let shown = bar.clone();
+    let progress = move |done, total| {
+        shown.set_length(total);
+        shown.set_position(done);
+    };
+    let report = shelf.rebuild(&args.tenant, progress).await;
+    bar.finish_and_clear();
+    let report = report?;
+    shelf.close().await;
+    #[allow(clippy::cast_precision_loss, reason = "a rate for a reader")]
+    let rate = report.events as f64 / report.seconds.max(f64::EPSILON);
+    print(&json!({
+        "tenant": args.tenant,
+        "events": report.events,
+        "seconds": report.seconds,
+        "events_per_second": rate.round(),
+        "model_digest_before": report.old,
+        "model_digest_after": report.new,
+        "equal": report.old.as_ref().map(|old| *old == report.new),
+    }))
+}
+
+fn style() -> ProgressStyle {
+    let template = "{bar:30} {pos}/{len} events  {per_sec}  ETA {eta}";
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Writes the OpenAPI document of the whole HTTP API.
+///
+/// # Errors
+/// The file can't be written.
+pub fn openapi(out: Option<PathBuf>) -> Result<(), OfflineError> {
+    // The routes describe themselves, and they come with the services behind them: on stores that nobody sees.
+    let folder = tempfile::tempdir()?;
+    let document = node::openapi(&Config::new(folder.path()))?;
+    let mut text = serde_json::to_string_pretty(&document).map_err(io::Error::other)?;
+    text.push('\n');
+    match out {
+        Some(path) => fs::write(path, text)?,
+        None => io::stdout().lock().write_all(text.as_bytes())?,
+    }
+    Ok(())
+}
+
+fn print(report: &Value) -> Result<(), OfflineError> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{report:#}")?;
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! `serve`: every role on a data folder that lasts. `demo`: the same on a fresh folder, with a real history in it.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use promptory_events::TenantId;
+use promptory_platform::shutdown;
+
+use crate::import;
+use crate::keys;
+use crate::node::{Config, Node, NodeError};
+
+/// Every role in one process, on a data folder that lasts.
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// The data folder.
+    #[arg(long, default_value = "promptory-data")]
+    pub data: PathBuf,
+    /// The address that HTTP is answered on.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// A tenant that is created on the first start; its owner's key is written to DATA/keys/TENANT-owner.key.
+    #[arg(long, default_value = "main")]
+    pub tenant: TenantId,
+    /// A file that gets the address once it is answered on.
+    #[arg(long)]
+    pub address_file: Option<PathBuf>,
+    /// Memory for the states of tenants that are written to, in MiB.
+    #[arg(long, default_value_t = 64)]
+    pub hot_mib: usize,
+    /// Memory for opened answers, in MiB.
+    #[arg(long, default_value_t = 32)]
+    pub cache_mib: u64,
+    /// Read models open at once.
+    #[arg(long, default_value_t = 64)]
+    pub open_max: usize,
+}
+
+/// A server with a real history in it: prints its address, a key and five questions, and stays up.
+#[derive(Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// The data folder; a fresh one under target/ if not given.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// The address that HTTP is answered on; a free port if not given.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+}
+
+/// The server could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// It could not be started.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// A file or the terminal.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The history could not be imported.
+    #[error(transparent)]
+    Import(#[from] import::ImportError),
+    /// A task failed.
+    #[error("a task failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl ServeArgs {
+    fn config(&self) -> Config {
+        Config {
+            listen: self.listen,
+            hot_bytes: self.hot_mib << 20,
+            cache_bytes: self.cache_mib << 20,
+            open_max: self.open_max,
+            ..Config::new(&self.data)
+        }
+    }
+}
+
+/// Runs a server until it is told to stop.
+///
+/// # Errors
+/// It could not be started.
+pub async fn serve(args: ServeArgs) -> Result<(), ServeError> {
+    let stop = shutdown::on_signal()?;
+    let node = Node::start(args.config()).await?;
+    let owner = keys::ensure_tenant(&args.data, node.service(), &args.tenant).await.map_err(NodeError::from)?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "Promptory at {}", node.url())?;
+    if node.operator().is_some() {
+        writeln!(out, "the operator's key is in {}", keys::operator_file(&args.data).display())?;
+    }
+    if owner.is_some() {
+        let file = keys::owner_file(&args.data, &args.tenant);
+        writeln!(out, "the key of {}'s owner is in {}", args.tenant, file.display())?;
+    }
+    drop(out);
+    if let Some(file) = &args.address_file {
+        // Written whole: whoever waits for it never reads half an address.
+        let part = file.with_extension("part");
+        fs::write(&part, node.url())?;
+        fs::rename(part, file)?;
+    }
+    node.run_until(stop).await;
+    Ok(())
+}
+
+/// The bundled history: a slice of a real one (CC0), see promptory/demo.
+const HISTORY: &[u8] = include_bytes!("../demo/awesome-slice.jsonl.gz");
+
+/// Runs the demo until it is told to stop.
+///
+/// # Errors
+/// The server could not be started or the history not imported.
+pub async fn demo(args: DemoArgs) -> Result<(), ServeError> {
+    let stop = shutdown::on_signal()?;
+    let fresh = if args.data.is_none() { Some(fresh_folder()?) } else { None };
+    let data = args.data.clone().or_else(|| fresh.as_ref().map(|f| f.path().to_owned())).unwrap_or_default();
+    let node = Node::start(Config { listen: args.listen, ..Config::new(&data) }).await?;
+    let tenant: TenantId = "demo".parse().map_err(io::Error::other)?;
+    let key = node.tenant(&tenant).await?;
+    let history = data.join("history.jsonl.gz");
+    fs::write(&history, HISTORY)?;
+    let importing = import_args(&history, &node.url(), &keys::owner_file(&data, &tenant));
+    let report = tokio::task::spawn_blocking(move || import::run(importing)).await??;
+    print_questions(&node.url(), &key.reveal(), &report)?;
+    node.run_until(stop).await;
+    Ok(())
+}
+
+/// Under target/ if it is there (a checkout), else among the machine's temporary folders; gone after the demo.
+fn fresh_folder() -> io::Result<tempfile::TempDir> {
+    let builder = tempfile::Builder::new().prefix("promptory-demo-").to_owned();
+    let target = Path::new("target");
+    if target.is_dir() { builder.tempdir_in(target) } else { builder.tempdir() }
+}
+
+fn import_args(history: &Path, url: &str, key_file: &Path) -> import::ImportArgs {
+    import::ImportArgs::jsonl(vec![history.to_owned()], url, key_file)
+}
+
+/// What a newcomer may ask, and what there is to see.
+const QUESTIONS: [(&str, &str); 5] = [
+    (
+        "What did the list's best-known prompt say on 1 May 2024?",
+        "prompts/prompts.csv%23Linux%20Terminal?as_of=2024-05-01T00:00:00Z",
+    ),
+    (
+        "What did the game master say while a commit called \"improve ui\" had cut it off? (236 bytes; 991 a minute before)",
+        "prompts/prompts.csv%23Guessing%20Game%20Master?as_of=2025-02-04T22:46:00Z",
+    ),
+    (
+        "Who changed it, when and why? (newest first)",
+        "prompts/prompts.csv%23Guessing%20Game%20Master/versions?limit=3",
+    ),
+    (
+        "What was \"GitHub Expert\" called on the evening of 5 January 2025? (same id, renamed twice since)",
+        "prompts/prompts.csv%23Act%20as%20Github%20Expert?as_of=2025-01-05T23:00:00Z",
+    ),
+    (
+        "Which prompts were there on New Year's Eve 2022?",
+        "prompts?as_of=2022-12-31T00:00:00Z&limit=5",
+    ),
+];
+
+fn print_questions(url: &str, key: &str, report: &import::Report) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "\n{report}\n\naddress  {url}\nAPI key  {key}\n")?;
+    writeln!(out, "KEY={key}")?;
+    for (question, path) in QUESTIONS {
+        writeln!(out, "\n# {question}")?;
+        writeln!(out, "curl -s -H \"Authorization: Bearer $KEY\" '{url}/v1/{path}'")?;
+    }
+    writeln!(out, "\nCtrl-C ends the demo.")?;
+    out.flush()
+}

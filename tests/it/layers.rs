@@ -1,0 +1,72 @@
+//! Dependencies flow one way, and generated files are what is generated.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Which of our crates each of our crates may use.
+fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let below_services = vec!["events", "ledger", "domain", "platform"];
+    let all = ["events", "ledger", "domain", "platform", "command", "projection", "query"];
+    BTreeMap::from([
+        ("promptory-events", vec![]),
+        ("promptory-ledger", vec!["events"]),
+        ("promptory-domain", vec!["events"]),
+        ("promptory-platform", vec!["events"]),
+        ("promptory-command", below_services.clone()),
+        ("promptory-projection", below_services),
+        ("promptory-query", vec!["events", "platform", "projection"]),
+        ("promptory", all.to_vec()),
+    ])
+}
+
+fn metadata() -> Value {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let out = Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(top()).output();
+    serde_json::from_slice(&out.unwrap().stdout).unwrap()
+}
+
+#[test]
+fn dependencies_flow_one_way() {
+    let (metadata, allowed) = (metadata(), allowed());
+    for package in metadata["packages"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        let Some(allowed) = allowed.get(name) else {
+            assert_eq!(name, "promptory-tests", "{name} has no place in the order");
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let other = dependency["name"].as_str().unwrap();
+            let normal = dependency["kind"].is_null();
+            if let Some(ours) = other.strip_prefix("promptory-").filter(|_| normal) {
+                assert!(allowed.contains(&ours), "{name} must not use {other}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_core_has_no_runtime_no_clock_and_no_randomness() {
+    let metadata = metadata();
+    let mut packages = metadata["packages"].as_array().unwrap().iter();
+    let core = packages.find(|p| p["name"] == "promptory-domain").unwrap();
+    let names = core["dependencies"].as_array().unwrap().iter().map(|d| d["name"].as_str().unwrap());
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    assert_eq!(names, ["promptory-events", "rpds", "serde", "thiserror"]);
+}
+
+#[test]
+fn the_openapi_document_is_the_one_that_the_code_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = promptory::node::openapi(&promptory::node::Config::new(folder.path())).unwrap();
+    let made = serde_json::to_string_pretty(&document).unwrap() + "\n";
+    let kept = std::fs::read_to_string(top().join("query-api/openapi.json")).unwrap();
+    assert!(made == kept, "run: cargo run --release -- openapi --out query-api/openapi.json");
+}

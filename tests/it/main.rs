@@ -1,0 +1,11 @@
+//! The whole system, over HTTP.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod answers;
+mod as_of;
+mod bad_input;
+mod crash;
+mod docs;
+mod feed;
+mod layers;
+mod trace;

@@ -1,0 +1,127 @@
+//! The HTTP API as a test speaks it: blocking, one call a line.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use ureq::Agent;
+use ureq::http::HeaderMap;
+
+/// A caller with an API key.
+#[derive(Clone, Debug)]
+pub struct Client {
+    agent: Agent,
+    /// Where the node is.
+    pub url: String,
+    /// The API key.
+    pub key: String,
+}
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, if it is JSON; `null` if it is not.
+    pub json: Value,
+}
+
+impl Answer {
+    /// A header's text; empty if it is not there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The code of the problem that this answer is.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        self.json["code"].as_str().unwrap_or_default()
+    }
+
+    /// This answer, which must have this status.
+    #[must_use]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.json);
+        self
+    }
+}
+
+/// A key or id as one segment of a path.
+#[must_use]
+pub fn segment(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+impl Client {
+    /// A caller of the node at `url`.
+    #[must_use]
+    pub fn new(url: &str, key: &str) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).no_delay(true).build();
+        Self { agent: config.into(), url: url.to_owned(), key: key.to_owned() }
+    }
+
+    /// The same caller with another key.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: key.to_owned(), ..self.clone() }
+    }
+
+    /// One request with extra headers.
+    #[must_use]
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        request = request.header("authorization", format!("Bearer {}", self.key));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = match body {
+            Some(body) => {
+                let request = request.header("content-type", "application/json").body(body.to_string());
+                self.agent.run(request.expect("a request"))
+            }
+            None => self.agent.run(request.body(()).expect("a request")),
+        };
+        let mut response = response.expect("an answer");
+        let text = response.body_mut().with_config().limit(64 << 20).read_to_string().expect("a whole body");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Answer { status, headers, json: serde_json::from_str(&text).unwrap_or_default() }
+    }
+
+    /// GET.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], None)
+    }
+
+    /// POST.
+    #[must_use]
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[], Some(body))
+    }
+
+    /// PUT.
+    #[must_use]
+    pub fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send("PUT", path, &[], Some(body))
+    }
+
+    /// A prompt with some query, read after everything that this node has acknowledged to `after`.
+    #[must_use]
+    pub fn prompt(&self, prompt: &str, query: &str) -> Answer {
+        self.get(&format!("/v1/prompts/{}?{query}", segment(prompt)))
+    }
+
+    /// Commands in one request; their results.
+    #[must_use]
+    pub fn commands(&self, commands: &[Value]) -> Vec<Value> {
+        let answer = self.post("/v1/commands", &json!({ "commands": commands })).expect(200);
+        answer.json["results"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Waits until the read models have reached a position that a command answered.
+    pub fn wait_for(&self, position: &str) {
+        let _ = self.get(&format!("/v1/status?at_least={position}")).expect(200);
+    }
+}

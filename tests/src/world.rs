@@ -1,0 +1,94 @@
+//! A node in a temporary folder, on a clock that stands at noon of 3 May 2026 until a test moves it.
+
+use promptory::node::{Config, Node};
+use promptory_platform::Clock;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::client::Client;
+
+/// A running node with the tenant `acme`.
+pub struct World {
+    /// Its data folder.
+    pub folder: TempDir,
+    /// Its clock.
+    pub clock: Clock,
+    runtime: Runtime,
+    node: Option<Node>,
+}
+
+impl World {
+    /// A fresh one.
+    #[must_use]
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let clock = Clock::manual("2026-05-03T12:00:00Z".parse().expect("a time"));
+        let runtime = Runtime::new().expect("a runtime");
+        let mut world = Self { folder, clock, runtime, node: None };
+        world.start();
+        world
+    }
+
+    /// Stops the node, lets something happen to its folder, and starts it again.
+    pub fn restart(&mut self, meanwhile: impl FnOnce(&std::path::Path)) {
+        self.stop();
+        meanwhile(self.folder.path());
+        self.start();
+    }
+
+    fn start(&mut self) {
+        let config = Config { clock: self.clock.clone(), ..Config::new(self.folder.path()) };
+        self.node = Some(self.runtime.block_on(Node::start(config)).expect("a node"));
+    }
+
+    fn stop(&mut self) {
+        if let Some(node) = self.node.take() {
+            self.runtime.block_on(node.stop());
+        }
+    }
+
+    /// The node.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        self.node.as_ref().expect("it runs")
+    }
+
+    /// A caller with the key of a tenant's owner; the tenant is created on first use.
+    #[must_use]
+    pub fn owner_of(&self, tenant: &str) -> Client {
+        let tenant = tenant.parse().expect("a tenant name");
+        let key = self.runtime.block_on(self.node().tenant(&tenant)).expect("an owner's key");
+        Client::new(&self.node().url(), &key.reveal())
+    }
+
+    /// A caller with the key of acme's owner.
+    #[must_use]
+    pub fn acme(&self) -> Client {
+        self.owner_of("acme")
+    }
+
+    /// A caller with the operator's key.
+    #[must_use]
+    pub fn operator(&self) -> Client {
+        let file = promptory::keys::operator_file(self.folder.path());
+        let key = promptory::keys::read(&file).expect("the operator's key");
+        Client::new(&self.node().url(), &key.reveal())
+    }
+
+    /// Runs a future on the node's runtime.
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
