@@ -56,21 +56,28 @@ impl Shelf {
     ) -> Result<Report, RebuildError> {
         let (shelf, tenant) = (self.clone(), tenant.clone());
         // To its end even if nobody waits any more, as everything that holds a writer's lock.
-        let rebuilding = tokio::spawn(async move { shelf.rebuild_whole(&tenant, progress).await });
+        let rebuilding = tokio::spawn(async move {
+            let beside = sibling(&shelf.path(&tenant), "rebuild");
+            let report = shelf.rebuild_beside(&tenant, &beside, progress).await;
+            if report.is_err() {
+                drop(discard(&beside)); // or the next rebuild does it
+            }
+            report
+        });
         rebuilding.await.map_err(failed)?
     }
 
-    async fn rebuild_whole(
+    async fn rebuild_beside(
         &self,
         tenant: &TenantId,
+        beside: &Path,
         mut progress: impl FnMut(u64, u64) + Send,
     ) -> Result<Report, RebuildError> {
         let head = self.ledger().head(tenant).await?;
         let total = head.ok_or_else(|| RebuildError::UnknownTenant(tenant.clone()))?.position.index + 1;
         let (path, begun) = (self.path(tenant), Instant::now());
-        let beside = sibling(&path, "rebuild");
-        discard(&beside)?; // of a rebuild that did not end
-        let (store, hot) = open(&beside, Use::Building).await?;
+        discard(beside)?; // of a rebuild that did not end
+        let (store, hot) = open(beside, Use::Building).await?;
         let pages = Pages::of(self.source(tenant), Arc::new(store), hot);
         let pages = self.filled(pages, Target::Head, |done| progress(done, total.max(done))).await?;
         let seconds = begun.elapsed().as_secs_f64();
@@ -86,6 +93,7 @@ impl Shelf {
         let (pages, old) = self.side_by_side(tenant, pages, old).await?;
         let report = Report { events: pages.hot.next_index(), seconds, old, new: digest(&pages.hot) };
         self.close_locked(&slot).await;
+        let beside = beside.to_owned();
         tokio::task::spawn_blocking(move || swap(&pages.store, &beside, &path)).await.map_err(failed)??;
         slot.stopped.store(None);
         self.open_locked(&slot).await.map_err(failed)?;

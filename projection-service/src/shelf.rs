@@ -22,7 +22,6 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 use crate::hot::opened::OpenedCache;
-use crate::store::rows::RowError;
 use crate::views::catalog::{Broken, Source};
 use catch_up::Trouble;
 pub(crate) use catch_up::{Pages, Target};
@@ -162,20 +161,18 @@ impl Shelf {
         });
     }
 
-    /// Takes note of trouble under the writer's lock: what is broken stops the tenant, a bad store is thrown away.
+    /// Takes note of trouble under the writer's lock: what is broken stops the tenant; a store that failed is closed, and
+    /// its next opening verifies whether it is whole.
     async fn troubled(&self, slot: &Arc<Slot>, trouble: Trouble) -> ShelfError {
         match trouble {
             Trouble::Ledger(ReadError::Corrupt(reason)) => slot.stop(reason),
             Trouble::Broken(broken) => slot.stop(broken.to_string()),
             Trouble::Ledger(error) => ShelfError::Ledger(error),
-            Trouble::Row(error) => self.throw_away(slot, &error).await,
+            Trouble::Row(error) => {
+                self.close_locked(slot).await;
+                ShelfError::Store(error.to_string())
+            }
         }
-    }
-
-    async fn throw_away(&self, slot: &Arc<Slot>, error: &RowError) -> ShelfError {
-        self.close_locked(slot).await;
-        self.discard(slot, &error.to_string()).await;
-        ShelfError::Store(error.to_string())
     }
 
     /// Syncs the stores of a partition that have waited for `age`. True if none is left with unsynced rows.

@@ -65,7 +65,8 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the store in a folder and verifies all of it; makes an empty one if there is none. Blocks.
+    /// Opens the store in a folder and verifies all of it; makes an empty one if there is none. Blocks, and waits some
+    /// seconds for a handle that is being closed.
     ///
     /// # Errors
     /// Another handle holds it; or it is damaged, or of another format: then it is to be discarded.
@@ -113,6 +114,12 @@ impl Store {
             guarded(|| self.db.flush())?;
         }
         Ok(())
+    }
+
+    /// Makes a row another, behind the checkpoint's back.
+    #[cfg(test)]
+    pub(crate) fn spoil(&self, key: &Key) {
+        self.tree.insert(key.encode(), vec![1]).unwrap();
     }
 
     /// For how long something has been written that may not be on the disk.

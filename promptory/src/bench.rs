@@ -234,7 +234,12 @@ impl Bench {
 
     /// A size under `--scale`, at least `least`.
     fn scaled(&self, full: usize, least: usize) -> usize {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "small")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "small"
+        )]
         let scaled = (full as f64 * self.args.scale) as usize;
         scaled.max(least)
     }

@@ -100,11 +100,16 @@ pub fn run(args: ImportArgs) -> Result<Report, ImportError> {
     }
 }
 
-fn import(source: impl Iterator<Item = Read> + Send + 'static, progress: Progress, to: &Target) -> Result<Report, ImportError> {
+fn import(
+    source: impl Iterator<Item = Read> + Send + 'static,
+    progress: Progress,
+    to: &Target,
+) -> Result<Report, ImportError> {
     let client = Client::new(&to.url, &api_key(to)?)?;
-    let ack_log = to.ack_log.as_ref().map(|path| {
-        AckLog::open(path).map_err(|error| ImportError::File { path: path.clone(), error })
-    });
+    let ack_log = to
+        .ack_log
+        .as_ref()
+        .map(|path| AckLog::open(path).map_err(|error| ImportError::File { path: path.clone(), error }));
     let sender = Sender::new(client, ack_log.transpose()?, Duration::from_secs(to.patience));
     let bounds = Bounds { count: usize::from(to.batch), bytes: BATCH_BYTES };
     let mapper = Mapper::new(&to.prefix);

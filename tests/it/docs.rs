@@ -121,6 +121,16 @@ fn the_two_commands_of_the_readme_are_there() {
 }
 
 #[test]
+fn the_questions_of_the_readme_are_the_demo_s() {
+    let (readme, source) = (text("README.md"), text("promptory/src/serve.rs"));
+    let paths: Vec<&str> = source.split("\"prompts").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(paths.len(), 5);
+    for path in paths {
+        assert!(readme.contains(&format!("'http://127.0.0.1:8080/v1/prompts{path}'")), "prompts{path}");
+    }
+}
+
+#[test]
 fn links_between_the_pages_lead_somewhere() {
     let mut pages = files(&top().join("docs"), "md");
     pages.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| top().join(name)));

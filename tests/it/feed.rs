@@ -18,7 +18,7 @@ impl Stream {
         let resume = last_event_id.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
         write!(
             socket,
-            "GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/event-stream\r\nAuthorization: Bearer {}\r\n{resume}\r\n",
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept: text/event-stream\r\nAuthorization: Bearer {}\r\n{resume}\r\n",
             client.key
         )
         .unwrap();

@@ -1,6 +1,6 @@
 //! Letting a caller in and answering, with all that may take time: opening, catching up, waiting, reading, unsealing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use promptory_events::{Position, PrincipalId, TenantId, limits};
@@ -8,8 +8,8 @@ use promptory_events::{Position, PrincipalId, TenantId, limits};
 use super::slot::{Open, Slot};
 use super::{Shelf, ShelfError, to_the_end};
 use crate::ask::{Ask, AskError, Reply};
-use crate::store::guarded;
 use crate::store::rows::RowError;
+use crate::store::{Store, guarded};
 use crate::views::catalog::answer::Desk;
 use crate::views::catalog::point::{AnswerError, Model};
 
@@ -45,8 +45,10 @@ impl Shelf {
             return Err(stopped.into());
         }
         waited?;
-        match self.read(&slot, open.clone(), principal, &ask).await {
-            Err(AnswerError::Row(error)) => self.repaired(&slot, open, &error, principal, &ask).await,
+        // Not held while it is repaired: a store is closed once nobody holds it.
+        let store = Arc::downgrade(&open.store);
+        match self.read(&slot, open, principal, &ask).await {
+            Err(AnswerError::Row(error)) => self.repaired(&slot, store, &error, principal, &ask).await,
             Err(AnswerError::Ask(error)) => Err(error),
             Ok(reply) => Ok(reply),
         }
@@ -96,23 +98,24 @@ impl Shelf {
         reading.await.map_err(|error| RowError::Store(error.to_string()))??
     }
 
-    /// The store turned out to be damaged while it was read: another one is built, and asked once.
+    /// A row was not what it should be. Opening verifies the store and builds a damaged one again; then it is asked once
+    /// more. A store that is whole stays: the trouble is elsewhere, and building it again for each question would not help.
     async fn repaired(
         &self,
         slot: &Arc<Slot>,
-        damaged: Arc<Open>,
+        damaged: Weak<Store>,
         error: &RowError,
         principal: PrincipalId,
         ask: &Ask,
     ) -> Result<Reply, AskError> {
-        let (shelf, place, error) = (self.clone(), slot.clone(), error.clone());
+        tracing::warn!(tenant = %slot.tenant, %error, "a store is opened again, to verify it");
+        let (shelf, place) = (self.clone(), slot.clone());
         let repairing = to_the_end(async move {
             let _writing = place.writer.lock().await;
             // Somebody else may have met the same damage and repaired it already.
-            let same = place.open.load().as_ref().is_some_and(|open| Arc::ptr_eq(&open.store, &damaged.store));
-            drop(damaged);
-            if same {
-                shelf.throw_away(&place, &error).await;
+            let open = place.open.load_full().map(|open| Arc::downgrade(&open.store));
+            if open.is_some_and(|open| open.ptr_eq(&damaged)) {
+                shelf.close_locked(&place).await;
             }
             shelf.open_locked(&place).await
         });

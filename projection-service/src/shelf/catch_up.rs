@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use promptory_events::Batch;
-use promptory_ledger::{Ledger, ReadError, Recorded};
+use promptory_ledger::{Ledger, ReadError, Reader, Recorded};
+use promptory_platform::telemetry;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::Span;
 
 use crate::hot::Hot;
@@ -11,11 +13,6 @@ use crate::store::Store;
 use crate::store::rows::RowError;
 use crate::views::catalog::stage::Staged;
 use crate::views::catalog::{Broken, Source, fold};
-
-/// Rows that are folded before they are written: small batches of the ledger share one of the store's.
-const STAGE_ROWS: usize = 2_000;
-/// The same in bytes.
-const STAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why folding did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -62,44 +59,16 @@ impl Pages {
 
     /// Folds and commits one page. With trouble, what came before it is there, folded and committed.
     pub(crate) async fn fold(mut self, page: Vec<Recorded>) -> (Self, Option<Trouble>) {
-        let before =
-            Self { source: self.source.clone(), store: self.store.clone(), hot: self.hot.clone(), live: false };
-        let folding = tokio::task::spawn_blocking(move || {
-            let trouble = self.fold_blocking(&page);
-            (self, trouble)
-        });
-        // After a panic it is not known what the store holds: trouble with the store, so it is not used again.
-        folding.await.unwrap_or_else(|error| (before, Some(Trouble::Row(RowError::Store(error.to_string())))))
+        let Folded { hot, staged, broken } = match self.folded(self.hot.clone(), page).await {
+            Ok(folded) => folded,
+            Err(trouble) => return (self, Some(trouble)),
+        };
+        let trouble = self.committed(self.commit(staged), hot).await;
+        (self, trouble.or(broken.map(Trouble::Broken)))
     }
 
-    fn fold_blocking(&mut self, page: &[Recorded]) -> Option<Trouble> {
-        let (mut staged, mut hot) = (Staged::default(), self.hot.clone());
-        let (first, mut broken) = (hot.next_index(), None);
-        for recorded in page {
-            let folded = Batch::parse(recorded.bytes.clone()).map_err(Broken::from).and_then(|batch| {
-                let _applying = self.live.then(|| apply_span(&batch).entered());
-                fold(&mut hot, &mut staged, &self.source, recorded.cursor, &batch)
-            });
-            if let Err(error) = folded {
-                broken = Some(Trouble::Broken(error));
-                break;
-            }
-            if staged.len() >= STAGE_ROWS || staged.bytes() >= STAGE_BYTES {
-                if let Err(error) = self.store.commit(&mut staged) {
-                    return Some(Trouble::Row(error));
-                }
-                self.hot = hot.clone();
-            }
-        }
-        if let Err(error) = self.store.commit(&mut staged) {
-            return Some(Trouble::Row(error));
-        }
-        self.hot = hot;
-        metrics::counter!("promptory_projection_events_total").increment(self.hot.next_index() - first);
-        broken
-    }
-
-    /// Folds what the ledger holds beyond the state. `progress` is told the number of events that are there.
+    /// Folds what the ledger holds beyond the state: reading and folding a page while the one before it is committed.
+    /// `progress` is told the number of events that are there.
     pub(crate) async fn catch_up(
         mut self,
         ledger: &Ledger,
@@ -110,25 +79,83 @@ impl Pages {
             Ok(reader) => reader,
             Err(error) => return (self, Some(Trouble::Ledger(error))),
         };
+        let mut committing: Option<(JoinHandle<_>, Hot)> = None;
         loop {
-            let mut page = match reader.next().await {
-                Ok(page) if page.is_empty() => return (self, None),
-                Ok(page) => page,
-                Err(error) => return (self, Some(Trouble::Ledger(error))),
-            };
-            let read = page.len();
-            if let Target::Index(last) = target {
-                page.retain(|recorded| within(recorded, last));
+            let hot = committing.as_ref().map_or(&self.hot, |(_, hot)| hot).clone();
+            let next = self.next(&mut reader, target, hot).await;
+            if let Some((commit, hot)) = committing.take() {
+                if let Some(trouble) = self.committed(commit, hot).await {
+                    return (self, Some(trouble));
+                }
+                progress(self.hot.next_index());
             }
-            let reached = page.len() < read;
-            let (pages, trouble) = self.fold(page).await;
-            self = pages;
-            progress(self.hot.next_index());
-            if trouble.is_some() || reached {
-                return (self, trouble);
+            match next {
+                Ok(None) => return (self, None),
+                Err(trouble) => return (self, Some(trouble)),
+                Ok(Some(Folded { hot, staged, broken: None })) => committing = Some((self.commit(staged), hot)),
+                Ok(Some(Folded { hot, staged, broken: Some(broken) })) => {
+                    let trouble = self.committed(self.commit(staged), hot).await;
+                    return (self, trouble.or(Some(Trouble::Broken(broken))));
+                }
             }
         }
     }
+
+    /// The next page of the ledger, folded but not committed; `None` at the end.
+    async fn next(&self, reader: &mut Reader, target: Target, hot: Hot) -> Result<Option<Folded>, Trouble> {
+        let mut page = reader.next().await.map_err(Trouble::Ledger)?;
+        if let Target::Index(last) = target {
+            page.retain(|recorded| within(recorded, last)); // nothing is left of a page beyond it
+        }
+        if page.is_empty() { Ok(None) } else { self.folded(hot, page).await.map(Some) }
+    }
+
+    async fn folded(&self, hot: Hot, page: Vec<Recorded>) -> Result<Folded, Trouble> {
+        let (source, live) = (self.source.clone(), self.live);
+        let folding = spawn_blocking(move || fold_page(&source, hot, &page, live));
+        folding.await.map_err(|error| Trouble::Row(RowError::Store(error.to_string())))
+    }
+
+    fn commit(&self, mut staged: Staged) -> JoinHandle<Result<(), RowError>> {
+        let store = self.store.clone();
+        spawn_blocking(move || store.commit(&mut staged))
+    }
+
+    /// Waits for a commit, and takes over the state that it made true.
+    async fn committed(&mut self, commit: JoinHandle<Result<(), RowError>>, hot: Hot) -> Option<Trouble> {
+        match commit.await.unwrap_or_else(|error| Err(RowError::Store(error.to_string()))) {
+            Ok(()) => {
+                let events = hot.next_index() - self.hot.next_index();
+                metrics::counter!("promptory_projection_events_total").increment(events);
+                self.hot = hot;
+                None
+            }
+            Err(error) => Some(Trouble::Row(error)),
+        }
+    }
+}
+
+/// A page that is folded, up to a batch that can't be.
+struct Folded {
+    hot: Hot,
+    staged: Staged,
+    broken: Option<Broken>,
+}
+
+/// Folds all of a page before any of it is written: it is a few MiB, and small batches of the ledger then share one of
+/// the store's.
+fn fold_page(source: &Source, mut hot: Hot, page: &[Recorded], live: bool) -> Folded {
+    let mut staged = Staged::default();
+    for recorded in page {
+        let folded = Batch::parse(recorded.bytes.clone()).map_err(Broken::from).and_then(|batch| {
+            let _applying = live.then(|| apply_span(&batch).entered());
+            fold(&mut hot, &mut staged, source, recorded.cursor, &batch)
+        });
+        if let Err(broken) = folded {
+            return Folded { hot, staged, broken: Some(broken) };
+        }
+    }
+    Folded { hot, staged, broken: None }
 }
 
 /// Whether a batch ends at or before an event. One that can't be read counts, so that it is met and told of.
@@ -141,6 +168,9 @@ fn apply_span(batch: &Batch) -> Span {
     let trace = batch.commits.iter().find_map(|commit| commit.header.trace);
     let (tenant, first_index, events) = (&batch.header.tenant, batch.header.first_index, batch.header.events);
     let trace_id = trace.map(|trace| crate::digest::hex(&trace.trace_id));
-    // LINK: the span's parent is `trace`; `promptory_platform::telemetry::link(&span, &trace)` belongs here.
-    tracing::info_span!("apply", %tenant, first_index, events, trace_id)
+    let span = tracing::info_span!(parent: None, "apply", %tenant, first_index, events, trace_id);
+    if let Some(trace) = trace {
+        telemetry::link(&span, &trace);
+    }
+    span
 }

@@ -12,9 +12,9 @@ use super::{Pages, Shelf, ShelfError, Target, to_the_end};
 use crate::hot::Hot;
 use crate::store::{self, OpenError, Store, Use};
 
-/// How long to wait for a handle that is being closed, and how often to look.
-const LOCK_TRIES: u32 = 150;
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// How long to wait for readers before a store is closed, and how often to look.
+const READER_TRIES: u32 = 150;
+const READER_PAUSE: Duration = Duration::from_millis(20);
 
 /// Events behind which a store is opened for building first.
 const FAR_BEHIND: u64 = 20_000;
@@ -73,19 +73,19 @@ impl Shelf {
     /// whoever catches up the rest.
     async fn built(&self, slot: &Slot) -> Result<(Store, Hot), ShelfError> {
         let unusable = |error: OpenError| ShelfError::Store(error.to_string());
-        let (store, hot) = self.open_waiting(slot, Use::Building).await.map_err(unusable)?;
+        let (store, hot) = self.open_folder(slot, Use::Building).await.map_err(unusable)?;
         tracing::info!(tenant = %slot.tenant, from = hot.next_index(), "a store is built from the ledger");
         let pages = Pages::of(self.source(&slot.tenant), Arc::new(store), hot);
         let (pages, _) = pages.catch_up(&self.inner.ledger, Target::Head, |_| {}).await;
         let closing = tokio::task::spawn_blocking(move || pages.store.sync());
         closing.await.map_err(|error| ShelfError::Store(error.to_string()))?.map_err(|e| unusable(e.into()))?;
-        self.open_waiting(slot, Use::Serving).await.map_err(unusable)
+        self.open_folder(slot, Use::Serving).await.map_err(unusable)
     }
 
     /// A store that is whole and of this life of the ledger: the one that is there, or a new one.
     async fn verified(&self, slot: &Slot) -> Result<(Store, Hot), ShelfError> {
         let incarnation = self.inner.ledger.incarnation();
-        match self.open_waiting(slot, Use::Serving).await {
+        match self.open_folder(slot, Use::Serving).await {
             Ok((_, hot)) if hot.cursor.is_some_and(|cursor| cursor.incarnation != incarnation) => {
                 self.discard(slot, "it is of another life of the ledger").await;
             }
@@ -93,21 +93,13 @@ impl Shelf {
             Err(OpenError::Locked(reason)) => return Err(ShelfError::Store(reason)),
             Ok(opened) => return Ok(opened),
         }
-        self.open_waiting(slot, Use::Serving).await.map_err(|error| ShelfError::Store(error.to_string()))
+        self.open_folder(slot, Use::Serving).await.map_err(|error| ShelfError::Store(error.to_string()))
     }
 
-    /// Opens the folder, waiting a little for a reader that still holds the handle from before it was closed.
-    async fn open_waiting(&self, slot: &Slot, what_for: Use) -> Result<(Store, Hot), OpenError> {
-        let mut tries = 0;
-        loop {
-            let path = self.path(&slot.tenant);
-            let opening = tokio::task::spawn_blocking(move || Store::open(&path, what_for));
-            match opening.await.unwrap_or_else(|error| Err(OpenError::Unusable(error.to_string()))) {
-                Err(OpenError::Locked(_)) if tries < LOCK_TRIES => tokio::time::sleep(LOCK_PAUSE).await,
-                opened => return opened,
-            }
-            tries += 1;
-        }
+    async fn open_folder(&self, slot: &Slot, what_for: Use) -> Result<(Store, Hot), OpenError> {
+        let path = self.path(&slot.tenant);
+        let opening = tokio::task::spawn_blocking(move || Store::open(&path, what_for));
+        opening.await.unwrap_or_else(|error| Err(OpenError::Unusable(error.to_string())))
     }
 
     /// A model that is ahead of its ledger, or beside it, shows that the ledger has lost something. That is not healed
@@ -150,11 +142,11 @@ impl Shelf {
     /// Closes a store, synced, under the writer's lock. Waits a little for readers, who hold it for one answer each.
     pub(crate) async fn close_locked(&self, slot: &Slot) {
         let Some(store) = slot.open.swap(None).map(|open| open.store.clone()) else { return };
-        for _ in 0..LOCK_TRIES {
+        for _ in 0..READER_TRIES {
             if Arc::strong_count(&store) == 1 {
                 break;
             }
-            tokio::time::sleep(LOCK_PAUSE).await;
+            tokio::time::sleep(READER_PAUSE).await;
         }
         let closing = tokio::task::spawn_blocking(move || store.sync());
         if let Ok(Err(error)) = closing.await {

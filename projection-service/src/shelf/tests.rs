@@ -188,3 +188,24 @@ async fn a_model_that_is_ahead_of_its_ledger_stops_and_one_of_another_life_is_bu
     assert!(matches!(refused, AskError::Unavailable(ref why) if why.contains("ends before")), "{refused}");
     assert_eq!(shelf.health().stopped.len(), 1);
 }
+
+#[tokio::test]
+async fn damage_that_shows_while_reading_is_repaired_and_the_question_answered() {
+    let world = World::new(4);
+    let mut scribe = world.scribe("acme");
+    scribe.create("k", "text");
+    scribe.append(&world.ledger).await;
+    let digest = world.status("acme").await.model_digest;
+    let spoil = || {
+        let open = world.shelf.slot(&scribe.tenant).open.load_full().unwrap();
+        open.store.spoil(&crate::store::key::Key::Event(4));
+    };
+    spoil();
+    assert_eq!(world.text("acme", "k").await.unwrap(), "text");
+    assert_eq!(world.status("acme").await.model_digest, digest);
+    // Asked at once by many, it is repaired once; all are answered.
+    let events = || world.ask("acme", Question::Events { from: 0, limit: 9 });
+    spoil();
+    let (one, two, three) = tokio::join!(events(), events(), events());
+    assert!(one.is_ok() && two.is_ok() && three.is_ok());
+}

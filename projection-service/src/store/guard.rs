@@ -4,6 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::checkpoint::Stored;
 use super::key::{Key, family};
@@ -48,7 +49,24 @@ fn said(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
 }
 
+/// How long to wait for a handle that is being closed, and how often to look: sled lets its lock go some time after the
+/// last handle is dropped.
+const LOCK_TRIES: u32 = 150;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 pub(super) fn open(path: &Path, what_for: Use) -> Result<(Store, Hot), OpenError> {
+    let mut opened = open_once(path, what_for);
+    for _ in 0..LOCK_TRIES {
+        if !matches!(opened, Err(OpenError::Locked(_))) {
+            break;
+        }
+        std::thread::sleep(LOCK_PAUSE);
+        opened = open_once(path, what_for);
+    }
+    opened
+}
+
+fn open_once(path: &Path, what_for: Use) -> Result<(Store, Hot), OpenError> {
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let store = Store::open_unverified(path, what_for).map_err(|error| told_apart(&error))?;
         let hot = verify(&store)?;

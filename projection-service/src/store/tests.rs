@@ -111,7 +111,7 @@ fn rows_that_the_checkpoint_does_not_speak_of_are_not_believed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("acme");
         closed(&path, &scribe);
-        let store = Store::open_unverified(&path, Use::Serving).unwrap();
+        let (store, _) = Store::open(&path, Use::Serving).unwrap();
         match change {
             0 => drop(store.tree.insert(Key::Event(3).encode(), vec![1]).unwrap()),
             1 => drop(store.tree.remove(Key::Event(3).encode()).unwrap()),

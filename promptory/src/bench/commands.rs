@@ -1,15 +1,16 @@
 //! Durable commands: how many a second, how long one takes, how many syncs they share.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
 
-use super::client::{Request, prompt};
-use super::limits::{Bare, CLIENTS, OUTCOME_BYTES, version_body};
+use super::client::{Connection, Request, prompt};
+use super::limits::{Bare, CLIENTS, version_body};
 use super::load::{Make, Measured};
 use super::report::{Bar, Figures};
-use super::world::{World, prompts};
+use super::world::{Tenant, World, prompts};
 use super::{Bench, BenchError, Figure};
 
 /// Clients that each wait for their answer.
@@ -31,6 +32,8 @@ const OF_BARE: f64 = 25.0;
 pub struct Targets {
     /// What it is called.
     pub name: &'static str,
+    /// Whose they are.
+    pub tenants: Vec<Tenant>,
     list: Arc<Vec<(Uri, HeaderValue)>>,
 }
 
@@ -60,22 +63,24 @@ impl Targets {
     }
 
     async fn of(world: &World, name: &'static str, tenants: usize, each: usize) -> Result<Self, BenchError> {
-        let mut list = Vec::new();
+        let (mut list, mut owners) = (Vec::new(), Vec::new());
         for number in 0..tenants {
             let tenant = world.tenant(&format!("{}-{number}", name.replace(' ', "-"))).await?;
             for key in prompts(world.address, &tenant, each).await? {
                 list.push((prompt(&key, "/versions")?, tenant.authorization.clone()));
             }
+            owners.push(tenant);
         }
         // Prompt by prompt through all tenants, so that commands in a row are of different ones.
         let turned = (0..each).flat_map(|n| list.iter().skip(n).step_by(each).cloned()).collect();
-        Ok(Self { name, list: Arc::new(turned) })
+        world.settle(&owners).await?;
+        Ok(Self { name, tenants: owners, list: Arc::new(turned) })
     }
 }
 
 /// Every client begins somewhere else, so that they do not all march over the same prompts, and takes one after the other.
 pub fn turn(client: usize, number: u64, of: usize) -> usize {
-    const APART: usize = 7_919; // a prime: no two clients begin at the same place
+    const APART: usize = 7_919; // a prime: clients begin at different places as far as there are enough
     let at = client.wrapping_mul(APART).wrapping_add(usize::try_from(number).unwrap_or_default());
     at % of.max(1)
 }
@@ -86,9 +91,11 @@ pub fn turn(client: usize, number: u64, of: usize) -> usize {
 /// Something broke.
 pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
     let world = World::start(&bench.folder("commands")).await?;
-    let bare = Bare::start(0, OUTCOME_BYTES).await?;
     let shapes =
         [Targets::hot(&world).await?, Targets::spread(&world, bench).await?, Targets::tenants(&world, bench).await?];
+    let command = shapes[0].make()(0, bench.load.numbers());
+    let answer = Connection::open(world.address).await?.send(command).await?;
+    let bare = Bare::start(0, answer.len()).await?;
     let mut figures = Figures::of("commands");
     for _ in 0..bench.args.rounds {
         for targets in &shapes {
@@ -112,8 +119,11 @@ async fn round(
         clients.closed(bench.warm_up(), &make).await?;
         let before = world.fsyncs();
         let measured = clients.closed(bench.time(), &make).await?;
-        let fsyncs = (world.fsyncs() - before) / measured.done();
-        let what = |what: &str| format!("{}, {step} clients: {what}", targets.name);
+        let (fsyncs, ended) = ((world.fsyncs() - before) / measured.done(), Instant::now());
+        // The projection goes on where the commands have stopped, and would slow down what comes next.
+        world.settle(&targets.tenants).await?;
+        let clients_are = if step == 1 { "1 client".to_owned() } else { format!("{step} clients") };
+        let what = |what: &str| format!("{}, {clients_are}: {what}", targets.name);
         figures.sample(what("acknowledged"), "/s", measured.rate());
         figures.sample(what("p50"), "ms", measured.ms(0.5));
         figures.sample(what("p99"), "ms", measured.ms(0.99));
@@ -123,6 +133,7 @@ async fn round(
             continue;
         }
         figures.held(what("syncs for each"), "", fsyncs, Bar::AtMost(FSYNCS_MAX));
+        figures.sample(what("read models had caught up after"), "s", ended.elapsed().as_secs_f64());
         // Right after it, so that a busy moment of the machine hits both.
         let limit = bare.measure(bench, &make).await?;
         compare(&what, &measured, alone.unwrap_or(f64::NAN), &limit, figures);

@@ -68,8 +68,8 @@ impl History {
         for file in &files {
             let name = file.file_name().unwrap_or_default().to_string_lossy().replace(".jsonl.gz", "");
             history.take_in(&format!("{name}/"), File::open(file)?)?;
+            history.name += &if history.name.is_empty() { name } else { format!(", {name}") };
         }
-        history.name = format!("{} histories", files.len());
         Ok(history)
     }
 

@@ -23,10 +23,10 @@ use stores::Recording;
 
 /// Connections at the full load of every scenario.
 pub const CLIENTS: usize = 64;
-/// Bytes of a resolve's body, about, where no history says it better.
-const RESOLVE_BYTES: usize = 2_500;
-/// Bytes of a command's answer, about.
-pub const OUTCOME_BYTES: usize = 360;
+/// Bytes of a resolve's body, about; the scenario `resolve` takes the mean of real ones.
+const RESOLVE_BYTES: usize = 3_600;
+/// Bytes of a command's answer, about; the scenario `commands` takes a real one.
+const OUTCOME_BYTES: usize = 300;
 /// Bytes of the text of a version that is added.
 pub const TEXT_BYTES: usize = 1_024;
 
@@ -108,11 +108,11 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
         figures.sample(format!("bare POST, {CLIENTS} clients"), "/s", writes.rate());
         let (sled, redb) = (bench.folder(&format!("sled-{round}")), bench.folder(&format!("redb-{round}")));
         let seconds = recording.clone().sled(sled).await?;
-        figures.sample("sled, the projection's rows", "rows/s", recording.rows() / seconds);
-        figures.sample("sled, the projection's rows", "events/s", recording.events() / seconds);
+        figures.sample("sled, the projection's batches", "rows/s", recording.rows() / seconds);
+        figures.sample("sled, the projection's batches", "events/s", recording.events() / seconds);
         let (commits, seconds) = recording.clone().redb(redb).await?;
-        figures.sample("redb, the ledger's bytes, one sync each", "commits/s", commits / seconds);
-        figures.sample("redb, the ledger's events", "events/s", recording.events() / seconds);
+        figures.sample("redb, the ledger's messages, as many commits", "commits/s", commits / seconds);
+        figures.sample("redb, the ledger's messages, as many commits", "events/s", recording.events() / seconds);
     }
     Ok(figures.done())
 }

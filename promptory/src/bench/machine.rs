@@ -126,7 +126,10 @@ mod tests {
     #[test]
     fn the_systems_tables_are_read() {
         let status = "Name:\tpromptory\nVmHWM:\t  102400 kB\nVmRSS:\t   51200 kB\n";
-        assert_eq!((kib(status, "VmHWM"), kib(status, "VmRSS"), kib(status, "VmX")), (Some(102_400), Some(51_200), None));
+        assert_eq!(
+            (kib(status, "VmHWM"), kib(status, "VmRSS"), kib(status, "VmX")),
+            (Some(102_400), Some(51_200), None)
+        );
         assert_eq!(field("processor\t: 0\nmodel name\t: A: B\n", "model name"), Some("A: B"));
     }
 

@@ -64,7 +64,8 @@ fn mixed(tenant: &Tenant, keys: &[String], seed: u64) -> Result<Make, BenchError
     let now = promptory_platform::Clock::System.now();
     let (past, versions) = (under(&format!("?clock=recorded&as_of={now}"))?, under("/versions?limit=20")?);
     let (list, events) = (get(uri("/v1/prompts?limit=100")?), get(uri("/v1/events?from=0&limit=100")?));
-    let writes = keys.iter().map(|key| Ok(Request::post(prompt(key, "/versions")?, &tenant.authorization, Bytes::new())));
+    let writes =
+        keys.iter().map(|key| Ok(Request::post(prompt(key, "/versions")?, &tenant.authorization, Bytes::new())));
     let writes = writes.collect::<Result<Vec<_>, BenchError>>()?;
     Ok(Arc::new(move |client, number| {
         let draw = random(seed ^ ((client as u64) << 48) ^ number);

@@ -106,7 +106,7 @@ impl Figures {
     }
 
     fn add(&mut self, name: String, unit: &'static str, value: f64, bar: Option<Bar>) {
-        if let Some(figure) = self.list.iter_mut().find(|figure| figure.name == name) {
+        if let Some(figure) = self.list.iter_mut().find(|figure| figure.name == name && figure.unit == unit) {
             figure.samples.push(value);
             return;
         }
@@ -159,8 +159,8 @@ impl Figure {
 }
 
 const HEADS: [&str; 7] = ["scenario", "what", "median", "min to max", "unit", "bar", "met"];
-const BEGIN: &str = "<!-- bench:begin, written by `promptory bench --markdown` -->";
-const END: &str = "<!-- bench:end -->";
+const BEGIN: &str = "<!-- bench -->";
+const END: &str = "<!-- /bench -->";
 
 impl Report {
     /// The generated block of docs/performance.md, markers included.

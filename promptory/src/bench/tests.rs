@@ -31,6 +31,7 @@ fn has(report: &Report, name: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_are_measured_with_the_bytes_that_the_real_thing_writes() {
     let report = figures_of(Scenario::Limits).await;
+    assert!(report.figures.iter().all(|figure| figure.samples.len() == 2), "one sample a round");
     for name in ["bare GET", "bare POST", "sled", "redb"] {
         assert!(has(&report, name), "{name}");
     }
@@ -40,7 +41,7 @@ async fn limits_are_measured_with_the_bytes_that_the_real_thing_writes() {
 async fn commands_are_measured_for_every_shape_and_step() {
     let report = figures_of(Scenario::Commands).await;
     for shape in ["one prompt", "many prompts", "many tenants"] {
-        for step in ["1 clients", "8 clients", "64 clients"] {
+        for step in ["1 client", "8 clients", "64 clients"] {
             assert!(has(&report, &format!("{shape}, {step}: acknowledged")), "{shape} {step}");
         }
         assert!(has(&report, &format!("{shape}, 64 clients: of the bare POST")));

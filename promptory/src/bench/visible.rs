@@ -24,7 +24,8 @@ const VISIBLE_MS: f64 = 20.0;
 /// Something broke.
 pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
     let world = World::start(&bench.folder("visible")).await?;
-    let make = Targets::spread(&world, bench).await?.make();
+    let targets = Targets::spread(&world, bench).await?;
+    let make = targets.make();
     let mut figures = Figures::of("visible");
     for _ in 0..bench.args.rounds {
         let mut clients = bench.load.connect(world.address, CLIENTS).await?;
@@ -32,6 +33,8 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
         let half = full.rate() / 2.0;
         figures.sample("commands, half of what it can take", "/s", half);
         for (how, name) in [(How::AtLeast, "a read with at_least"), (How::Poll, "reads until it is seen")] {
+            // What the load before has left behind is not what is measured.
+            world.settle(&targets.tenants).await?;
             let seen = under_load(bench, world.address, half, how, &make).await?;
             #[allow(clippy::cast_precision_loss, reason = "at most a day")]
             let ms = |quantile| seen.value_at_quantile(quantile) as f64 / 1e6;
@@ -65,7 +68,9 @@ async fn under_load(
     let watchers: Vec<_> = due
         .into_iter()
         .enumerate()
-        .map(|(number, due)| bench.load.handle().spawn(watch(Watcher { number, first, how }, address, due, make.clone())))
+        .map(|(number, due)| {
+            bench.load.handle().spawn(watch(Watcher { number, first, how }, address, due, make.clone()))
+        })
         .collect();
     let mut all = latencies();
     for watcher in watchers {
@@ -131,7 +136,11 @@ async fn one(
     };
     let read = Request { method: hyper::Method::GET, target, authorization, body: bytes::Bytes::new() };
     loop {
-        let answer = reader.send(read.clone()).await?;
+        let answer = match reader.send(read.clone()).await {
+            // It has waited as long as a read may: slow, not broken.
+            Err(BenchError::Refused { status: 504, .. }) => continue,
+            answer => answer?,
+        };
         let took = since.elapsed();
         let shown: Shown = serde_json::from_slice(&answer)?;
         if shown.versions >= acknowledged.version.number {

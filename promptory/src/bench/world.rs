@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use hyper::header::HeaderValue;
 use promptory_events::TenantId;
 use promptory_ledger::Ledger;
 use promptory_platform::ApiKey;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::client::{Connection, Request, authorization, uri};
@@ -63,7 +65,8 @@ impl World {
     /// # Errors
     /// It is refused.
     pub async fn tenant(&self, name: &str) -> Result<Tenant, BenchError> {
-        let id: TenantId = name.parse().map_err(|e: promptory_events::id::IdError| BenchError::Server(e.to_string()))?;
+        let id: TenantId =
+            name.parse().map_err(|e: promptory_events::id::IdError| BenchError::Server(e.to_string()))?;
         let key = self.node.tenant(&id).await?;
         Ok(Tenant { id, authorization: authorization(&key)?, key })
     }
@@ -74,6 +77,19 @@ impl World {
     pub fn fsyncs(&self) -> f64 {
         let Ledger::Embedded(ledger) = self.node.ledger();
         (ledger.fsyncs() + self.node.keys().fsyncs()) as f64
+    }
+
+    /// Waits until the read models of these tenants have caught up with the ledger.
+    ///
+    /// # Errors
+    /// They never do.
+    pub async fn settle(&self, tenants: &[Tenant]) -> Result<(), BenchError> {
+        for tenant in tenants {
+            if let Some(head) = self.node.ledger().head(&tenant.id).await? {
+                caught_up(self.address, &tenant.authorization, &head.position.to_string()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Stops it.
@@ -100,13 +116,15 @@ struct Results {
 struct CommandResult {
     status: u16,
     #[serde(default)]
-    events: Vec<serde::de::IgnoredAny>,
+    position: Option<String>,
+    #[serde(default)]
+    events: Vec<IgnoredAny>,
     #[serde(default)]
     problem: Value,
 }
 
-/// Sends commands in order until there are enough. `enough` is told the events so far and the commands. Gives the number
-/// of events.
+/// Sends commands in order until there are enough, and waits until reads show them. `enough` is told the events so far
+/// and the commands.
 ///
 /// # Errors
 /// A command was refused: that is a defect.
@@ -115,9 +133,9 @@ pub async fn fill(
     authorization: &HeaderValue,
     commands: &mut Repeated<'_>,
     enough: impl Fn(usize, &Repeated<'_>) -> bool,
-) -> Result<usize, BenchError> {
+) -> Result<(), BenchError> {
     let (mut connection, target) = (Connection::open(address).await?, uri("/v1/commands")?);
-    let mut events = 0;
+    let (mut events, mut position) = (0, None);
     while !enough(events, commands) {
         let mut body = chunk(commands);
         if body.is_empty() {
@@ -132,9 +150,34 @@ pub async fn fill(
                 return Err(BenchError::Refused { method: "a command".to_owned(), status: result.status, code });
             }
             events += result.events.len();
+            position = result.position.or(position);
         }
     }
-    Ok(events)
+    match position {
+        Some(position) => caught_up(address, authorization, &position).await,
+        None => Ok(()),
+    }
+}
+
+/// The longest that read models may take to catch up with what was filled in.
+const CATCH_UP: Duration = Duration::from_secs(300);
+
+/// Waits until reads show a position: what runs before that is measured together with the projection.
+///
+/// # Errors
+/// They never do.
+pub async fn caught_up(address: SocketAddr, authorization: &HeaderValue, position: &str) -> Result<(), BenchError> {
+    let (mut connection, until) = (Connection::open(address).await?, Instant::now() + CATCH_UP);
+    let request = Request::get(uri(&format!("/v1/status?at_least={position}"))?, authorization);
+    loop {
+        match connection.send(request.clone()).await {
+            // It has waited for a while by itself.
+            Err(BenchError::Refused { status: 503 | 504, .. }) if Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            answer => return answer.map(drop),
+        }
+    }
 }
 
 /// The next commands that fit into one request, with commas between them.

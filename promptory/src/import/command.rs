@@ -69,10 +69,19 @@ impl Mapper {
         Ok(match change {
             Change::Create { text } => {
                 self.check_holder(&named)?;
-                let metadata = title.or_else(|| named.path.clone()).map(|t| Map::from_iter([("title".into(), t.into())]));
+                let metadata =
+                    title.or_else(|| named.path.clone()).map(|t| Map::from_iter([("title".into(), t.into())]));
                 self.hold(&named, sha256(&text));
                 let (key, text) = (named.key, Some(text));
-                wire::Change::CreatePrompt { key, text, messages: None, config: None, labels: vec![], tags: vec![], metadata }
+                wire::Change::CreatePrompt {
+                    key,
+                    text,
+                    messages: None,
+                    config: None,
+                    labels: vec![],
+                    tags: vec![],
+                    metadata,
+                }
             }
             Change::Edit { text } => {
                 self.check_holder(&named)?;

@@ -145,9 +145,8 @@ impl History {
     fn text(&mut self, blob: &str) -> Result<String, String> {
         let max = limits::CONTENT_MAX_BYTES;
         match self.blobs.get(blob, max) {
-            Ok(Blob::Bytes(bytes)) => {
-                String::from_utf8(bytes).map_err(|e| format!("no UTF-8 from byte {} on", e.utf8_error().valid_up_to() + 1))
-            }
+            Ok(Blob::Bytes(bytes)) => String::from_utf8(bytes)
+                .map_err(|e| format!("no UTF-8 from byte {} on", e.utf8_error().valid_up_to() + 1)),
             Ok(Blob::TooLarge(bytes)) => Err(format!("it has {bytes} bytes; at most {max} are allowed")),
             Ok(Blob::Missing) => Err(format!("the repository does not hold its content {blob}")),
             Err(error) => Err(format!("its content can't be read: {error}")),
@@ -224,5 +223,7 @@ fn globs(patterns: &[String]) -> Result<GlobSet, globset::Error> {
     set.build()
 }
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

@@ -147,11 +147,7 @@ fn unpacked(mut input: Counted) -> io::Result<Box<dyn BufRead + Send>> {
     input.by_ref().take(2).read_to_end(&mut magic)?;
     let packed = magic == [0x1f, 0x8b];
     let whole = BufReader::with_capacity(64 * 1024, Cursor::new(magic).chain(input));
-    Ok(if packed {
-        Box::new(BufReader::with_capacity(64 * 1024, MultiGzDecoder::new(whole)))
-    } else {
-        Box::new(whole)
-    })
+    Ok(if packed { Box::new(BufReader::with_capacity(64 * 1024, MultiGzDecoder::new(whole))) } else { Box::new(whole) })
 }
 
 /// Counts what is read, before it is unpacked.

@@ -11,8 +11,8 @@ use super::acks::AckLog;
 use super::edit::Place;
 use super::progress::Progress;
 use super::report::Report;
-pub use http::{Client, ClientError};
 use http::{Answer, Line};
+pub use http::{Client, ClientError};
 
 /// A command, ready to be sent as often as needed.
 #[derive(Debug)]

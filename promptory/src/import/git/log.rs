@@ -33,6 +33,13 @@ pub struct Change {
     pub after: Side,
 }
 
+impl Change {
+    /// Whether it is about two paths.
+    pub fn moved(&self) -> bool {
+        self.before.path != self.after.path
+    }
+}
+
 /// One side of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Side {

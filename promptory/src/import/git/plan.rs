@@ -56,16 +56,17 @@ impl Plan {
     pub fn of(changes: &[Change], in_scope: impl Fn(&[u8]) -> bool, live: &BTreeSet<String>) -> Self {
         let mut plan = Self::default();
         let (mut renames, mut moving) = (Vec::new(), BTreeSet::new());
+        let left: BTreeSet<&[u8]> = changes.iter().filter(|c| c.moved()).map(|c| &*c.before.path).collect();
         for change in changes {
             let before = path_of(&change.before, &in_scope).and_then(Result::ok);
             let after = plan.after(&change.after, &in_scope);
-            let moved = change.before.path != change.after.path;
+            let same = change.before.blob == change.after.blob && !left.contains(&*change.after.path);
             match (before, after) {
-                (Some(from), Some(to)) if moved && live.contains(&from) && moving.insert(from.clone()) => {
+                (Some(from), Some(to)) if change.moved() && live.contains(&from) && moving.insert(from.clone()) => {
                     renames.push(Rename { from, to, blob: change.after.blob.clone() });
                 }
-                // Only its mode changed, or it is what could not be taken before.
-                (Some(_), Some(_)) if !moved && change.before.blob == change.after.blob => {}
+                // Only its mode changed.
+                (Some(_), Some(_)) if same && !change.moved() => {}
                 (_, Some(path)) => plan.puts.push(Put { path, blob: change.after.blob.clone() }),
                 (Some(path), None) => plan.deletes.push(path),
                 (None, None) => {}

@@ -203,8 +203,6 @@ fn odd_line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
     #[test]
     fn every_line_is_counted_whatever_is_in_it(lines in prop::collection::vec(odd_line(), 0..12), piece in 1..50usize) {
         // A first line that begins like gzip is another matter.

@@ -110,8 +110,7 @@ impl Client {
         if is_loopback(host) {
             config = config.proxy(None); // a proxy's "localhost" is another machine
         }
-        let mut authorization =
-            HeaderValue::from_str(&format!("Bearer {}", key.reveal())).map_err(|_| wrong())?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", key.reveal())).map_err(|_| wrong())?;
         authorization.set_sensitive(true);
         let url = format!("{}/v1/commands", url.trim_end_matches('/'));
         Ok(Self { agent: config.build().new_agent(), url, authorization })
