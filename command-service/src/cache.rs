@@ -3,6 +3,8 @@
 //! A snapshot and the receipts of every command before it are written in one transaction, so a state that was loaded
 //! from a snapshot finds each older command here and each younger one in the batches after it.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,6 +29,16 @@ pub struct Receipt {
     pub hash: CommandHash,
     /// Its first event.
     pub first_index: u64,
+}
+
+/// What redb may keep of the file in memory. It is read at cold starts and late repeats only.
+const PAGE_CACHE_BYTES: usize = 8 * 1024 * 1024;
+
+fn create(path: &Path) -> Result<Database, CacheError> {
+    // Keyed hashes and ids only, but nobody else's business.
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = file.map_err(|e| CacheError(e.to_string()))?;
+    Ok(Database::builder().set_cache_size(PAGE_CACHE_BYTES).create_file(file)?)
 }
 
 /// Snapshots and receipts of all tenants, in one file.
@@ -61,10 +73,10 @@ impl Cache {
     /// # Errors
     /// The file can be neither read nor replaced.
     pub fn open(path: &Path, incarnation: Incarnation) -> Result<Self, CacheError> {
-        let db = Database::create(path).or_else(|error| {
+        let db = create(path).or_else(|error| {
             tracing::warn!(%error, "the command cache is damaged; making a new one");
             std::fs::remove_file(path).map_err(|e| CacheError(e.to_string()))?;
-            Database::create(path).map_err(CacheError::from)
+            create(path)
         })?;
         let write = db.begin_write()?;
         write.open_table(SNAPSHOTS)?;
@@ -105,6 +117,19 @@ impl Cache {
             let (hash, first_index) = value.value();
             Receipt { hash: CommandHash(hash), first_index }
         }))
+    }
+
+    /// Forgets all about a tenant: what is here is of a ledger that was put back or replaced.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn forget(&self, tenant: &TenantId) -> Result<(), CacheError> {
+        let write = self.db.begin_write()?;
+        write.open_table(SNAPSHOTS)?.remove(tenant.as_str())?;
+        let all = (tenant.as_str(), [0; 16])..=(tenant.as_str(), [0xff; 16]);
+        write.open_table(RECEIPTS)?.retain_in(all, |_, _| false)?;
+        write.commit()?;
+        Ok(())
     }
 
     /// Stores a state together with the receipts since the snapshot before it.

@@ -73,6 +73,9 @@ pub fn gather_as(
     let command_hash = keys.command_hash(origin.tenant, &body)?;
     let mut sealer = Sealer::new(keys, origin.tenant, command_id);
     let if_match = names::version(request.claims.if_match.as_deref())?;
+    if if_match.is_some() && !request.change.takes_if_match() {
+        return Err(Problem::field("If-Match", "this command takes none; leave it out").into());
+    }
     let issued = matches!(request.change, wire::Change::IssueKey { .. });
     let secret = if issued { Some(new_key(origin.tenant, command_id)?) } else { None };
     let secret_hash = secret.as_ref().map(|key| key.presented().secret_hash).unwrap_or_default();

@@ -84,16 +84,25 @@ pub struct CaughtUp {
     pub batches: Vec<(u64, promptory_events::BatchId)>,
 }
 
+/// Whether the ledger holds the batch that a snapshot ends with. It does not if an older ledger was put back: then the
+/// snapshot and the receipts with it speak of commands that never were.
+async fn follows(ledger: &Ledger, snapshot: &Confirmed) -> Result<bool, Failure> {
+    let Some(last) = snapshot.state.next_index().checked_sub(1) else { return Ok(true) };
+    let Some(recorded) = ledger.get(snapshot.state.id(), last).await? else { return Ok(false) };
+    let header = Batch::peek(recorded.bytes).map_err(|e| Failure::Unavailable(e.to_string()))?;
+    let same_end = header.last_index() == last && header.recorded_at == snapshot.recorded_at;
+    Ok(same_end && recorded.cursor.sequence == snapshot.sequence)
+}
+
 /// A tenant's state at the end of its ledger, and the receipts since its snapshot.
 ///
 /// # Errors
 /// The ledger can't be read or contradicts itself.
 pub async fn load(ledger: &Ledger, cache: &Cache, tenant: &TenantId) -> Result<(Confirmed, CaughtUp), Failure> {
     let mut confirmed = cache.snapshot(tenant).unwrap_or_else(|| Confirmed::empty(tenant.clone()));
-    // A snapshot ahead of the ledger is of a ledger that was put back; the ledger is right.
-    let end = ledger.head(tenant).await?.map_or(0, |head| head.position.index + 1);
-    if confirmed.state.next_index() > end {
-        tracing::warn!(%tenant, end, "a snapshot is ahead of the ledger; folding from the beginning");
+    if !follows(ledger, &confirmed).await? {
+        tracing::warn!(%tenant, "a snapshot is of another ledger; folding from the beginning");
+        cache.forget(tenant).map_err(|e| Failure::Unavailable(e.to_string()))?;
         confirmed = Confirmed::empty(tenant.clone());
     }
     let caught_up = confirmed.catch_up(ledger).await?;

@@ -140,28 +140,30 @@ impl Service {
         gathered.map_err(|e| Failure::Internal(e.to_string()))
     }
 
-    /// Lets a caller in: a tenant that is there and not suspended, a key that opens it.
+    /// Lets a caller in: a tenant that is there, a key that opens it, and only then whether it is suspended, which is
+    /// no business of those who hold no key.
     async fn admit(&self, shown: &Shown) -> Result<(Handle, PrincipalId), Failure> {
-        if !shown.tenant.is_system() {
-            // Made-up tenants stop here, before anything is loaded for them.
-            match self.writer(&TenantId::system()).await?.published.load().state.tenant_status(&shown.tenant) {
-                None => return Err(Rejection::Unauthenticated.into()),
-                Some(TenantStatus::Suspended) => return Err(Failure::Suspended),
-                Some(TenantStatus::Active) => {}
-            }
-            self.keys.ensure_tenant(&shown.tenant)?;
-        }
+        let status = if shown.tenant.is_system() {
+            Some(TenantStatus::Active)
+        } else {
+            self.tenant_status(&shown.tenant).await?
+        };
+        // Made-up tenants stop here, before anything is loaded for them.
+        let status = status.ok_or(Rejection::Unauthenticated)?;
+        self.keys.ensure_tenant(&shown.tenant)?;
         let writer = self.writer(&shown.tenant).await?;
-        if let Some(principal) = writer.published.load().state.authenticate(shown.key, &shown.secret_hash) {
-            return Ok((writer, principal));
+        let principal = match authenticated(&writer, shown) {
+            Some(principal) => principal,
+            None => {
+                // Another replica may have issued the key a moment ago. `decide` checks again in any case.
+                refresh(&writer).await;
+                authenticated(&writer, shown).ok_or(Rejection::Unauthenticated)?
+            }
+        };
+        match status {
+            TenantStatus::Active => Ok((writer, principal)),
+            TenantStatus::Suspended => Err(Failure::Suspended),
         }
-        // Another replica may have issued the key a moment ago. `decide` checks again in any case.
-        let (done, refreshed) = oneshot::channel();
-        if writer.queue.send(Message::Refresh(done)).await.is_ok() {
-            let _ = refreshed.await;
-        }
-        let principal = writer.published.load().state.authenticate(shown.key, &shown.secret_hash);
-        principal.map(|principal| (writer, principal)).ok_or_else(|| Rejection::Unauthenticated.into())
     }
 
     /// Creates a tenant and lets its first owner in.
@@ -264,6 +266,17 @@ impl Service {
     /// Stores all snapshots and ends the writers.
     pub async fn close(&self) {
         self.hot.close().await;
+    }
+}
+
+fn authenticated(writer: &Handle, shown: &Shown) -> Option<PrincipalId> {
+    writer.published.load().state.authenticate(shown.key, &shown.secret_hash)
+}
+
+async fn refresh(writer: &Handle) {
+    let (done, refreshed) = oneshot::channel();
+    if writer.queue.send(Message::Refresh(done)).await.is_ok() {
+        let _ = refreshed.await;
     }
 }
 

@@ -220,6 +220,23 @@ impl Request {
     }
 }
 
+impl Change {
+    /// Whether it is about a version that a caller may demand to be the current one.
+    #[must_use]
+    pub fn takes_if_match(&self) -> bool {
+        matches!(
+            self,
+            Self::AddVersion { .. }
+                | Self::RenamePrompt { .. }
+                | Self::SetTags { .. }
+                | Self::SetMetadata { .. }
+                | Self::ArchivePrompt { .. }
+                | Self::SetLabel { .. }
+                | Self::RemoveLabel { .. }
+        )
+    }
+}
+
 impl Request {
     /// Roughly how many bytes it brings that are to be sealed.
     #[must_use]

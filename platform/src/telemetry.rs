@@ -9,6 +9,7 @@ mod trace;
 pub use metrics::{install_metrics, metrics_text};
 pub use trace::{TraceParentError, current_trace, link, parse_traceparent};
 
+use std::io::{self, IsTerminal};
 use std::panic::PanicHookInfo;
 
 use opentelemetry::trace::TracerProvider as _;
@@ -76,7 +77,7 @@ impl Drop for Guard {
 pub fn init(config: Config) -> Result<Guard, TelemetryError> {
     let filter = EnvFilter::try_new(&config.filter)?;
     let traces = config.otlp_endpoint.as_deref().map(otlp).transpose()?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let lines = if config.json { lines.json().flatten_event(true).boxed() } else { lines.boxed() };
     // The filter is the log's own: a quiet log must not cost the traces.
     let spans = traces.as_ref().map(|traces| span_layer(traces).with_filter(LevelFilter::INFO));

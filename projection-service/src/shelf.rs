@@ -10,7 +10,7 @@ mod health;
 mod open;
 mod slot;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use promptory_events::{Position, TenantId, partition};
 use promptory_ledger::{KeyStore, Ledger, ReadError, Recorded};
+use promptory_platform::Clock;
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -38,6 +39,8 @@ pub struct Config {
     pub open_max: usize,
     /// Memory for opened answers, of all tenants together, in bytes.
     pub cache_bytes: u64,
+    /// The clock: how far a model is behind is told in time.
+    pub clock: Clock,
 }
 
 /// The stores of this process. Clones are the same shelf.
@@ -58,6 +61,8 @@ struct Inner {
     uses: AtomicU64,
     /// Partitions by number: whether the worker has reached the end once.
     caught_up: Mutex<HashMap<u16, bool>>,
+    /// Tenants whose batches wait because of trouble that may pass, and the trouble.
+    waiting: Mutex<BTreeMap<TenantId, String>>,
 }
 
 impl std::fmt::Debug for Shelf {
@@ -95,8 +100,8 @@ impl Shelf {
         let system = Arc::new(Slot::new(0, TenantId::system()));
         let slots = RwLock::new(HashMap::from([(TenantId::system(), system.clone())]));
         let opened = OpenedCache::new(config.cache_bytes);
-        let (uses, caught_up) = (AtomicU64::new(0), Mutex::default());
-        Self { inner: Arc::new(Inner { config, ledger, keys, opened, system, slots, uses, caught_up }) }
+        let (uses, caught_up, waiting) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { config, ledger, keys, opened, system, slots, uses, caught_up, waiting }) }
     }
 
     pub(crate) fn dir(&self) -> &std::path::Path {
@@ -124,6 +129,22 @@ impl Shelf {
     pub async fn apply(&self, tenant: &TenantId, page: Vec<Recorded>) -> Result<(), ShelfError> {
         let (shelf, slot) = (self.clone(), self.slot(tenant));
         to_the_end(async move { shelf.apply_whole(slot, page).await }).await
+    }
+
+    /// Brings a tenant that was left waiting to the end of its ledger.
+    ///
+    /// # Errors
+    /// As [`Shelf::apply`].
+    pub(crate) async fn catch_up(&self, tenant: &TenantId) -> Result<(), ShelfError> {
+        let (shelf, slot) = (self.clone(), self.slot(tenant));
+        to_the_end(async move {
+            let _writing = slot.writer.lock().await;
+            let open = shelf.open_locked(&slot).await?;
+            let pages = Pages::of(shelf.source(&slot.tenant), open.store.clone(), open.hot.clone());
+            drop(open);
+            shelf.close_gap(&slot, pages).await
+        })
+        .await
     }
 
     async fn apply_whole(&self, slot: Arc<Slot>, page: Vec<Recorded>) -> Result<(), ShelfError> {

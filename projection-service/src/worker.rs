@@ -6,7 +6,7 @@ mod cursor;
 
 use std::time::Duration;
 
-use promptory_events::{Batch, Cursor, TenantId};
+use promptory_events::{Batch, Cursor, TenantId, Timestamp};
 use promptory_ledger::{ReadError, Recorded};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -18,6 +18,12 @@ use cursor::Saved;
 const TICK: Duration = Duration::from_millis(200);
 /// How long to wait before the ledger is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often tenants that were left behind are tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Pauses between tries of one tenant's batches, before it is left behind: the others wait no longer than this.
+const PAUSES_MS: [u64; 4] = [10, 20, 50, 100];
+/// A batch that is applied this soon after it was recorded shows that the worker has reached the end.
+const FRESH_SECONDS: f64 = 1.0;
 
 /// Follows a partition until `shutdown` turns true or its sender is gone; then syncs what it has written.
 pub async fn run(shelf: Shelf, partition: u16, shutdown: watch::Receiver<bool>) {
@@ -41,18 +47,17 @@ struct Worker {
     at: Option<Cursor>,
     /// The last that was saved.
     saved: Option<Cursor>,
-    /// Tenants that have stopped: tried again at the next start, for their batches are behind the cursor then.
-    stopped: Vec<TenantId>,
+    /// Tenants that were left behind: for good, or until trouble passes. Their batches are behind the cursor, so they are
+    /// saved with it and tried again, now and then and at the next start.
+    behind: Vec<TenantId>,
     shutdown: watch::Receiver<bool>,
 }
 
 impl Worker {
     async fn new(shelf: Shelf, partition: u16, shutdown: watch::Receiver<bool>) -> Self {
         let Saved { at, stopped } = cursor::load(shelf.dir(), partition, shelf.ledger().incarnation());
-        let mut worker = Self { shelf, partition, at, saved: at, stopped: Vec::new(), shutdown };
-        for tenant in stopped {
-            worker.apply(&tenant, Vec::new()).await;
-        }
+        let mut worker = Self { shelf, partition, at, saved: at, behind: stopped, shutdown };
+        worker.try_again().await;
         worker
     }
 
@@ -65,6 +70,8 @@ impl Worker {
         let mut tail = self.shelf.ledger().tail(self.partition, self.at).await?;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut again = tokio::time::interval(AGAIN);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut idle = false;
         let stop = stopping(self.shutdown.clone());
         tokio::pin!(stop);
@@ -84,6 +91,7 @@ impl Worker {
                     idle = true;
                     self.save(TICK).await;
                 }
+                _ = again.tick() => self.try_again().await,
             }
         }
     }
@@ -91,34 +99,62 @@ impl Worker {
     /// Gives each tenant its batches, in order. The order between tenants means nothing.
     async fn take(&mut self, page: Vec<Recorded>) {
         let last = page.last().map(|recorded| recorded.cursor);
-        for (tenant, batches) in by_tenant(page) {
+        let (groups, recorded_at) = by_tenant(page);
+        for (tenant, batches) in groups {
             if !self.apply(&tenant, batches).await {
                 return; // the cursor stays before this page, so the next start takes it again
             }
         }
         self.at = last.or(self.at);
+        let age = self.shelf.age_seconds(recorded_at);
+        metrics::gauge!("promptory_projection_lag_seconds", "partition" => self.partition.to_string()).set(age);
+        if age < FRESH_SECONDS {
+            // Under steady writes there is never nothing to come: fresh is caught up.
+            self.shelf.note_partition(self.partition, true);
+        }
     }
 
-    /// Applies a tenant's batches, or stops the tenant. False if the shutdown came first.
+    /// Applies a tenant's batches. After trouble that does not pass at once the tenant is left behind, visibly, and the
+    /// others go on; nothing is skipped, for it catches up from its own checkpoint. False if the shutdown came first.
     async fn apply(&mut self, tenant: &TenantId, batches: Vec<Recorded>) -> bool {
-        let mut pause = Duration::from_millis(10);
-        loop {
+        if self.behind.contains(tenant) {
+            return true; // these batches too come with the catching up
+        }
+        for (tries, pause_ms) in PAUSES_MS.into_iter().enumerate() {
             match self.shelf.apply(tenant, batches.clone()).await {
-                Ok(()) => return true,
-                Err(ShelfError::Stopped(_)) => {
-                    if !self.stopped.contains(tenant) {
-                        self.stopped.push(tenant.clone());
-                        self.saved = None; // so that the next tick writes the list
+                Ok(()) => {
+                    if tries > 0 {
+                        self.shelf.note_waiting(tenant, None);
                     }
                     return true;
                 }
-                // A batch is never skipped because of trouble that may pass.
+                Err(ShelfError::Stopped(_)) => break,
                 Err(error) => {
                     tracing::warn!(%tenant, %error, "a tenant's batches could not be applied; trying again");
-                    if self.pause(pause).await {
+                    self.shelf.note_waiting(tenant, Some(error.to_string()));
+                    if self.pause(Duration::from_millis(pause_ms)).await {
                         return false;
                     }
-                    pause = (pause * 2).min(PAUSE);
+                }
+            }
+        }
+        self.behind.push(tenant.clone());
+        self.saved = None; // so that the next tick writes the list
+        true
+    }
+
+    /// Tries the tenants that were left behind. One that has stopped for good says so at once.
+    async fn try_again(&mut self) {
+        for tenant in std::mem::take(&mut self.behind) {
+            match self.shelf.catch_up(&tenant).await {
+                Ok(()) => {
+                    self.shelf.note_waiting(&tenant, None);
+                    self.saved = None;
+                }
+                Err(error) => {
+                    let stopped = matches!(error, ShelfError::Stopped(_));
+                    self.shelf.note_waiting(&tenant, (!stopped).then(|| error.to_string()));
+                    self.behind.push(tenant);
                 }
             }
         }
@@ -128,7 +164,7 @@ impl Worker {
     async fn save(&mut self, age: Duration) {
         let at = self.at;
         if self.shelf.sync(self.partition, age).await && at.is_some() && at != self.saved {
-            let saved = Saved { at, stopped: self.stopped.clone() };
+            let saved = Saved { at, stopped: self.behind.clone() };
             match cursor::save(self.shelf.dir(), self.partition, &saved) {
                 Ok(()) => self.saved = at,
                 Err(error) => tracing::warn!(partition = self.partition, %error, "a cursor could not be saved"),
@@ -151,13 +187,17 @@ async fn stopping(mut shutdown: watch::Receiver<bool>) {
     drop(shutdown.wait_for(|stop| *stop).await); // an error: the sender is gone, which ends us too
 }
 
-/// Batches by tenant, each tenant's in order. One whose header can't be read has no tenant to be stopped for; the ledger
-/// takes none such, and the tenant's next batch would show the gap.
-fn by_tenant(page: Vec<Recorded>) -> Vec<(TenantId, Vec<Recorded>)> {
+/// Batches by tenant, each tenant's in order, and when the last was recorded. One whose header can't be read has no
+/// tenant to be stopped for; the ledger takes none such, and the tenant's next batch would show the gap.
+fn by_tenant(page: Vec<Recorded>) -> (Vec<(TenantId, Vec<Recorded>)>, Timestamp) {
     let mut groups: Vec<(TenantId, Vec<Recorded>)> = Vec::new();
+    let mut recorded_at = Timestamp::MIN;
     for recorded in page {
         let tenant = match Batch::peek(recorded.bytes.clone()) {
-            Ok(header) => header.tenant,
+            Ok(header) => {
+                recorded_at = header.recorded_at;
+                header.tenant
+            }
             Err(error) => {
                 tracing::error!(sequence = recorded.cursor.sequence, %error, "a batch's header can't be read");
                 continue;
@@ -168,7 +208,7 @@ fn by_tenant(page: Vec<Recorded>) -> Vec<(TenantId, Vec<Recorded>)> {
             None => groups.push((tenant, vec![recorded])),
         }
     }
-    groups
+    (groups, recorded_at)
 }
 
 #[cfg(test)]

@@ -262,11 +262,12 @@ impl Bench {
     }
 }
 
-/// On the disk of the checkout: where a machine keeps its temporary folders, a sync may cost nothing.
+/// On the disk of a checkout if this runs in one: where a machine keeps its temporary folders, a sync may cost nothing.
 fn scratch() -> io::Result<TempDir> {
-    let target = Path::new("target");
-    fs::create_dir_all(target)?;
-    tempfile::Builder::new().prefix("promptory-bench-").tempdir_in(target)
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("promptory-bench-");
+    let target = ["target", "../target"].map(Path::new).into_iter().find(|folder| folder.is_dir());
+    target.map_or_else(|| builder.tempdir(), |folder| builder.tempdir_in(folder))
 }
 
 fn say(text: &str) -> io::Result<()> {

@@ -4,11 +4,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`args`] | the command line |
-//! | [`edit`] | one edit, whatever it was read from |
-//! | [`jsonl`], [`git`] | the two sources of edits |
-//! | [`key`], [`command`] | edit -> command |
-//! | [`pack`], [`send`], [`acks`] | commands -> requests -> answers |
-//! | [`report`], [`progress`] | what is told about it |
+//! | `edit` | one edit, whatever it was read from |
+//! | `jsonl`, `git` | the two sources of edits |
+//! | `key`, `command` | edit -> command |
+//! | `pack`, `send`, `acks` | commands -> requests -> answers |
+//! | `report`, `progress` | what is told about it |
 
 mod acks;
 pub mod args;
@@ -65,7 +65,7 @@ pub enum ImportError {
     #[error(transparent)]
     Git(#[from] GitError),
     /// It began and could not go on.
-    #[error("the import stopped after {report}\nrun it again to go on")]
+    #[error("the import stopped after {}; run it again to go on", .report.counts())]
     Stopped {
         /// Why.
         #[source]

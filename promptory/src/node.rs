@@ -59,13 +59,13 @@ impl Config {
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
     /// The data folder can't be made or used.
-    #[error("the data folder: {0}")]
+    #[error("the data folder")]
     Data(#[source] io::Error),
     /// The address can't be listened on.
-    #[error("the address {0}: {1}")]
+    #[error("the address {0}")]
     Listen(SocketAddr, #[source] io::Error),
     /// The ledger or the key store.
-    #[error("{0}: {1}")]
+    #[error("{0}")]
     Store(&'static str, #[source] promptory_ledger::embedded::OpenError),
     /// The command service.
     #[error(transparent)]
@@ -105,6 +105,7 @@ pub fn models(config: &Config) -> promptory_projection::Config {
         dir: config.data.join("models"),
         open_max: config.open_max,
         cache_bytes: config.cache_bytes,
+        clock: config.clock.clone(),
     }
 }
 
@@ -143,7 +144,18 @@ impl Node {
         let address = listener.local_addr().map_err(|e| NodeError::Listen(config.listen, e))?;
         let edge = http::edge(routes(service.clone(), shelf.clone()).0, http::Limits::default(), &shutdown);
         let server = tokio::spawn(http::serve(listener, edge, shutdown.clone()));
-        Ok(Self { data: config.data, address, stores, service, shelf, operator, shutdown, no_more_batches, workers, server })
+        Ok(Self {
+            data: config.data,
+            address,
+            stores,
+            service,
+            shelf,
+            operator,
+            shutdown,
+            no_more_batches,
+            workers,
+            server,
+        })
     }
 
     /// Where it is reached.

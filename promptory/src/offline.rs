@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use promptory_events::{TenantId, Timestamp};
+use promptory_projection::Shelf;
 use promptory_projection::ask::AsOf;
 use promptory_projection::rebuild::RebuildError;
 use promptory_projection::replay::{ReplayError, replay as fold};
-use promptory_projection::Shelf;
 use serde_json::{Value, json};
 
 use crate::node::{self, Config, NodeError, Stores};

@@ -151,18 +151,12 @@ const QUESTIONS: [(&str, &str); 5] = [
         "What did the game master say while a commit called \"improve ui\" had cut it off? (236 bytes; 991 a minute before)",
         "prompts/prompts.csv%23Guessing%20Game%20Master?as_of=2025-02-04T22:46:00Z",
     ),
-    (
-        "Who changed it, when and why? (newest first)",
-        "prompts/prompts.csv%23Guessing%20Game%20Master/versions?limit=3",
-    ),
+    ("Who changed it, when and why? (newest first)", "prompts/prompts.csv%23Guessing%20Game%20Master/versions?limit=3"),
     (
         "What was \"GitHub Expert\" called on the evening of 5 January 2025? (same id, renamed twice since)",
         "prompts/prompts.csv%23Act%20as%20Github%20Expert?as_of=2025-01-05T23:00:00Z",
     ),
-    (
-        "Which prompts were there on New Year's Eve 2022?",
-        "prompts?as_of=2022-12-31T00:00:00Z&limit=5",
-    ),
+    ("Which prompts were there on New Year's Eve 2022?", "prompts?as_of=2022-12-31T00:00:00Z&limit=5"),
 ];
 
 fn print_questions(url: &str, key: &str, report: &import::Report) -> io::Result<()> {

@@ -13,8 +13,7 @@ fn created(client: &Client, body: &Value) -> String {
 fn text_comes_back_byte_for_byte() {
     let (world, big) = (World::new(), "é".repeat(256 * 1024));
     let client = world.acme();
-    let texts =
-        ["", "a\r\nb\r", "\u{feff}bom", "nul\0nul", "下棋 🎲 \u{2028}", "{{var}} \\u0041 \"q\"", big.as_str()];
+    let texts = ["", "a\r\nb\r", "\u{feff}bom", "nul\0nul", "下棋 🎲 \u{2028}", "{{var}} \\u0041 \"q\"", big.as_str()];
     for (n, text) in texts.into_iter().enumerate() {
         let key = format!("k{n}");
         let position = created(&client, &json!({"key": key, "text": text}));
@@ -27,7 +26,8 @@ fn text_comes_back_byte_for_byte() {
 fn every_legal_key_can_be_asked_for() {
     let world = World::new();
     let client = world.acme();
-    for key in ["a/b", "a//b", "/", " ", "a b", "a%2Fb", "a%", "?&=#", "下棋", "a+b", "..", "a\\b", "\"q\"", "ends/"] {
+    for key in ["a/b", "a//b", "/", " ", "a b", "a%2Fb", "a%", "?&=#", "下棋", "a+b", "..", "a\\b", "\"q\"", "ends/"]
+    {
         let position = created(&client, &json!({"key": key, "text": key}));
         let answer = client.prompt(key, &format!("at_least={position}")).expect(200);
         assert_eq!((answer.json["key"].as_str(), answer.json["text"].as_str()), (Some(key), Some(key)));
@@ -130,8 +130,11 @@ fn a_list_is_of_one_moment_however_long_its_pages_take() {
 fn versions_are_listed_newest_first_with_who_and_why() {
     let world = World::new();
     let client = world.acme();
-    created(&client, &json!({"key": "a", "text": "1", "message": "because", "occurred_at": "2023-05-03T14:00:00Z",
-        "author": "0507fc8c4eba"}));
+    created(
+        &client,
+        &json!({"key": "a", "text": "1", "message": "because", "occurred_at": "2023-05-03T14:00:00Z",
+        "author": "0507fc8c4eba"}),
+    );
     let mut last = String::new();
     for n in 2..=5 {
         let answer = client.post("/v1/prompts/a/versions", &json!({"text": n.to_string()})).expect(201);
@@ -144,7 +147,10 @@ fn versions_are_listed_newest_first_with_who_and_why() {
     let cursor = page.json["next_cursor"].as_str().unwrap();
     let rest = client.get(&format!("/v1/prompts/a/versions?limit=4&cursor={cursor}")).expect(200);
     let first = &rest.json["versions"][0];
-    assert_eq!((&first["number"], &first["message"], &first["author"]), (&json!(1), &json!("because"), &json!("0507fc8c4eba")));
+    assert_eq!(
+        (&first["number"], &first["message"], &first["author"]),
+        (&json!(1), &json!("because"), &json!("0507fc8c4eba"))
+    );
     assert_eq!(first["occurred_at"], "2023-05-03T14:00:00Z");
     assert_eq!(rest.json["next_cursor"], Value::Null);
     assert_eq!(client.prompt("a", "as_of=2024-01-01T00:00:00Z").expect(200).json["basis"], "claimed");
@@ -159,7 +165,12 @@ fn a_write_is_read_on_the_position_it_answered_and_a_far_one_is_not_waited_for_f
         let answer = client.prompt(&format!("k{n}"), &format!("at_least={position}")).expect(200);
         assert!(answer.header("promptory-position") >= position.as_str());
     }
-    let (incarnation, _) = client.get("/v1/status").json["position"].as_str().unwrap().rsplit_once('-').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (incarnation, _) = client.get("/v1/status").json["position"]
+        .as_str()
+        .unwrap()
+        .rsplit_once('-')
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
     let behind = client.get(&format!("/v1/status?at_least={incarnation}-999999"));
     assert_eq!((behind.status, behind.code(), behind.header("retry-after")), (504, "behind", "1"));
     let other = client.get("/v1/status?at_least=0000000000000000-1");
@@ -175,9 +186,11 @@ fn a_repeat_over_http_says_that_it_is_one() {
     let again = client.send("POST", "/v1/prompts", &[("idempotency-key", "k")], Some(&body)).expect(201);
     assert_eq!(first.json, again.json);
     assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "true"));
-    let key = client.send("POST", "/v1/keys", &[("idempotency-key", "k2")], Some(&json!({"role": "viewer"}))).expect(201);
+    let key =
+        client.send("POST", "/v1/keys", &[("idempotency-key", "k2")], Some(&json!({"role": "viewer"}))).expect(201);
     assert!(key.json["key"].as_str().unwrap().starts_with("pk_acme_"));
-    let key = client.send("POST", "/v1/keys", &[("idempotency-key", "k2")], Some(&json!({"role": "viewer"}))).expect(201);
+    let key =
+        client.send("POST", "/v1/keys", &[("idempotency-key", "k2")], Some(&json!({"role": "viewer"}))).expect(201);
     assert_eq!((&key.json["already_created"], key.json.get("key")), (&json!(true), None), "a secret is shown once");
 }
 

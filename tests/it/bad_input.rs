@@ -28,10 +28,42 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 /// A command that is right but for one field.
 fn nearly_right() -> impl Strategy<Value = Value> {
-    let kinds = ["create_prompt", "add_version", "rename_prompt", "set_tags", "set_metadata", "archive_prompt",
-        "restore_prompt", "set_label", "remove_label", "issue_key", "revoke_key", "grant_role", "create_tenant"];
-    let fields = ["key", "prompt", "to", "text", "messages", "config", "tags", "metadata", "labels", "label",
-        "version", "role", "principal", "occurred_at", "author", "message", "if_match", "idempotency_key", "type"];
+    let kinds = [
+        "create_prompt",
+        "add_version",
+        "rename_prompt",
+        "set_tags",
+        "set_metadata",
+        "archive_prompt",
+        "restore_prompt",
+        "set_label",
+        "remove_label",
+        "issue_key",
+        "revoke_key",
+        "grant_role",
+        "create_tenant",
+    ];
+    let fields = [
+        "key",
+        "prompt",
+        "to",
+        "text",
+        "messages",
+        "config",
+        "tags",
+        "metadata",
+        "labels",
+        "label",
+        "version",
+        "role",
+        "principal",
+        "occurred_at",
+        "author",
+        "message",
+        "if_match",
+        "idempotency_key",
+        "type",
+    ];
     (proptest::sample::select(kinds.to_vec()), proptest::sample::select(fields.to_vec()), any_json()).prop_map(
         |(kind, field, value)| {
             let mut command = json!({"type": kind, "prompt": "there"});

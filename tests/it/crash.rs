@@ -73,8 +73,10 @@ fn read_models_with_flipped_bits_come_back() {
 fn a_repeat_is_still_a_repeat_when_the_command_cache_is_gone_or_damaged() {
     let mut world = World::new();
     let (client, before) = filled(&world);
-    let repeat = || json!({"type": "add_version", "prompt": "k3", "text": "3", "labels": ["production"],
-        "idempotency_key": "v3"});
+    let repeat = || {
+        json!({"type": "add_version", "prompt": "k3", "text": "3", "labels": ["production"],
+        "idempotency_key": "v3"})
+    };
     let first = client.commands(&[repeat()]).pop().unwrap();
     assert_eq!(first["replayed"], true);
     for damage in [|path: &Path| fs::remove_file(path).unwrap(), |path: &Path| fs::write(path, b"nonsense").unwrap()] {

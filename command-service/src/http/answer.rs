@@ -62,7 +62,8 @@ pub struct NumberedVersion {
 
 impl From<&Outcome> for OutcomeDocument {
     fn from(outcome: &Outcome) -> Self {
-        let issued = outcome.events.iter().any(|(_, name)| *name == "key.issued");
+        // The owner's key comes with a tenant, from an event of the tenant's own ledger.
+        let issued = outcome.events.iter().any(|(_, name)| matches!(*name, "key.issued" | "tenant.created"));
         Self {
             command_id: outcome.command_id.to_string(),
             position: outcome.position.map(|p| p.to_string()),

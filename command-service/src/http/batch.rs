@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::answer;
 use crate::service::Service;
-use crate::wire::Request;
+use crate::wire::{Change, Request};
 
 /// Commands in order.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -47,7 +47,7 @@ pub async fn commands(
         return Err(problem.with("field", "/commands").with("limit", max));
     }
     // A command that can't be read is refused in its place, like one that is decided against.
-    let read: Vec<Result<Request, Problem>> = body.commands.into_iter().map(Request::from_object).collect();
+    let read: Vec<Result<Request, Problem>> = body.commands.into_iter().map(readable).collect();
     let requests = read.iter().filter_map(|r| r.as_ref().ok().cloned()).collect();
     let mut answers = service.execute(&shown, requests).await?.into_iter();
     let results = read.into_iter().map(|request| match request {
@@ -55,4 +55,13 @@ pub async fn commands(
         Err(problem) => answer::line(Err(problem.into())),
     });
     Ok(axum::Json(Results { results: results.collect() }).into_response())
+}
+
+fn readable(command: Map<String, Value>) -> Result<Request, Problem> {
+    let request = Request::from_object(command)?;
+    match request.change {
+        // Two commands in two ledgers: the tenant, and its first owner's key, which this answer has no place for.
+        Change::CreateTenant { .. } => Err(Problem::field("/type", "create tenants by POST /v1/tenants")),
+        _ => Ok(request),
+    }
 }

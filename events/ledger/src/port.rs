@@ -83,6 +83,14 @@ impl Ledger {
         }
     }
 
+    /// Whether appends can succeed. The embedded form takes none after a failed commit until it is opened again.
+    #[must_use]
+    pub fn takes_batches(&self) -> bool {
+        match self {
+            Self::Embedded(ledger) => !ledger.is_poisoned(),
+        }
+    }
+
     /// Appends an encoded batch, guarded by the sequence of the tenant's previous batch (0: there is none). Returns when
     /// the batch is durable.
     ///

@@ -126,13 +126,15 @@ fn every_golden_file_still_reads() {
 
 #[test]
 fn a_batch_has_golden_bytes_and_reads_back() {
-    let bytes = batch_of(one_of_each());
+    // The first eighteen, whatever is added later: these bytes never change.
+    let events: Vec<Event> = one_of_each().into_iter().take(18).collect();
+    let bytes = batch_of(events.clone());
     check_golden("batch", &bytes);
     let batch = Batch::parse(bytes.clone()).unwrap();
     assert_eq!(batch.header, Batch::peek(bytes).unwrap());
-    assert_eq!(batch.header.last_index(), 42 + 18);
+    assert_eq!(batch.header.last_index(), 42 + 17);
     assert_eq!(batch.commits[0].header, commit_header());
-    assert_eq!(batch.commits[0].decode_events().unwrap(), one_of_each());
+    assert_eq!(batch.commits[0].decode_events().unwrap(), events);
 }
 
 #[test]

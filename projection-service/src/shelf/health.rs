@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use promptory_events::TenantId;
+use promptory_events::{TenantId, Timestamp};
 use serde::Serialize;
 
 use super::Shelf;
@@ -12,7 +12,9 @@ use super::Shelf;
 pub struct Health {
     /// Whether the workers of all partitions have reached the end of the ledger once since the start.
     pub caught_up: bool,
-    /// Tenants whose projection has stopped.
+    /// Whether the ledger takes batches. After a failed commit it does not until the process starts again.
+    pub ledger_writes: bool,
+    /// Tenants whose projection has stopped, or waits for trouble to pass.
     pub stopped: Vec<Stopped>,
     /// How many stores are open.
     pub open: usize,
@@ -38,13 +40,36 @@ impl Shelf {
             Some(Stopped { tenant: slot.tenant.clone(), reason: reason.to_string() })
         };
         let mut stopped: Vec<_> = slots.iter().filter_map(|slot| stopped(slot)).collect();
+        stopped.extend(self.waiting());
         stopped.sort_by(|one, other| one.tenant.cmp(&other.tenant));
         #[allow(clippy::cast_precision_loss, reason = "counts of tenants")]
         {
             metrics::gauge!("promptory_projection_stopped").set(stopped.len() as f64);
             metrics::gauge!("promptory_projection_open").set(open as f64);
         }
-        Health { caught_up: self.caught_up(), stopped, open }
+        Health { caught_up: self.caught_up(), ledger_writes: self.inner.ledger.takes_batches(), stopped, open }
+    }
+
+    fn waiting(&self) -> Vec<Stopped> {
+        let waiting = self.inner.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = |(tenant, reason): (&TenantId, &String)| Stopped { tenant: tenant.clone(), reason: reason.clone() };
+        waiting.iter().map(told).collect()
+    }
+
+    /// A tenant's batches begin to wait for trouble to pass (`Some`), or wait no more.
+    pub(crate) fn note_waiting(&self, tenant: &TenantId, trouble: Option<String>) {
+        let mut waiting = self.inner.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match trouble {
+            Some(trouble) => drop(waiting.insert(tenant.clone(), trouble)),
+            None => drop(waiting.remove(tenant)),
+        }
+    }
+
+    /// How long ago something was recorded, in seconds, by this machine's clock.
+    pub(crate) fn age_seconds(&self, recorded_at: Timestamp) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "a duration for a gauge")]
+        let micros = self.inner.config.clock.now().micros().saturating_sub(recorded_at.micros()) as f64;
+        micros / 1e6
     }
 
     fn caught_up(&self) -> bool {

@@ -163,7 +163,12 @@ async fn a_model_that_is_ahead_of_its_ledger_stops_and_one_of_another_life_is_bu
     let mut again = other.scribe("acme");
     again.append(&other.ledger).await;
     let dir = std::mem::replace(&mut world.dir, tempfile::tempdir().unwrap());
-    let config = crate::Config { dir: dir.path().to_owned(), open_max: 4, cache_bytes: 1 << 20 };
+    let config = crate::Config {
+        dir: dir.path().to_owned(),
+        open_max: 4,
+        cache_bytes: 1 << 20,
+        clock: promptory_platform::Clock::System,
+    };
     let shelf = crate::Shelf::new(config, other.ledger.clone(), other.keys.clone());
     let Answer::Status(status) = shelf.answer(ask("acme", Question::Status)).await.unwrap().answer else { panic!() };
     assert_eq!(status.prompts, 0);

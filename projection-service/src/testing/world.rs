@@ -63,7 +63,8 @@ impl World {
 }
 
 fn shelf(dir: &TempDir, open_max: usize, ledger: &Ledger, keys: &KeyStore) -> Shelf {
-    let config = Config { dir: dir.path().to_owned(), open_max, cache_bytes: 1 << 20 };
+    let config =
+        Config { dir: dir.path().to_owned(), open_max, cache_bytes: 1 << 20, clock: promptory_platform::Clock::System };
     Shelf::new(config, ledger.clone(), keys.clone())
 }
 

@@ -115,7 +115,8 @@ async fn first_read(node: &Node, tenant: &Tenant, dir: PathBuf) -> Result<Durati
     let prompt = key(7).parse().map(PromptRef::Key).map_err(|e| BenchError::Server(format!("refused: {e}")))?;
     let question = Question::Prompt { prompt, which: Which::Number(1), as_of: AsOf::Now };
     let ask = Ask { tenant: tenant.id.clone(), caller, at_least: None, question };
-    let config = promptory_projection::Config { dir, open_max: 64, cache_bytes: BYTES as u64 };
+    let clock = promptory_platform::Clock::System;
+    let config = promptory_projection::Config { dir, open_max: 64, cache_bytes: BYTES as u64, clock };
     let began = Instant::now();
     let shelf = Shelf::new(config, node.ledger().clone(), node.keys().clone());
     shelf.answer(ask).await?;

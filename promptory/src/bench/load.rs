@@ -17,8 +17,8 @@ use super::BenchError;
 use super::client::{Connection, Request};
 use super::machine;
 
-/// What the driver's threads are called, to tell their time from the server's.
-pub const THREADS: &str = "bench-client";
+/// What the names of the driver's threads begin with, to tell their time from the server's.
+pub const THREADS: &str = "bench-";
 /// The longest latency that a histogram tells apart, in nanoseconds.
 const LONGEST: u64 = 120_000_000_000;
 
@@ -39,7 +39,8 @@ impl Load {
     /// The system has no threads left.
     pub fn new() -> Result<Self, BenchError> {
         let mut builder = Builder::new_multi_thread();
-        let runtime = builder.thread_name(THREADS).worker_threads(machine::cores()).enable_all().build()?;
+        let runtime =
+            builder.thread_name(format!("{THREADS}client")).worker_threads(machine::cores()).enable_all().build()?;
         Ok(Self { runtime: Some(runtime), connects: AtomicU64::new(0) })
     }
 

@@ -22,7 +22,7 @@ impl Buckets {
 
     /// What has come since an earlier look.
     pub fn since(&self, earlier: &Self) -> Self {
-        let before = |bound: f64| earlier.0.iter().find(|(b, _)| (b - bound).abs() < f64::EPSILON || *b == bound);
+        let before = |bound: f64| earlier.0.iter().find(|(b, _)| b.total_cmp(&bound).is_eq());
         let counts = self.0.iter().map(|&(bound, n)| (bound, n - before(bound).map_or(0, |(_, n)| *n).min(n)));
         Self(counts.collect())
     }

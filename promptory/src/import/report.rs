@@ -35,6 +35,17 @@ impl Report {
         self.lines as f64 / self.seconds.max(f64::EPSILON)
     }
 
+    /// One line without the failures.
+    pub(super) fn counts(&self) -> String {
+        let Self { lines, added, already_there, failed, skipped, seconds, .. } = self;
+        let skipped = if *skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+        let rate = self.rate();
+        format!(
+            "{lines} lines: {added} added, {already_there} already there, {failed} failed{skipped}; {seconds:.1} s, \
+             {rate:.0} lines/s"
+        )
+    }
+
     pub(super) fn took(&mut self, began: Instant) {
         self.seconds = began.elapsed().as_secs_f64();
     }
@@ -67,16 +78,11 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { lines, added, already_there, failed, skipped, seconds, failures } = self;
-        write!(f, "{lines} lines: {added} added, {already_there} already there, {failed} failed")?;
-        if *skipped > 0 {
-            write!(f, ", {skipped} skipped")?;
-        }
-        write!(f, "; {seconds:.1} s, {:.0} lines/s", self.rate())?;
-        for failure in failures {
+        f.write_str(&self.counts())?;
+        for failure in &self.failures {
             write!(f, "\n  {failure}")?;
         }
-        let unlisted = failed.saturating_sub(failures.len() as u64);
+        let unlisted = self.failed.saturating_sub(self.failures.len() as u64);
         if unlisted > 0 {
             write!(f, "\n  and {unlisted} more")?;
         }

@@ -22,10 +22,11 @@ pub struct Alive {
 /// Whether the process should get requests.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Ready {
-    /// `ready`, or `catching-up` until the read models have reached the end of the ledger once.
+    /// `ready`; `catching-up` until the read models have reached the end of the ledger once; `ledger-failed` after a
+    /// commit whose outcome is not known: nothing is written until the process starts again.
     #[schema(example = "ready")]
     status: &'static str,
-    /// Projections that have stopped. They stop alone: the others are answered, so this does not make it unready.
+    /// Projections that have stopped, or wait for trouble to pass. They stop alone: the others are answered, so this does not make it unready.
     stopped: Vec<Stopped>,
     /// How many stores are open.
     open: usize,
@@ -55,8 +56,11 @@ pub async fn healthz() -> Json<Alive> {
 )]
 pub async fn readyz(State(app): State<App>) -> Response {
     let health = app.read_side.health();
-    let (code, status) =
-        if health.caught_up { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "catching-up") };
+    let (code, status) = match (health.ledger_writes, health.caught_up) {
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "ledger-failed"),
+        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "catching-up"),
+        (true, true) => (StatusCode::OK, "ready"),
+    };
     let stopped = health.stopped.into_iter().map(|s| Stopped { tenant: s.tenant.to_string(), reason: s.reason });
     (code, Json(Ready { status, stopped: stopped.collect(), open: health.open })).into_response()
 }

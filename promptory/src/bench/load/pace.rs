@@ -16,7 +16,7 @@ const WAITING: usize = 256;
 /// The system has no threads left.
 pub fn start(rate: f64, time: Duration, clients: usize) -> io::Result<Vec<mpsc::Receiver<Instant>>> {
     let (outlets, due): (Vec<_>, Vec<_>) = (0..clients).map(|_| mpsc::channel(WAITING)).unzip();
-    thread::Builder::new().name("bench-pace".to_owned()).spawn(move || pace(rate, time, &outlets))?;
+    thread::Builder::new().name(format!("{}pace", super::THREADS)).spawn(move || pace(rate, time, &outlets))?;
     Ok(due)
 }
 

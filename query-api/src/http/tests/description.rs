@@ -10,7 +10,8 @@ fn description() -> Value {
     let folder = tempfile::tempdir().unwrap();
     let ledger = promptory_ledger::embedded::Embedded::open(&folder.path().join("l.redb"), 1).unwrap();
     let keys = promptory_ledger::KeyStore::open(&folder.path().join("k.redb")).unwrap();
-    let config = Config { dir: folder.path().join("m"), open_max: 1, cache_bytes: 0 };
+    let config =
+        Config { dir: folder.path().join("m"), open_max: 1, cache_bytes: 0, clock: promptory_platform::Clock::System };
     let shelf = Shelf::new(config, promptory_ledger::Ledger::Embedded(ledger), keys);
     serde_json::to_value(router(ReadSide::Here(shelf)).1).unwrap()
 }

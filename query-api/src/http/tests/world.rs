@@ -90,7 +90,12 @@ impl World {
         let keys = KeyStore::open(&folder.path().join("keys.redb")).unwrap();
         let tenant: TenantId = "acme".parse().unwrap();
         keys.ensure_tenant(&tenant).unwrap();
-        let config = Config { dir: folder.path().join("models"), open_max: 4, cache_bytes: 1 << 20 };
+        let config = Config {
+            dir: folder.path().join("models"),
+            open_max: 4,
+            cache_bytes: 1 << 20,
+            clock: promptory_platform::Clock::System,
+        };
         let shelf = Shelf::new(config, ledger.clone(), keys.clone());
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(worker::run(shelf.clone(), 0, stopped));
