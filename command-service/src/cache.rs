@@ -34,11 +34,10 @@ pub struct Receipt {
 /// What redb may keep of the file in memory. It is read at cold starts and late repeats only.
 const PAGE_CACHE_BYTES: usize = 8 * 1024 * 1024;
 
-fn create(path: &Path) -> Result<Database, CacheError> {
+fn create(path: &Path) -> Result<Database, redb::Error> {
     // Keyed hashes and ids only, but nobody else's business.
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    let file = file.map_err(|e| CacheError(e.to_string()))?;
-    Ok(Database::builder().set_cache_size(PAGE_CACHE_BYTES).create_file(file)?)
+    Ok(Database::builder().set_cache_size(PAGE_CACHE_BYTES).create_file(file.map_err(redb::Error::Io)?)?)
 }
 
 /// Snapshots and receipts of all tenants, in one file.
@@ -73,11 +72,16 @@ impl Cache {
     /// # Errors
     /// The file can be neither read nor replaced.
     pub fn open(path: &Path, incarnation: Incarnation) -> Result<Self, CacheError> {
-        let db = create(path).or_else(|error| {
-            tracing::warn!(%error, "the command cache is damaged; making a new one");
-            std::fs::remove_file(path).map_err(|e| CacheError(e.to_string()))?;
-            create(path)
-        })?;
+        let db = match create(path) {
+            // Held by another process or not let go yet: to delete it would take it from under its holder.
+            Err(error @ redb::Error::DatabaseAlreadyOpen) => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, "the command cache is damaged; making a new one");
+                std::fs::remove_file(path).map_err(|e| CacheError(e.to_string()))?;
+                create(path)?
+            }
+            Ok(db) => db,
+        };
         let write = db.begin_write()?;
         write.open_table(SNAPSHOTS)?;
         write.open_table(RECEIPTS)?;

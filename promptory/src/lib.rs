@@ -7,7 +7,7 @@
 //! | [`keys`] | the first keys, written once |
 //! | [`import`] | histories in, over the public HTTP API |
 //! | [`offline`] | `replay` and `rebuild`, on a data folder that no server holds |
-//! | [`bench`] | the load driver |
+//! | [`mod@bench`] | the load driver |
 
 pub mod bench;
 pub mod import;

@@ -52,8 +52,9 @@ impl Writer {
             }
         }
         let mut answers = Answers::with_capacity(draft.verdicts.len());
+        let mut last_read = None;
         for (verdict, item) in draft.verdicts.into_iter().zip(items) {
-            answers.push(self.answer(verdict, item).await);
+            answers.push(self.answer(verdict, item, &mut last_read).await);
         }
         Ok(Some(answers))
     }
@@ -124,7 +125,12 @@ impl Writer {
         Ok(if batches.iter().any(|(_, id)| *id == batch_id) { Appended::Done } else { Appended::Lost })
     }
 
-    async fn answer(&self, verdict: Verdict, item: &Gathered) -> Result<Outcome, Failure> {
+    async fn answer(
+        &self,
+        verdict: Verdict,
+        item: &Gathered,
+        last_read: &mut Option<Batch>,
+    ) -> Result<Outcome, Failure> {
         let incarnation = self.shared.ledger.incarnation();
         match verdict {
             Verdict::Done(first, events) => {
@@ -132,18 +138,33 @@ impl Writer {
                 Ok(Outcome { api_key: item.secret.clone(), ..outcome })
             }
             Verdict::Unchanged => Ok(Outcome::unchanged(item.command_id, self.confirmed.position(&self.shared.ledger))),
-            Verdict::Repeat(receipt) => self.answer_again(receipt, item).await,
+            Verdict::Repeat(receipt) => self.answer_again(receipt, item, last_read).await,
             Verdict::Refused(failure) => Err(failure),
         }
     }
 
-    async fn answer_again(&self, receipt: Receipt, item: &Gathered) -> Result<Outcome, Failure> {
-        let tenant = self.confirmed.state.id();
-        let missing = || Failure::Unavailable(format!("the event {} is not there", receipt.first_index));
-        let recorded = self.shared.ledger.get(tenant, receipt.first_index).await?.ok_or_else(missing)?;
-        let batch = Batch::parse(recorded.bytes).map_err(|e| Failure::Unavailable(e.to_string()))?;
-        let found = batch.indexed().find(|(_, commit)| commit.header.command_id == item.command_id);
-        let (first, commit) = found.ok_or_else(missing)?;
-        Outcome::of_commit(self.shared.ledger.incarnation(), first, commit)
+    /// The answer of then, from the commit. An import that is repeated asks for the commits of one batch in a row, so the
+    /// last batch that was read is kept for the next.
+    async fn answer_again(
+        &self,
+        receipt: Receipt,
+        item: &Gathered,
+        last_read: &mut Option<Batch>,
+    ) -> Result<Outcome, Failure> {
+        let missing = || Failure::Unavailable("the command was done before, but its commit can't be found".into());
+        let holds =
+            |batch: &Batch| (batch.header.first_index..=batch.header.last_index()).contains(&receipt.first_index);
+        let batch = match last_read.take().filter(holds) {
+            Some(batch) => batch,
+            None => {
+                let found = self.shared.ledger.get(self.confirmed.state.id(), receipt.first_index).await?;
+                Batch::parse(found.ok_or_else(missing)?.bytes).map_err(|e| Failure::Unavailable(e.to_string()))?
+            }
+        };
+        let found = batch.indexed().find(|(first, _)| *first == receipt.first_index);
+        let (first, commit) = found.filter(|(_, c)| c.header.command_id == item.command_id).ok_or_else(missing)?;
+        let outcome = Outcome::of_commit(self.shared.ledger.incarnation(), first, commit);
+        *last_read = Some(batch);
+        outcome
     }
 }

@@ -25,6 +25,7 @@ pub struct Draft {
     /// What came of each command, in order; fewer than were given if the batch is full.
     pub verdicts: Vec<Verdict>,
     bytes: usize,
+    broken: Option<String>,
 }
 
 /// What came of a command, once the batch is durable.
@@ -52,6 +53,7 @@ impl Writer {
             receipts: Vec::new(),
             verdicts: Vec::new(),
             bytes: HEADER_ROOM,
+            broken: None,
         };
         for item in items {
             match self.verdict(&mut draft, item) {
@@ -59,7 +61,10 @@ impl Writer {
                 None => break, // full
             }
         }
-        Ok(draft)
+        match draft.broken.take() {
+            Some(error) => Err(Failure::Internal(error)),
+            None => Ok(draft),
+        }
     }
 
     /// The writer's clock, never going back within the tenant; a clock that is far behind writes nothing.
@@ -145,13 +150,13 @@ impl Draft {
             return None;
         }
         let first = self.working.next_index();
-        let mut evolved = self.working.clone();
         for (event, index) in commit.events.iter().zip(first..) {
-            if let Err(error) = evolved.evolve(index, event) {
-                return Some(Verdict::Refused(Failure::Internal(error.to_string())));
+            // What `decide` made fits the state that it was made from; if not, nothing of this draft may be appended.
+            if let Err(error) = self.working.evolve(index, event) {
+                self.broken = Some(error.to_string());
+                return None;
             }
         }
-        self.working = evolved;
         self.bytes += bytes.len() + 4;
         self.commits.push(bytes);
         let receipt = Receipt { hash: commit.header.command_hash, first_index: first };
