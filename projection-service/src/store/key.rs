@@ -12,10 +12,8 @@ pub enum Key {
     Checkpoint,
     /// X: an event, and the prompt as it is after it. Every other family points here.
     Event(u64),
-    /// H: a prompt changed at an index.
+    /// H: a prompt changed at an index; when that was and how many versions it had then.
     Change(PromptId, u64),
-    /// V: a prompt's version by number.
-    Version(PromptId, u32),
     /// K: a key was acquired at an index.
     Holder(PromptKey, u64),
     /// L: a label of a prompt moved at an index.
@@ -40,8 +38,7 @@ pub mod family {
     pub const EVENT: u8 = 1;
     /// [`super::Key::Change`]
     pub const CHANGE: u8 = 2;
-    /// [`super::Key::Version`]
-    pub const VERSION: u8 = 3;
+    // 3 was a version by number; a bisection over the changes finds it.
     /// [`super::Key::Holder`]
     pub const HOLDER: u8 = 4;
     /// [`super::Key::Move`]
@@ -69,7 +66,6 @@ impl Key {
             Self::Checkpoint => vec![family::CHECKPOINT],
             Self::Event(index) => join(family::EVENT, &[&index.to_be_bytes()]),
             Self::Change(prompt, index) => join(family::CHANGE, &[&prompt.0, &index.to_be_bytes()]),
-            Self::Version(prompt, number) => join(family::VERSION, &[&prompt.0, &number.to_be_bytes()]),
             Self::Holder(key, index) => join(family::HOLDER, &[key.as_str().as_bytes(), &[END], &index.to_be_bytes()]),
             Self::Move(prompt, label, index) => {
                 join(family::MOVE, &[&prompt.0, label.as_str().as_bytes(), &[END], &index.to_be_bytes()])
@@ -92,10 +88,6 @@ impl Key {
             family::CHANGE => {
                 let (prompt, index) = rest.split_first_chunk()?;
                 Self::Change(PromptId(*prompt), u64::from_be_bytes(index.try_into().ok()?))
-            }
-            family::VERSION => {
-                let (prompt, number) = rest.split_first_chunk()?;
-                Self::Version(PromptId(*prompt), u32::from_be_bytes(number.try_into().ok()?))
             }
             family::HOLDER => {
                 let (name, index) = named(rest)?;
@@ -180,7 +172,6 @@ mod tests {
             Just(Key::Checkpoint),
             index().prop_map(Key::Event),
             (prompt(), index()).prop_map(|(p, i)| Key::Change(p, i)),
-            (prompt(), any::<u32>()).prop_map(|(p, n)| Key::Version(p, n)),
             (name, index()).prop_map(|(k, i)| Key::Holder(k, i)),
             (prompt(), label, index()).prop_map(|(p, l, i)| Key::Move(p, l, i)),
             (time, index()).prop_map(|(t, i)| Key::Recorded(t, i)),

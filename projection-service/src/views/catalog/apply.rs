@@ -4,7 +4,7 @@ use bytes::Bytes;
 use promptory_events::event::Event;
 use promptory_events::{BatchHeader, CommitHeader, PromptId, PromptKey, Timestamp};
 
-use super::row::{CommitRefOut, HolderRow, PromptRow, encode, encode_event};
+use super::row::{ChangeRow, CommitRefOut, HolderRow, PromptRow, encode, encode_event};
 use super::stage::Staged;
 use super::{Broken, access};
 use crate::hot::Hot;
@@ -40,8 +40,8 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
     let value = encode_event(step.header.recorded_at, &commit, row.as_ref().map(|(row, _)| row), step.bytes);
     staged.put(&mut hot.sum, &Key::Event(step.index), value);
     if let Some((row, before)) = row {
-        let effective = row.effective_at.micros().to_be_bytes().to_vec();
-        staged.put(&mut hot.sum, &Key::Change(row.id, step.index), effective);
+        let change = ChangeRow { effective_at: row.effective_at, versions: row.versions };
+        staged.put(&mut hot.sum, &Key::Change(row.id, step.index), change.encode());
         hot.put(row, before.as_ref());
     }
     Ok(())
@@ -114,8 +114,6 @@ fn change(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, row: &mut PromptR
                 return Err(step.broken("its version is not the next one"));
             }
             (row.versions, row.latest) = (event.number, Some(event.version));
-            let index = step.index.to_be_bytes().to_vec();
-            staged.put(&mut hot.sum, &Key::Version(row.id, event.number), index);
         }
         Event::TagsSet(event) => row.tags.clone_from(&event.after),
         Event::MetadataSet(_) => row.metadata = Some(step.index),

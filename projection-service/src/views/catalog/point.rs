@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use promptory_events::{PromptId, PromptKey, Timestamp};
 
-use super::row::{self, EventRow, HolderRow, PromptRow};
+use super::row::{self, ChangeRow, EventRow, HolderRow, PromptRow};
 use crate::ask::{AsOf, AskError, PromptRef};
 use crate::hot::Hot;
 use crate::store::key::Key;
-use crate::store::rows::{RowError, Rows};
+use crate::store::rows::{Row, RowError, Rows};
 
 /// The events up to an index; of each prompt only those that had happened by a time, if one is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,37 +100,72 @@ impl<R: Rows> Model<'_, R> {
         Ok(Some(Arc::new(row)))
     }
 
-    /// The last event of a prompt that counts at a point. Effective time never goes back along a prompt's events, so the
-    /// border is found by halving.
+    /// The last event of a prompt that counts at a point.
     fn last_change(&self, id: PromptId, point: Point) -> Result<Option<u64>, RowError> {
-        let Some((last, effective)) = self.change(id, 0, point.index)? else { return Ok(None) };
+        let Some((last, change)) = self.change(id, 0, point.index)? else { return Ok(None) };
         let Some(time) = point.time else { return Ok(Some(last)) };
-        if effective <= time {
+        let too_late = |change: ChangeRow| change.effective_at > time;
+        if !too_late(change) {
             return Ok(Some(last));
         }
-        // `within` counts (once found), `beyond` does not; the indexes between them are not known yet.
-        let (mut within, mut low, mut beyond) = (None, 0, last);
-        while low < beyond {
-            let middle = low + (beyond - low) / 2;
-            match self.change(id, low, middle)? {
-                Some((index, effective)) if effective > time => beyond = index,
-                found => {
-                    within = found.map(|(index, _)| index).or(within);
-                    low = middle + 1;
-                }
-            }
+        match self.first_change(id, last, too_late)?.checked_sub(1) {
+            Some(before) => Ok(self.change(id, 0, before)?.map(|(index, _)| index)),
+            None => Ok(None),
         }
-        Ok(within)
     }
 
-    /// The last change of a prompt in a range of indexes, and its effective time.
-    fn change(&self, id: PromptId, from: u64, to: u64) -> Result<Option<(u64, Timestamp)>, RowError> {
-        let Some((key, value)) = self.rows.last(&Key::Change(id, from), &Key::Change(id, to))? else {
-            return Ok(None);
+    /// The event that added a version to a prompt, which has it.
+    ///
+    /// # Errors
+    /// A damaged store.
+    pub fn version(&self, row: &PromptRow, number: u32) -> Result<u64, RowError> {
+        self.first_change(row.id, row.changed_index, |change| change.versions >= number)
+    }
+
+    /// The first change of a prompt that `passes`, if `last` does and every one after the first does: by halving, since
+    /// neither effective time nor the count of versions goes back along a prompt's changes.
+    fn first_change(&self, id: PromptId, last: u64, passes: impl Fn(ChangeRow) -> bool) -> Result<u64, RowError> {
+        // `first` passes, everything below `low` does not; the indexes between them are not known yet.
+        let (mut low, mut first) = (0, last);
+        while low < first {
+            let middle = low + (first - low) / 2;
+            match self.change(id, low, middle)? {
+                Some((index, change)) if passes(change) => first = index,
+                _ => low = middle + 1,
+            }
+        }
+        Ok(first)
+    }
+
+    /// The last change of a prompt in a range of indexes.
+    fn change(&self, id: PromptId, from: u64, to: u64) -> Result<Option<(u64, ChangeRow)>, RowError> {
+        self.rows.last(&Key::Change(id, from), &Key::Change(id, to))?.map(|row| changed(&row)).transpose()
+    }
+
+    /// The versions that a prompt got from an index on, oldest first: each number with the index of its event.
+    ///
+    /// # Errors
+    /// A damaged store.
+    pub fn versions_from(
+        &self,
+        row: &PromptRow,
+        from: u64,
+    ) -> Result<impl Iterator<Item = Result<(u32, u64), RowError>>, RowError> {
+        let mut known = match from.checked_sub(1) {
+            Some(before) => self.change(row.id, 0, before)?.map_or(0, |(_, change)| change.versions),
+            None => 0,
         };
-        let Some(Key::Change(_, index)) = Key::decode(&key) else { return Err(RowError::Row("change")) };
-        let micros: [u8; 8] = value.try_into().map_err(|_| RowError::Row("change"))?;
-        Ok(Some((index, Timestamp::from_micros(i64::from_be_bytes(micros)))))
+        let (from, to) = (Key::Change(row.id, from).encode(), Key::Change(row.id, row.changed_index).encode());
+        let added = self.rows.range(&from, &to).filter_map(move |found| {
+            let (index, change) = match found.and_then(|row| changed(&row)) {
+                Ok(change) => change,
+                Err(error) => return Some(Err(error)),
+            };
+            let added = change.versions > known;
+            known = change.versions;
+            added.then_some(Ok((known, index)))
+        });
+        Ok(added)
     }
 
     /// The prompt that held a key at a point; of two that did, the one that got it later.
@@ -196,4 +231,11 @@ fn holds(holder: &HolderRow, point: Point) -> bool {
     let counts = |effective| point.time.is_none_or(|time| effective <= time);
     let released = holder.released.is_some_and(|(index, effective)| index <= point.index && counts(effective));
     counts(holder.effective_at) && !released
+}
+
+fn changed((key, value): &Row) -> Result<(u64, ChangeRow), RowError> {
+    match Key::decode(key) {
+        Some(Key::Change(_, index)) => Ok((index, ChangeRow::decode(value)?)),
+        _ => Err(RowError::Row("change")),
+    }
 }

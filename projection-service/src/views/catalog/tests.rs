@@ -39,8 +39,10 @@ fn in_memory(scribe: &Scribe) -> (Hot, Memory) {
 
 fn versions(rows: &impl Rows, id: PromptId, count: u32) -> Vec<VersionId> {
     let version = |number| {
-        let index = rows.get(&Key::Version(id, number)).unwrap().unwrap();
-        let index = u64::from_be_bytes(index.try_into().unwrap());
+        let (from, to) = (Key::Change(id, 0).encode(), Key::Change(id, u64::MAX).encode());
+        let mut changes = rows.range(&from, &to).map(|row| row.unwrap());
+        let first = changes.find(|(_, value)| row::ChangeRow::decode(value).unwrap().versions >= number);
+        let Some(Key::Change(_, index)) = Key::decode(&first.unwrap().0) else { panic!("no change") };
         match row::EventRow::decode(&rows.get(&Key::Event(index)).unwrap().unwrap()).unwrap().event {
             promptory_events::Event::VersionAdded(event) => event.version,
             other => panic!("{other:?}"),
@@ -176,10 +178,10 @@ fn a_change_of_the_rows_needs_another_format_number() {
     scribe.batch();
     let (hot, _) = in_memory(&scribe);
     let digest = hot.sum.model_digest(VIEW, hot.index.unwrap());
-    assert_eq!((FORMAT, digest.as_str()), (1, GOLDEN), "the rows changed: raise FORMAT, then the digest here");
+    assert_eq!((FORMAT, digest.as_str()), (2, GOLDEN), "the rows changed: raise FORMAT, then the digest here");
 }
 
-const GOLDEN: &str = "d305f6bb05c5f6800696ec5b494aee68a6eb829089855ed13560d2aeb7d3d31f";
+const GOLDEN: &str = "be2f40d6b87b1c075c950c33bf8d1d3a69c42e7abfd3205ce8ec310b6ef01952";
 
 #[test]
 fn what_does_not_follow_is_refused_and_leaves_no_trace() {

@@ -54,20 +54,12 @@ impl<R: Rows> Desk<'_, R> {
 
     /// `latest` has no events of its own: every version moves it.
     fn newest_history(&self, row: &PromptRow, after: Option<u64>, limit: usize) -> Result<Vec<LabelMove>, AnswerError> {
-        let (from, to) = (Key::Version(row.id, 1), Key::Version(row.id, row.versions));
+        let from = after.map_or(0, |after| after.saturating_add(1));
         let mut moves = Vec::new();
-        for found in self.model.rows.range(&from.encode(), &to.encode()) {
-            let (key, index) = found?;
-            let Some(Key::Version(_, number)) = Key::decode(&key) else { return Err(RowError::Row("version").into()) };
-            let index = u64::from_be_bytes(index.try_into().map_err(|_| RowError::Row("version"))?);
-            if after.is_some_and(|after| index <= after) {
-                continue;
-            }
+        for found in self.model.versions_from(row, from)?.take(limit) {
+            let (number, index) = found?;
             let stamp = self.stamp(index, &self.event(index)?, &mut None)?;
             moves.push(LabelMove { before: (number > 1).then(|| number - 1), after: Some(number), stamp });
-            if moves.len() == limit {
-                break;
-            }
         }
         Ok(moves)
     }

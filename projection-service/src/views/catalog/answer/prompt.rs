@@ -8,7 +8,6 @@ use promptory_events::event::VersionAdded;
 use super::{AnswerError, Desk};
 use crate::ask::{AskError, PromptAnswer, VersionSummary, Which};
 use crate::hot::opened::{Opened, OpenedKey};
-use crate::store::key::Key;
 use crate::store::rows::{RowError, Rows};
 use crate::views::catalog::row::{EventRow, PromptRow};
 
@@ -76,11 +75,10 @@ impl<R: Rows> Desk<'_, R> {
 
     /// A version's event, its row and its index.
     pub(crate) fn version(&self, row: &PromptRow, number: u32) -> Result<(u64, EventRow, VersionAdded), RowError> {
-        let index = self.model.rows.get(&Key::Version(row.id, number))?.ok_or(RowError::Row("version"))?;
-        let index = u64::from_be_bytes(index.try_into().map_err(|_| RowError::Row("version"))?);
+        let index = self.model.version(row, number)?;
         let event_row = self.event(index)?;
         match &event_row.event {
-            Event::VersionAdded(event) => {
+            Event::VersionAdded(event) if event.number == number => {
                 let event = event.clone();
                 Ok((index, event_row, event))
             }
