@@ -15,6 +15,9 @@ pub struct Sealed {
     /// The nonce, random.
     pub nonce: [u8; 12],
     /// Ciphertext and tag of salt and text.
+    // As one run of bytes: postcard writes the same as for a list of them, only without a step for each.
+    #[serde(with = "serde_bytes")]
+    #[schemars(with = "Vec<u8>")]
     pub ct: Vec<u8>,
     /// HMAC-SHA256 keyed with the salt, over the associated data and the text. The salt lies only inside the
     /// ciphertext, so this proves which text was sealed without letting anyone confirm a guess after erasure.

@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
 
 use promptory_events::{Position, TenantId, partition};
 use promptory_ledger::{KeyStore, Ledger, ReadError, Recorded};
@@ -196,22 +195,19 @@ impl Shelf {
         }
     }
 
-    /// Syncs the stores of a partition that have waited for `age`. True if none is left with unsynced rows.
-    pub async fn sync(&self, partition: u16, age: Duration) -> bool {
+    /// Syncs the stores of a partition that have unsynced rows. True if all are on disk as they were when this began.
+    pub async fn sync(&self, partition: u16) -> bool {
         let count = self.inner.ledger.partitions();
         let mut clean = true;
         for slot in self.slots().into_iter().filter(|slot| partition::of(&slot.tenant, count) == partition) {
             let Some(store) = slot.open.load_full().map(|open| open.store.clone()) else { continue };
-            match store.unsynced_for() {
-                Some(waited) if waited >= age => {
-                    let synced = tokio::task::spawn_blocking(move || store.sync()).await;
-                    if !matches!(synced, Ok(Ok(()))) {
-                        tracing::warn!(tenant = %slot.tenant, ?synced, "a store could not be synced");
-                        clean = false;
-                    }
-                }
-                Some(_) => clean = false,
-                None => {}
+            if !store.is_dirty() {
+                continue;
+            }
+            let synced = tokio::task::spawn_blocking(move || store.sync()).await;
+            if !matches!(synced, Ok(Ok(()))) {
+                tracing::warn!(tenant = %slot.tenant, ?synced, "a store could not be synced");
+                clean = false;
             }
         }
         clean

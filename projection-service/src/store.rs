@@ -10,7 +10,6 @@ pub mod rows;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 pub(crate) use guard::sibling;
 pub use guard::{OpenError, discard, guarded};
@@ -54,7 +53,9 @@ pub struct Store {
 
 #[derive(Default)]
 struct Unsynced {
-    since: Option<Instant>,
+    /// Whether there is anything.
+    any: bool,
+    /// Operations since sled was last made to write its buffers out.
     ops: usize,
 }
 
@@ -106,7 +107,7 @@ impl Store {
 
     fn note(&self, ops: usize) -> Result<(), RowError> {
         let mut unsynced = self.unsynced.lock().unwrap_or_else(PoisonError::into_inner);
-        unsynced.since.get_or_insert_with(Instant::now);
+        unsynced.any = true;
         unsynced.ops += ops;
         if unsynced.ops >= FLUSH_OPS {
             unsynced.ops = 0;
@@ -122,11 +123,10 @@ impl Store {
         self.tree.insert(key.encode(), vec![1]).unwrap();
     }
 
-    /// For how long something has been written that may not be on the disk.
+    /// Whether something has been written that may not be on the disk.
     #[must_use]
-    pub fn unsynced_for(&self) -> Option<Duration> {
-        let unsynced = self.unsynced.lock().unwrap_or_else(PoisonError::into_inner);
-        unsynced.since.map(|since| since.elapsed())
+    pub fn is_dirty(&self) -> bool {
+        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner).any
     }
 
     /// Puts everything on the disk. Blocks.

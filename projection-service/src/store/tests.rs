@@ -35,7 +35,7 @@ fn closed(path: &Path, scribe: &Scribe) -> Hot {
     let (store, hot) = Store::open(path, Use::Serving).unwrap();
     let hot = fill(&store, hot, scribe);
     store.sync().unwrap();
-    assert!(store.unsynced_for().is_none());
+    assert!(!store.is_dirty());
     hot
 }
 
