@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// How long rows may wait to be synced and the cursor to be saved: also how much a power loss makes us read again.
 const SYNC_AGE: Duration = Duration::from_secs(1);
 /// The least time between two pages.
-const GATHER: Duration = Duration::from_millis(3);
+const GATHER: Duration = Duration::from_millis(1);
 /// How long to wait before the ledger is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often tenants that were left behind are tried again.

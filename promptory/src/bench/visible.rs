@@ -19,7 +19,9 @@ use super::{Bench, BenchError, Figure};
 const VISIBLE_MS: f64 = 20.0;
 
 /// One command in so many is watched: a read for each would be as much load again as what is measured.
-const WATCHED_ONE_IN: u64 = 8;
+const WATCHED_ONE_IN: u64 = 32;
+/// Between two reads of one that waits to see a version: without it the readers would be the load.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// Measures.
 ///
@@ -156,5 +158,6 @@ async fn one(
         if matches!(how, How::AtLeast) {
             return Err(BenchError::Server("answered a read with at_least from before that position".to_owned()));
         }
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
