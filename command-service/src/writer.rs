@@ -115,6 +115,7 @@ pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Resul
 
 impl Writer {
     async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
+        let mut closers = Vec::new();
         while let Some(message) = inbox.recv().await {
             let mut jobs = Vec::new();
             let mut others = Vec::new();
@@ -128,30 +129,29 @@ impl Writer {
             }
             self.write_jobs(jobs).await;
             for message in others {
-                if self.obey(message).await {
-                    return;
+                match message {
+                    Message::Refresh(done) => {
+                        self.refresh().await;
+                        let _ = done.send(());
+                    }
+                    // Nothing more comes in; what is in the queue is still written.
+                    Message::Close(done) => {
+                        inbox.close();
+                        closers.push(done);
+                    }
+                    Message::Job(_) => {} // sorted out before
                 }
             }
         }
         self.snapshot().await;
+        for done in closers {
+            let _ = done.send(());
+        }
     }
 
-    /// Gives whether the writer is to end.
-    async fn obey(&mut self, message: Message) -> bool {
-        match message {
-            Message::Refresh(done) => {
-                if let Err(error) = self.reload().await {
-                    tracing::error!(tenant = %self.confirmed.state.id(), %error, "can't follow the ledger");
-                }
-                let _ = done.send(());
-                false
-            }
-            Message::Close(done) => {
-                self.snapshot().await;
-                let _ = done.send(());
-                true
-            }
-            Message::Job(_) => false, // sorted out before
+    async fn refresh(&mut self) {
+        if let Err(error) = self.reload().await {
+            tracing::error!(tenant = %self.confirmed.state.id(), %error, "can't follow the ledger");
         }
     }
 
