@@ -81,7 +81,10 @@ fn check_problem(status: u64, problem: &Value) {
 
 fn owner(world: &World) -> Client {
     let client = world.acme();
-    let _ = client.post("/v1/prompts", &json!({"key": "there", "text": "x"}));
+    let created = client.post("/v1/prompts", &json!({"key": "there", "text": "x"}));
+    if let Some(position) = created.json["position"].as_str() {
+        client.wait_for(position);
+    }
     client
 }
 
