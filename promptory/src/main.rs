@@ -7,11 +7,6 @@ use clap::{Parser, Subcommand};
 use promptory::{bench, import, offline, serve};
 use promptory_platform::telemetry;
 
-// A command allocates some hundred times on several threads; glibc's allocator took a sixth of the processor time under
-// load, most of it in joining freed pieces.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// An event-sourced, multi-tenant prompt repository.
 #[derive(Parser, Debug)]
 #[command(version, propagate_version = true)]
