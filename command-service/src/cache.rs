@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use promptory_domain::Tenant;
-use promptory_events::{CommandHash, CommandId, Incarnation, TenantId, Timestamp};
+use promptory_events::{CommandHash, CommandId, CommitHeader, Incarnation, TenantId, Timestamp};
 use redb::{Database, ReadableDatabase, TableDefinition};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -29,6 +29,15 @@ pub struct Receipt {
     pub hash: CommandHash,
     /// Its first event.
     pub first_index: u64,
+}
+
+impl Receipt {
+    /// What a commit leaves behind: nothing if its command can't be repeated.
+    #[must_use]
+    pub fn of(header: &CommitHeader, first_index: u64) -> Option<(CommandId, Self)> {
+        let hash = header.command_hash;
+        (hash != CommandHash::NONE).then_some((header.command_id, Self { hash, first_index }))
+    }
 }
 
 /// What redb may keep of the file in memory. It is read at cold starts and late repeats only.

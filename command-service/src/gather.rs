@@ -22,7 +22,7 @@ use contents::Sealer;
 pub struct Gathered {
     /// Its id.
     pub command_id: CommandId,
-    /// Keyed hash of its body.
+    /// Keyed hash of its body, if it may be repeated.
     pub command_hash: CommandHash,
     /// Whether its id comes from an idempotency key, so that it may have been done before.
     pub may_repeat: bool,
@@ -69,8 +69,7 @@ pub fn gather_as(
     mut request: wire::Request,
 ) -> Result<Gathered, Failure> {
     let may_repeat = request.claims.idempotency_key.take().is_some();
-    let body = serde_json::to_vec(&request).map_err(|e| Failure::Internal(e.to_string()))?;
-    let command_hash = keys.command_hash(origin.tenant, &body)?;
+    let command_hash = if may_repeat { command_hash(origin.tenant, keys, &request)? } else { CommandHash::NONE };
     let mut sealer = Sealer::new(keys, origin.tenant, command_id);
     let if_match = names::version(request.claims.if_match.as_deref())?;
     if if_match.is_some() && !request.change.takes_if_match() {
@@ -105,6 +104,11 @@ fn command_id(origin: &Origin<'_>, idempotency_key: Option<&str>) -> Result<Comm
             Ok(CommandId(bytes))
         }
     }
+}
+
+fn command_hash(tenant: &TenantId, keys: &KeyStore, request: &wire::Request) -> Result<CommandHash, Failure> {
+    let body = serde_json::to_vec(request).map_err(|e| Failure::Internal(e.to_string()))?;
+    Ok(keys.command_hash(tenant, &body)?)
 }
 
 fn new_key(tenant: &TenantId, command_id: CommandId) -> Result<ApiKey, Failure> {

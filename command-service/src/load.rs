@@ -37,7 +37,7 @@ impl Confirmed {
     /// # Errors
     /// The ledger can't be read or contradicts itself; the state is then not to be used any more.
     pub async fn catch_up(&mut self, ledger: &Ledger) -> Result<CaughtUp, Failure> {
-        let mut caught_up = CaughtUp::default();
+        let mut caught_up = CaughtUp { from: self.state.next_index(), ..CaughtUp::default() };
         let tenant = self.state.id().clone();
         if ledger.head(&tenant).await?.is_none_or(|head| head.position.index < self.state.next_index()) {
             return Ok(caught_up);
@@ -65,8 +65,7 @@ impl Confirmed {
             for (event, index) in events.iter().zip(first_index..) {
                 self.state.evolve(index, event).map_err(|e| broken(e.to_string()))?;
             }
-            let receipt = Receipt { hash: commit.header.command_hash, first_index };
-            caught_up.receipts.push((commit.header.command_id, receipt));
+            caught_up.receipts.extend(Receipt::of(&commit.header, first_index));
         }
         caught_up.batches.push((recorded.cursor.sequence, batch.header.batch_id));
         self.sequence = recorded.cursor.sequence;
@@ -78,7 +77,9 @@ impl Confirmed {
 /// What a catch-up found.
 #[derive(Debug, Default)]
 pub struct CaughtUp {
-    /// The commands in the batches.
+    /// The first event that it looked for.
+    pub from: u64,
+    /// The commands in the batches that may be repeated.
     pub receipts: Vec<(CommandId, Receipt)>,
     /// The batches: their sequence and id, to find one's own among them.
     pub batches: Vec<(u64, promptory_events::BatchId)>,

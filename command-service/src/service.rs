@@ -108,14 +108,18 @@ impl Service {
         let (writer, principal) = self.admit(shown).await?;
         let presented = Presented::ApiKey { key: shown.key, secret_hash: shown.secret_hash };
         let gathered = self.gather_all(&shown.tenant, principal, presented, requests).await?;
-        let ready: Vec<Gathered> = gathered.iter().filter_map(|g| g.as_ref().ok().cloned()).collect();
-        let mut answers = if ready.is_empty() { Vec::new() } else { send(&writer, ready).await? }.into_iter();
-        let lost = || Failure::Internal("an answer is missing".into());
-        let in_place = gathered.into_iter().map(|g| match g {
-            Ok(_) => answers.next().unwrap_or_else(|| Err(lost())),
-            Err(failure) => Err(failure),
-        });
-        Ok(in_place.collect())
+        let (mut ready, mut refused) = (Vec::with_capacity(gathered.len()), Vec::new());
+        for (place, item) in gathered.into_iter().enumerate() {
+            match item {
+                Ok(item) => ready.push(item),
+                Err(failure) => refused.push((place, failure)),
+            }
+        }
+        let mut answers = if ready.is_empty() { Vec::new() } else { send(&writer, ready).await? };
+        for (place, failure) in refused {
+            answers.insert(place, Err(failure)); // in order of their places, so each is right when its turn comes
+        }
+        Ok(answers)
     }
 
     async fn gather_all(

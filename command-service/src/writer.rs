@@ -15,8 +15,9 @@ use promptory_events::limits;
 use promptory_ledger::Ledger;
 use promptory_platform::Clock;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, CacheError};
 use crate::failure::Failure;
 use crate::gather::Gathered;
 use crate::load::{Confirmed, load};
@@ -84,8 +85,17 @@ pub(crate) struct Writer {
     published: Arc<ArcSwap<Confirmed>>,
     bytes: Arc<AtomicUsize>,
     snapshot_at: u64,
+    /// A snapshot on its way to the disk, beside the writing.
+    storing: Option<Storing>,
     /// Whether the ledger may hold batches that this state does not know of.
     behind: bool,
+}
+
+/// A snapshot on its way: what it goes up to, and how many receipts go with it.
+struct Storing {
+    next_index: u64,
+    receipts: usize,
+    task: JoinHandle<Result<(), CacheError>>,
 }
 
 /// Loads a tenant and starts its writer.
@@ -94,7 +104,6 @@ pub(crate) struct Writer {
 /// The ledger can't be read or contradicts itself.
 pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Result<Handle, Failure> {
     let (confirmed, caught_up) = load(&shared.ledger, &shared.cache, tenant).await?;
-    let snapshot_at = confirmed.state.next_index().saturating_sub(caught_up.receipts.len() as u64);
     let published = Arc::new(ArcSwap::from_pointee(confirmed.clone()));
     let bytes = Arc::new(AtomicUsize::new(0));
     let receipts = Receipts::new(caught_up.receipts);
@@ -104,7 +113,8 @@ pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Resul
         receipts,
         published: published.clone(),
         bytes: bytes.clone(),
-        snapshot_at,
+        snapshot_at: caught_up.from,
+        storing: None,
         behind: false,
     };
     writer.publish();
@@ -190,25 +200,42 @@ impl Writer {
         self.bytes.store(self.confirmed.state.size_bytes() + self.receipts.size_bytes(), Ordering::Relaxed);
     }
 
+    /// Begins to store a snapshot now and then, and takes note of the one that is stored.
     async fn snapshot_if_due(&mut self) {
-        if self.confirmed.state.next_index() >= self.snapshot_at + SNAPSHOT_EVERY_EVENTS {
-            self.snapshot().await;
+        if self.storing.as_ref().is_some_and(|storing| storing.task.is_finished()) {
+            self.stored().await;
+        }
+        let due = self.confirmed.state.next_index() >= self.snapshot_at + SNAPSHOT_EVERY_EVENTS;
+        if due && self.storing.is_none() {
+            self.store();
         }
     }
 
-    /// Stores a snapshot with the receipts that are not stored yet. The writer waits for it, so that the receipts that
-    /// it may then forget are on disk; at a thousand events a second that is a few milliseconds every ten seconds.
+    /// Stores a snapshot of the state as it is, at the end.
     async fn snapshot(&mut self) {
-        if self.confirmed.state.next_index() == self.snapshot_at {
-            return;
+        self.stored().await;
+        if self.confirmed.state.next_index() != self.snapshot_at {
+            self.store();
+            self.stored().await;
         }
+    }
+
+    /// Begins to store a snapshot with the receipts that are not stored yet.
+    fn store(&mut self) {
         let (cache, confirmed) = (self.shared.cache.clone(), self.confirmed.clone());
         let fresh = self.receipts.unstored().to_vec();
-        let stored = tokio::task::spawn_blocking(move || cache.store(&confirmed, &fresh)).await;
-        match stored {
+        let (next_index, receipts) = (confirmed.state.next_index(), fresh.len());
+        let task = tokio::task::spawn_blocking(move || cache.store(&confirmed, &fresh));
+        self.storing = Some(Storing { next_index, receipts, task });
+    }
+
+    /// Waits for the snapshot that is on its way. Only then may the receipts that went with it be forgotten.
+    async fn stored(&mut self) {
+        let Some(Storing { next_index, receipts, task }) = self.storing.take() else { return };
+        match task.await {
             Ok(Ok(())) => {
-                self.snapshot_at = self.confirmed.state.next_index();
-                self.receipts.mark_stored();
+                self.snapshot_at = next_index;
+                self.receipts.mark_stored(receipts);
             }
             Ok(Err(error)) => tracing::warn!(tenant = %self.confirmed.state.id(), %error, "no snapshot"),
             Err(error) => tracing::warn!(tenant = %self.confirmed.state.id(), %error, "no snapshot"),

@@ -91,17 +91,30 @@ pub struct RawCommit {
     pub events: Vec<Bytes>,
 }
 
-fn put_framed(out: &mut BytesMut, header: &impl Serialize, parts: &[Bytes]) -> Result<(), CodecError> {
-    let header = postcard::to_allocvec(header).map_err(CodecError::Postcard)?;
+/// Room for most headers; one with a long message grows.
+const HEADER_ROOM: usize = 512;
+
+/// Postcard into a buffer that has room from the beginning, instead of one that grows many times.
+///
+/// # Errors
+/// What can't be serialized; no plain data is that.
+pub fn to_vec(value: &impl Serialize, room: usize) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_extend(value, Vec::with_capacity(room))
+}
+
+fn framed(header: &impl Serialize, parts: &[impl AsRef<[u8]>]) -> Result<Bytes, CodecError> {
+    let header = to_vec(header, HEADER_ROOM).map_err(CodecError::Postcard)?;
+    let bytes: usize = parts.iter().map(|part| 4 + part.as_ref().len()).sum();
+    let mut out = BytesMut::with_capacity(2 + 4 + header.len() + 4 + bytes);
     out.put_u16_le(SCHEMA);
     out.put_u32_le(len_u32(header.len())?);
     out.put_slice(&header);
     out.put_u32_le(len_u32(parts.len())?);
     for part in parts {
-        out.put_u32_le(len_u32(part.len())?);
-        out.put_slice(part);
+        out.put_u32_le(len_u32(part.as_ref().len())?);
+        out.put_slice(part.as_ref());
     }
-    Ok(())
+    Ok(out.freeze())
 }
 
 fn len_u32(len: usize) -> Result<u32, CodecError> {
@@ -119,7 +132,8 @@ fn take_framed<H: DeserializeOwned>(mut bytes: Bytes) -> Result<(H, Vec<Bytes>),
         return Err(CodecError::TrailingBytes(rest.len()));
     }
     let count = bytes.try_get_u32_le().map_err(|_| CodecError::Truncated)?;
-    let mut parts = Vec::new();
+    // A part has four bytes at least, so a count that lies asks for no more room than the message has bytes.
+    let mut parts = Vec::with_capacity((count as usize).min(bytes.len() / 4));
     for _ in 0..count {
         parts.push(take_part(&mut bytes)?);
     }
@@ -140,10 +154,8 @@ impl Commit {
     /// # Errors
     /// A part of 4 GiB or more.
     pub fn encode(&self) -> Result<Bytes, CodecError> {
-        let events = self.events.iter().map(|e| e.encode().map(Bytes::from)).collect::<Result<Vec<_>, _>>()?;
-        let mut out = BytesMut::with_capacity(events.iter().map(|e| e.len() + 4).sum::<usize>() + 256);
-        put_framed(&mut out, &self.header, &events)?;
-        Ok(out.freeze())
+        let events = self.events.iter().map(Event::encode).collect::<Result<Vec<_>, _>>()?;
+        framed(&self.header, &events)
     }
 }
 
@@ -172,9 +184,7 @@ impl Batch {
     /// # Errors
     /// A part of 4 GiB or more.
     pub fn encode(header: &BatchHeader, commits: &[Bytes]) -> Result<Bytes, CodecError> {
-        let mut out = BytesMut::with_capacity(commits.iter().map(|c| c.len() + 4).sum::<usize>() + 256);
-        put_framed(&mut out, header, commits)?;
-        Ok(out.freeze())
+        framed(header, commits)
     }
 
     /// Reads a ledger message.

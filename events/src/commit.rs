@@ -18,7 +18,8 @@ use crate::time::Timestamp;
 pub struct CommitHeader {
     /// The command; a repeat of it is answered from this commit.
     pub command_id: CommandId,
-    /// Keyed hash of the command's body, so that another command under the same id is refused.
+    /// Keyed hash of the command's body, so that another command under the same id is refused; [`CommandHash::NONE`] if
+    /// the command came without an idempotency key.
     pub command_hash: CommandHash,
     /// Who did it.
     pub actor: PrincipalId,

@@ -138,6 +138,12 @@ bytes_id!(
     /// Keyed hash of a command's body: the same idempotency key with another body is refused.
     CommandHash, 16, "", "command hash", "32 lower-case hex digits"
 );
+
+impl CommandHash {
+    /// Of a command without an idempotency key: nobody can repeat it, so nothing is compared and it leaves no receipt.
+    pub const NONE: Self = Self([0; 16]);
+}
+
 bytes_id!(
     /// One life of a ledger. A restored or re-created ledger has another one.
     Incarnation, 8, "", "incarnation", "16 lower-case hex digits"

@@ -122,6 +122,7 @@ impl Shelf {
 
     /// Applies a tenant's batches: fold, commit with checkpoint, swap, announce, in this order. Batches that are applied
     /// already are skipped; missing ones are fetched from the ledger first. What can't be folded stops this tenant.
+    /// Takes the thread for some milliseconds.
     ///
     /// # Errors
     /// The tenant has stopped; the ledger or the store can't be used now.
@@ -150,7 +151,7 @@ impl Shelf {
         let _writing = slot.writer.lock().await;
         let open = self.open_locked(&slot).await?;
         let pages = Pages::of(self.source(&slot.tenant), open.store.clone(), open.hot.clone());
-        let (pages, trouble) = pages.live().fold(page).await;
+        let (pages, trouble) = pages.live().fold(&page);
         drop(open);
         self.publish(&slot, Arc::new(Open { hot: pages.hot.clone(), store: pages.store.clone() }));
         match trouble {

@@ -5,6 +5,7 @@
 mod cursor;
 
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use promptory_events::{Batch, Cursor, TenantId, Timestamp};
 use promptory_ledger::{ReadError, Recorded, Tail};
@@ -19,8 +20,10 @@ use cursor::Saved;
 const TICK: Duration = Duration::from_millis(200);
 /// How long rows may wait to be synced and the cursor to be saved: also how much a power loss makes us read again.
 const SYNC_AGE: Duration = Duration::from_secs(1);
-/// The least time between two pages.
+/// Between two pages there is as much time as the last one took to apply, within these bounds: so what comes alone is
+/// taken at once, and under load the applying takes half of a core and its pages grow.
 const GATHER: Duration = Duration::from_millis(1);
+const GATHER_MAX: Duration = Duration::from_millis(5);
 /// How long to wait before the ledger is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often tenants that were left behind are tried again.
@@ -29,6 +32,17 @@ const AGAIN: Duration = Duration::from_secs(2);
 const PAUSES_MS: [u64; 4] = [10, 20, 50, 100];
 /// A batch that is applied this soon after it was recorded shows that the worker has reached the end.
 const FRESH_SECONDS: f64 = 1.0;
+
+/// Follows a partition as [`run`] does, on a thread of its own: folding and committing take it for milliseconds, and it
+/// must not wait for its turn behind requests, because whoever asks for what was just written waits for it.
+///
+/// # Errors
+/// The system has no threads left.
+pub fn start(shelf: Shelf, partition: u16, shutdown: watch::Receiver<bool>) -> io::Result<thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let name = format!("projection-{partition}");
+    thread::Builder::new().name(name).spawn(move || runtime.block_on(run(shelf, partition, shutdown)))
+}
 
 /// Follows a partition until `shutdown` turns true or its sender is gone; then syncs what it has written.
 pub async fn run(shelf: Shelf, partition: u16, shutdown: watch::Receiver<bool>) {
@@ -86,16 +100,17 @@ impl Worker {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut again = tokio::time::interval(AGAIN);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut idle, mut last_page) = (false, Instant::now());
+        let (mut idle, mut not_before) = (false, Instant::now());
         let stop = stopping(self.shutdown.clone());
         tokio::pin!(stop);
         loop {
             // Only the waiting is cut short by a shutdown, never the applying: what was begun is noted in the cursor.
             tokio::select! {
                 () = &mut stop => return Ok(()),
-                page = gathered(&mut tail, last_page) => {
-                    last_page = Instant::now();
+                page = gathered(&mut tail, not_before) => {
+                    let begun = Instant::now();
                     self.take(page?).await;
+                    not_before = Instant::now() + begun.elapsed().clamp(GATHER, GATHER_MAX);
                     idle = false;
                 }
                 _ = tick.tick() => {
@@ -226,10 +241,10 @@ impl Worker {
     }
 }
 
-/// The next page, not sooner than [`GATHER`] after the last one: what comes alone is taken at once, and under load a few
-/// batches share a commit, which costs a store much the same for one as for ten. Nothing is lost if it is dropped.
-async fn gathered(tail: &mut Tail, last_page: Instant) -> Result<Vec<Recorded>, ReadError> {
-    tokio::time::sleep(GATHER.saturating_sub(last_page.elapsed())).await;
+/// The next page, once enough may have come that a few batches share a commit, which costs a store much the same for one
+/// as for ten. Nothing is lost if it is dropped.
+async fn gathered(tail: &mut Tail, not_before: Instant) -> Result<Vec<Recorded>, ReadError> {
+    tokio::time::sleep_until(not_before.into()).await;
     tail.next().await
 }
 

@@ -7,6 +7,9 @@ use clap::{Parser, Subcommand};
 use promptory::{bench, import, offline, serve};
 use promptory_platform::telemetry;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// An event-sourced, multi-tenant prompt repository.
 #[derive(Parser, Debug)]
 #[command(version, propagate_version = true)]

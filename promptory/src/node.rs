@@ -1,9 +1,9 @@
 //! One process with every role: ledger and key store, command service, projection workers, query API.
 
 use std::fs;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::{io, thread};
 
 use promptory_command::{Service, router as command_router};
 use promptory_events::TenantId;
@@ -64,6 +64,9 @@ pub enum NodeError {
     /// The address can't be listened on.
     #[error("the address {0}")]
     Listen(SocketAddr, #[source] io::Error),
+    /// A thread for a projection worker.
+    #[error("a thread for a projection worker")]
+    Thread(#[source] io::Error),
     /// The ledger or the key store.
     #[error("{0}")]
     Store(&'static str, #[source] promptory_ledger::embedded::OpenError),
@@ -120,7 +123,7 @@ pub struct Node {
     operator: Option<ApiKey>,
     shutdown: CancellationToken,
     no_more_batches: watch::Sender<bool>,
-    workers: Vec<JoinHandle<()>>,
+    workers: Vec<thread::JoinHandle<()>>,
     server: JoinHandle<io::Result<()>>,
 }
 
@@ -137,8 +140,9 @@ impl Node {
         let shelf = Shelf::new(models(&config), stores.ledger.clone(), stores.keys.clone());
         let (no_more_batches, told) = watch::channel(false);
         let workers = (0..stores.ledger.partitions())
-            .map(|partition| tokio::spawn(worker::run(shelf.clone(), partition, told.clone())))
-            .collect();
+            .map(|partition| worker::start(shelf.clone(), partition, told.clone()))
+            .collect::<io::Result<_>>()
+            .map_err(NodeError::Thread)?;
         let shutdown = CancellationToken::new();
         let listener = TcpListener::bind(config.listen).await.map_err(|e| NodeError::Listen(config.listen, e))?;
         let address = listener.local_addr().map_err(|e| NodeError::Listen(config.listen, e))?;
@@ -222,8 +226,8 @@ impl Node {
         self.service.close().await;
         let _ = self.no_more_batches.send(true);
         for worker in self.workers {
-            if let Err(error) = worker.await {
-                tracing::error!(%error, "a projection worker ended badly");
+            if !matches!(tokio::task::spawn_blocking(|| worker.join()).await, Ok(Ok(()))) {
+                tracing::error!("a projection worker ended badly");
             }
         }
         self.shelf.close().await;

@@ -159,8 +159,7 @@ impl Draft {
         }
         self.bytes += bytes.len() + 4;
         self.commits.push(bytes);
-        let receipt = Receipt { hash: commit.header.command_hash, first_index: first };
-        self.receipts.push((commit.header.command_id, receipt));
+        self.receipts.extend(Receipt::of(&commit.header, first));
         Some(Verdict::Done(first, commit.events))
     }
 }

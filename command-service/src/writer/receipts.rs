@@ -40,10 +40,10 @@ impl Receipts {
         &self.unstored
     }
 
-    /// All are on disk now, so the oldest may go.
-    pub fn mark_stored(&mut self) {
-        self.unstored = Vec::new();
-        while self.order.len() > KEPT {
+    /// The first `count` of those that were not stored are on disk now, so the oldest may go.
+    pub fn mark_stored(&mut self, count: usize) {
+        self.unstored.drain(..count);
+        while self.order.len() > KEPT.max(self.unstored.len()) {
             if let Some(oldest) = self.order.pop_front() {
                 self.by_command.remove(&oldest);
             }
@@ -75,7 +75,7 @@ mod tests {
         let first = some(0..1)[0];
         let mut receipts = Receipts::new(some(0..150_000));
         assert_eq!(receipts.get(first.0), Some(first.1));
-        receipts.mark_stored();
+        receipts.mark_stored(150_000);
         assert_eq!(receipts.get(first.0), None, "it is on disk");
         let last = some(149_999..150_000)[0];
         assert_eq!(receipts.get(last.0), Some(last.1));

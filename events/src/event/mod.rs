@@ -17,9 +17,12 @@ pub use prompt::{
 };
 pub use system::{LedgerOpened, TenantCreated, TenantResumed, TenantSuspended};
 
-use crate::codec::CodecError;
+use crate::codec::{self, CodecError};
 use crate::id::PromptId;
 use crate::upcast;
+
+/// Room for most events while they are encoded.
+const ROOM: usize = 2048;
 
 /// One immutable fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -114,7 +117,7 @@ impl Event {
     /// # Errors
     /// None in practice: every event is plain data.
     pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
-        postcard::to_allocvec(self).map_err(CodecError::Postcard)
+        codec::to_vec(self, ROOM).map_err(CodecError::Postcard)
     }
 
     /// Reads the bytes of any version ever released, as today's shape.

@@ -2,6 +2,7 @@
 //! the same have the same one. A line of canonical JSON for each event; `tests/` recomputes it from HTTP answers.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use promptory_events::{CommitHeader, Content, ContentId, Event};
 use serde_json::{Value, json};
@@ -83,8 +84,8 @@ impl<'a> History<'a> {
     }
 
     /// SHA-256 of a prompt's newest content.
-    pub(super) fn newest(&mut self, row: &PromptRow) -> Result<[u8; 32], AnswerError> {
-        let (_, _, version) = self.desk.version(row, row.versions)?;
+    pub(super) fn newest(&mut self, row: &Arc<PromptRow>) -> Result<[u8; 32], AnswerError> {
+        let (_, _, version) = self.desk.added(&*self.desk.model.version(row, row.versions)?)?;
         self.sha256(&version.content)
     }
 

@@ -105,7 +105,7 @@ fn verify(store: &Store) -> Result<Hot, OpenError> {
         Some(checkpoint) if store.tree.get(Key::Event(checkpoint.index).encode()).ok().flatten().is_none() => {
             Err(OpenError::Unusable("the checkpoint's own event is missing".to_owned()))
         }
-        checkpoint => Ok(loader.finish(store.rows(), checkpoint)?),
+        checkpoint => Ok(loader.finish(checkpoint)),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Two promises, both proven below: the order of the bytes is the order of the values, and every key reads back.
 
 use promptory_events::event::Role;
-use promptory_events::{KeyId, Label, PrincipalId, PromptId, PromptKey, TenantId, Timestamp};
+use promptory_events::{KeyId, Label, PrincipalId, PromptId, PromptKey, TenantId};
 
 /// A row's key. The order of the variants and of their fields is the order of the rows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,14 +12,10 @@ pub enum Key {
     Checkpoint,
     /// X: an event, and the prompt as it is after it. Every other family points here.
     Event(u64),
-    /// H: a prompt changed at an index; when that was and how many versions it had then.
-    Change(PromptId, u64),
     /// K: a key was acquired at an index.
     Holder(PromptKey, u64),
     /// L: a label of a prompt moved at an index.
     Move(PromptId, Label, u64),
-    /// R: a batch was recorded at a time, and its last event has this index.
-    Recorded(Timestamp, u64),
     /// A: a principal.
     Principal(PrincipalId),
     /// A: an API key.
@@ -36,15 +32,12 @@ pub mod family {
     pub const CHECKPOINT: u8 = 0;
     /// [`super::Key::Event`]
     pub const EVENT: u8 = 1;
-    /// [`super::Key::Change`]
-    pub const CHANGE: u8 = 2;
-    // 3 was a version by number; a bisection over the changes finds it.
+    // 2 was a prompt's change and 3 a version by number: the trails in the events' rows lead to both.
     /// [`super::Key::Holder`]
     pub const HOLDER: u8 = 4;
     /// [`super::Key::Move`]
     pub const MOVE: u8 = 5;
-    /// [`super::Key::Recorded`]
-    pub const RECORDED: u8 = 6;
+    // 6 was a time of recording: it is in the events' rows, and never goes back from one to the next.
     /// [`super::Key::Principal`]
     pub const PRINCIPAL: u8 = 7;
     /// [`super::Key::ApiKey`]
@@ -65,12 +58,10 @@ impl Key {
         match self {
             Self::Checkpoint => vec![family::CHECKPOINT],
             Self::Event(index) => join(family::EVENT, &[&index.to_be_bytes()]),
-            Self::Change(prompt, index) => join(family::CHANGE, &[&prompt.0, &index.to_be_bytes()]),
             Self::Holder(key, index) => join(family::HOLDER, &[key.as_str().as_bytes(), &[END], &index.to_be_bytes()]),
             Self::Move(prompt, label, index) => {
                 join(family::MOVE, &[&prompt.0, label.as_str().as_bytes(), &[END], &index.to_be_bytes()])
             }
-            Self::Recorded(at, index) => join(family::RECORDED, &[&ordered(*at), &index.to_be_bytes()]),
             Self::Principal(principal) => join(family::PRINCIPAL, &[&principal.0]),
             Self::ApiKey(key) => join(family::API_KEY, &[&key.0]),
             Self::Grant(principal, role) => join(family::GRANT, &[&principal.0, &[*role as u8]]),
@@ -85,10 +76,6 @@ impl Key {
         Some(match *family {
             family::CHECKPOINT if rest.is_empty() => Self::Checkpoint,
             family::EVENT => Self::Event(u64::from_be_bytes(rest.try_into().ok()?)),
-            family::CHANGE => {
-                let (prompt, index) = rest.split_first_chunk()?;
-                Self::Change(PromptId(*prompt), u64::from_be_bytes(index.try_into().ok()?))
-            }
             family::HOLDER => {
                 let (name, index) = named(rest)?;
                 Self::Holder(name.parse().ok()?, index)
@@ -97,10 +84,6 @@ impl Key {
                 let (prompt, rest) = rest.split_first_chunk()?;
                 let (name, index) = named(rest)?;
                 Self::Move(PromptId(*prompt), name.parse().ok()?, index)
-            }
-            family::RECORDED => {
-                let (at, index) = rest.split_first_chunk()?;
-                Self::Recorded(unordered(*at), u64::from_be_bytes(index.try_into().ok()?))
             }
             family::PRINCIPAL => Self::Principal(PrincipalId(rest.try_into().ok()?)),
             family::API_KEY => Self::ApiKey(KeyId(rest.try_into().ok()?)),
@@ -140,15 +123,6 @@ fn named(bytes: &[u8]) -> Option<(&str, u64)> {
     (*end == END).then_some((std::str::from_utf8(name).ok()?, u64::from_be_bytes(*index)))
 }
 
-/// Flipping the sign bit turns the order of signed numbers into that of their bytes.
-fn ordered(at: Timestamp) -> [u8; 8] {
-    (at.micros() ^ i64::MIN).to_be_bytes()
-}
-
-fn unordered(bytes: [u8; 8]) -> Timestamp {
-    Timestamp::from_micros(i64::from_be_bytes(bytes) ^ i64::MIN)
-}
-
 fn role_of(bytes: &[u8]) -> Option<Role> {
     let roles = [Role::Owner, Role::Editor, Role::Viewer, Role::Importer, Role::Operator];
     let [number] = bytes else { return None };
@@ -167,14 +141,11 @@ mod tests {
         let name = "[ab/é]{1,4}".prop_map(|s| s.parse::<PromptKey>().unwrap());
         let label = "[a-c]{1,3}".prop_map(|s| s.parse::<Label>().unwrap());
         let role = prop_oneof![Just(Role::Owner), Just(Role::Viewer), Just(Role::Operator)];
-        let time = prop_oneof![-3i64..3, any::<i64>()].prop_map(Timestamp::from_micros);
         prop_oneof![
             Just(Key::Checkpoint),
             index().prop_map(Key::Event),
-            (prompt(), index()).prop_map(|(p, i)| Key::Change(p, i)),
             (name, index()).prop_map(|(k, i)| Key::Holder(k, i)),
             (prompt(), label, index()).prop_map(|(p, l, i)| Key::Move(p, l, i)),
-            (time, index()).prop_map(|(t, i)| Key::Recorded(t, i)),
             any::<[u8; 16]>().prop_map(|p| Key::Principal(PrincipalId(p))),
             any::<[u8; 8]>().prop_map(|k| Key::ApiKey(KeyId(k))),
             (any::<[u8; 16]>(), role).prop_map(|(p, r)| Key::Grant(PrincipalId(p), r)),

@@ -9,12 +9,12 @@ mod apply;
 pub mod point;
 pub mod row;
 pub mod stage;
+pub mod trail;
 
 use promptory_events::{Batch, CodecError, Cursor, Incarnation, TenantId, Timestamp};
 
 use crate::hot::Hot;
 use crate::store::checkpoint::Checkpoint;
-use crate::store::key::Key;
 use stage::Staged;
 
 /// The name of the view, in digests and as the name of its tree.
@@ -22,7 +22,7 @@ pub const VIEW: &str = "catalog-1";
 
 /// The shape of the rows. A test pins the digest of a fixed history: if it changes, so must this number, and every
 /// store is built anew on its next opening.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Why a batch can't be folded. The tenant's projection stops at it; no event is ever skipped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -141,9 +141,6 @@ fn fold_events(hot: &mut Hot, staged: &mut Staged, cursor: Cursor, batch: &Batch
             }
             let step = apply::Step { header, commit: &commit.header, first, index, event, bytes };
             apply::apply(hot, staged, &step)?;
-            if index == header.last_index() {
-                staged.put(&mut hot.sum, &Key::Recorded(header.recorded_at, index), Vec::new());
-            }
             hot.index = Some(index);
             staged.border(Checkpoint { index, cursor, recorded_at: header.recorded_at, sum: hot.sum });
         }

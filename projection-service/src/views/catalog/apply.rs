@@ -4,8 +4,9 @@ use bytes::Bytes;
 use promptory_events::event::Event;
 use promptory_events::{BatchHeader, CommitHeader, PromptId, PromptKey, Timestamp};
 
-use super::row::{ChangeRow, CommitRefOut, HolderRow, PromptRow, encode, encode_event};
+use super::row::{CommitRefOut, HolderRow, PromptRow, encode, encode_event};
 use super::stage::Staged;
+use super::trail::Trail;
 use super::{Broken, access};
 use crate::hot::Hot;
 use crate::store::key::Key;
@@ -40,8 +41,6 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
     let value = encode_event(step.header.recorded_at, &commit, row.as_ref().map(|(row, _)| row), step.bytes);
     staged.put(&mut hot.sum, &Key::Event(step.index), value);
     if let Some((row, before)) = row {
-        let change = ChangeRow { effective_at: row.effective_at, versions: row.versions };
-        staged.put(&mut hot.sum, &Key::Change(row.id, step.index), change.encode());
         hot.put(row, before.as_ref());
     }
     Ok(())
@@ -58,7 +57,11 @@ fn prompt_event(
     let before = known.filter(|row| !row.archived).map(|row| row.key.clone());
     let mut row = match (known, step.event) {
         (None, Event::PromptCreated(event)) => created(step, id, &event.key, event.kind),
-        (Some(row), event) if !matches!(event, Event::PromptCreated(_)) => PromptRow::clone(row),
+        (Some(row), event) if !matches!(event, Event::PromptCreated(_)) => {
+            let mut row = PromptRow::clone(row);
+            row.trail.push(row.changed_index);
+            row
+        }
         (None, _) => return Err(step.broken("its prompt is not known")),
         (Some(_), _) => return Err(step.broken("its prompt is there already")),
     };
@@ -88,6 +91,7 @@ fn created(step: &Step<'_>, id: PromptId, key: &PromptKey, kind: promptory_event
         claimed: false,
         key_since: step.index,
         key_effective: Timestamp::MIN,
+        trail: Trail::default(),
     }
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use promptory_events::{PromptId, PromptKey, Timestamp};
 
-use super::row::{self, ChangeRow, EventRow, HolderRow, PromptRow};
+use super::row::{self, EventRow, HolderRow, PromptRow};
 use crate::ask::{AsOf, AskError, PromptRef};
 use crate::hot::Hot;
 use crate::store::key::Key;
-use crate::store::rows::{Row, RowError, Rows};
+use crate::store::rows::{RowError, Rows};
 
 /// The events up to an index; of each prompt only those that had happened by a time, if one is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,13 +62,27 @@ impl<R: Rows> Model<'_, R> {
         Ok(index.map(|index| Point { index, time }))
     }
 
+    /// The last event that was recorded by a time: by halving, since the time never goes back along the events.
     fn recorded_by(&self, time: Timestamp) -> Result<Option<u64>, RowError> {
-        let last = self.rows.last(&Key::Recorded(Timestamp::MIN, 0), &Key::Recorded(time, u64::MAX))?;
-        let Some((key, _)) = last else { return Ok(None) };
-        match Key::decode(&key) {
-            Some(Key::Recorded(_, index)) => Ok(self.hot.index.map(|known| index.min(known))),
-            _ => Err(RowError::Row("recorded")),
+        let Some(last) = self.hot.index else { return Ok(None) };
+        if self.hot.recorded_at <= time {
+            return Ok(Some(last));
         }
+        // Everything below `low` was recorded by then, nothing from `high` on.
+        let (mut low, mut high) = (0, last);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if EventRow::decode_recorded(&self.event(middle)?)? <= time {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low.checked_sub(1))
+    }
+
+    fn event(&self, index: u64) -> Result<Vec<u8>, RowError> {
+        self.rows.get(&Key::Event(index))?.ok_or(RowError::Row("event"))
     }
 
     /// The prompt that is asked for, as it was at a point.
@@ -89,83 +103,49 @@ impl<R: Rows> Model<'_, R> {
     /// # Errors
     /// A damaged store.
     pub fn prompt(&self, id: PromptId, point: Point) -> Result<Option<Arc<PromptRow>>, RowError> {
-        let in_time = |row: &PromptRow| point.time.is_none_or(|time| row.effective_at <= time);
+        let too_late =
+            |row: &PromptRow| row.changed_index > point.index || point.time.is_some_and(|time| row.effective_at > time);
         match self.hot.prompt(id) {
-            Some(row) if row.changed_index <= point.index && in_time(row) => return Ok(Some(row.clone())),
-            _ => {}
-        }
-        let Some(index) = self.last_change(id, point)? else { return Ok(None) };
-        let value = self.rows.get(&Key::Event(index))?.ok_or(RowError::Row("event"))?;
-        let row = EventRow::decode_prompt(&value)?.ok_or(RowError::Row("prompt"))?;
-        Ok(Some(Arc::new(row)))
-    }
-
-    /// The last event of a prompt that counts at a point.
-    fn last_change(&self, id: PromptId, point: Point) -> Result<Option<u64>, RowError> {
-        let Some((last, change)) = self.change(id, 0, point.index)? else { return Ok(None) };
-        let Some(time) = point.time else { return Ok(Some(last)) };
-        let too_late = |change: ChangeRow| change.effective_at > time;
-        if !too_late(change) {
-            return Ok(Some(last));
-        }
-        match self.first_change(id, last, too_late)?.checked_sub(1) {
-            Some(before) => Ok(self.change(id, 0, before)?.map(|(index, _)| index)),
-            None => Ok(None),
+            Some(row) if too_late(row) => {
+                let first_too_late = self.first(row, too_late)?;
+                first_too_late.trail.before().map(|index| self.after(index)).transpose()
+            }
+            now => Ok(now.cloned()),
         }
     }
 
-    /// The event that added a version to a prompt, which has it.
+    /// A prompt as it was after the event that added a version to it, which `row` has.
     ///
     /// # Errors
     /// A damaged store.
-    pub fn version(&self, row: &PromptRow, number: u32) -> Result<u64, RowError> {
-        self.first_change(row.id, row.changed_index, |change| change.versions >= number)
+    pub fn version(&self, row: &Arc<PromptRow>, number: u32) -> Result<Arc<PromptRow>, RowError> {
+        self.first(row, |row| row.versions >= number)
     }
 
-    /// The first change of a prompt that `passes`, if `last` does and every one after the first does: by halving, since
-    /// neither effective time nor the count of versions goes back along a prompt's changes.
-    fn first_change(&self, id: PromptId, last: u64, passes: impl Fn(ChangeRow) -> bool) -> Result<u64, RowError> {
-        // `first` passes, everything below `low` does not; the indexes between them are not known yet.
-        let (mut low, mut first) = (0, last);
-        while low < first {
-            let middle = low + (first - low) / 2;
-            match self.change(id, low, middle)? {
-                Some((index, change)) if passes(change) => first = index,
-                _ => low = middle + 1,
+    /// A prompt after its first change that `passes`, if it does in `row` and after every change since that first one:
+    /// neither the index nor effective time nor the count of versions goes back along a prompt's changes.
+    fn first(&self, row: &Arc<PromptRow>, passes: impl Fn(&PromptRow) -> bool) -> Result<Arc<PromptRow>, RowError> {
+        let mut first = row.clone();
+        loop {
+            let mut earlier = None;
+            for index in first.trail.changes() {
+                let row = self.after(index)?;
+                if !passes(&row) {
+                    break;
+                }
+                earlier = Some(row);
+            }
+            match earlier {
+                Some(row) if row.changed_index < first.changed_index => first = row,
+                Some(_) => return Err(RowError::Row("prompt")), // a trail that leads nowhere must not be walked for ever
+                None => return Ok(first),
             }
         }
-        Ok(first)
     }
 
-    /// The last change of a prompt in a range of indexes.
-    fn change(&self, id: PromptId, from: u64, to: u64) -> Result<Option<(u64, ChangeRow)>, RowError> {
-        self.rows.last(&Key::Change(id, from), &Key::Change(id, to))?.map(|row| changed(&row)).transpose()
-    }
-
-    /// The versions that a prompt got from an index on, oldest first: each number with the index of its event.
-    ///
-    /// # Errors
-    /// A damaged store.
-    pub fn versions_from(
-        &self,
-        row: &PromptRow,
-        from: u64,
-    ) -> Result<impl Iterator<Item = Result<(u32, u64), RowError>>, RowError> {
-        let mut known = match from.checked_sub(1) {
-            Some(before) => self.change(row.id, 0, before)?.map_or(0, |(_, change)| change.versions),
-            None => 0,
-        };
-        let (from, to) = (Key::Change(row.id, from).encode(), Key::Change(row.id, row.changed_index).encode());
-        let added = self.rows.range(&from, &to).filter_map(move |found| {
-            let (index, change) = match found.and_then(|row| changed(&row)) {
-                Ok(change) => change,
-                Err(error) => return Some(Err(error)),
-            };
-            let added = change.versions > known;
-            known = change.versions;
-            added.then_some(Ok((known, index)))
-        });
-        Ok(added)
+    /// The prompt that an event is about, after it.
+    fn after(&self, index: u64) -> Result<Arc<PromptRow>, RowError> {
+        EventRow::decode_prompt(&self.event(index)?)?.map(Arc::new).ok_or(RowError::Row("prompt"))
     }
 
     /// The prompt that held a key at a point; of two that did, the one that got it later.
@@ -231,11 +211,4 @@ fn holds(holder: &HolderRow, point: Point) -> bool {
     let counts = |effective| point.time.is_none_or(|time| effective <= time);
     let released = holder.released.is_some_and(|(index, effective)| index <= point.index && counts(effective));
     counts(holder.effective_at) && !released
-}
-
-fn changed((key, value): &Row) -> Result<(u64, ChangeRow), RowError> {
-    match Key::decode(key) {
-        Some(Key::Change(_, index)) => Ok((index, ChangeRow::decode(value)?)),
-        _ => Err(RowError::Row("change")),
-    }
 }

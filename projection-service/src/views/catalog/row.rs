@@ -3,11 +3,19 @@
 use std::collections::BTreeMap;
 
 use promptory_events::event::Kind;
-use promptory_events::{CommitHeader, Event, Label, PrincipalId, PromptId, PromptKey, Tag, Timestamp, VersionId};
+use promptory_events::{
+    CommitHeader, Event, Label, PrincipalId, PromptId, PromptKey, Tag, Timestamp, VersionId, codec,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::trail::Trail;
 use crate::ask::{Basis, PromptSummary};
 use crate::store::rows::RowError;
+
+/// Room for most rows, and for what comes before the event in an event's row, while they are encoded.
+const ROOM: usize = 64;
+const EVENT_ROOM: usize = 512;
+const PLAIN: &str = "rows are plain data, and the buffer grows";
 
 /// A prompt as it is after one of its events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +50,8 @@ pub struct PromptRow {
     pub key_since: u64,
     /// Effective time of that event.
     pub key_effective: Timestamp,
+    /// Its earlier changes.
+    pub trail: Trail,
 }
 
 impl PromptRow {
@@ -149,7 +159,7 @@ pub(super) fn encode_event(
     prompt: Option<&PromptRow>,
     event: &[u8],
 ) -> Vec<u8> {
-    let mut out = encode(&(recorded_at, commit, prompt));
+    let mut out = codec::to_vec(&(recorded_at, commit, prompt), EVENT_ROOM + event.len()).expect(PLAIN);
     out.extend_from_slice(event);
     out
 }
@@ -166,6 +176,14 @@ impl EventRow {
         Ok(Self { recorded_at, commit, prompt, event })
     }
 
+    /// Reads only when an event was recorded.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn decode_recorded(bytes: &[u8]) -> Result<Timestamp, RowError> {
+        postcard::take_from_bytes(bytes).map(|(recorded_at, _)| recorded_at).map_err(|_| RowError::Row("event"))
+    }
+
     /// Reads only the prompt of an event's row: the event's bytes, which may be long, are not looked at.
     ///
     /// # Errors
@@ -179,7 +197,7 @@ impl EventRow {
 /// The bytes of a row.
 #[must_use]
 pub fn encode(row: &impl Serialize) -> Vec<u8> {
-    postcard::to_allocvec(row).expect("rows are plain data, and postcard grows its own buffer")
+    codec::to_vec(row, ROOM).expect(PLAIN)
 }
 
 /// Reads a row.
@@ -190,34 +208,5 @@ pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T
     match postcard::take_from_bytes(bytes) {
         Ok((row, [])) => Ok(row),
         _ => Err(RowError::Row(what)),
-    }
-}
-
-/// What a prompt's change says for itself: what is bisected for, 12 bytes, so that most questions about the past read
-/// one large row only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChangeRow {
-    /// The prompt's effective time after it; never going back along the prompt's changes.
-    pub effective_at: Timestamp,
-    /// How many versions the prompt had after it; never going back either.
-    pub versions: u32,
-}
-
-impl ChangeRow {
-    /// The value.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        [&self.effective_at.micros().to_be_bytes()[..], &self.versions.to_be_bytes()].concat()
-    }
-
-    /// Reads a value.
-    ///
-    /// # Errors
-    /// Bytes that are none.
-    pub fn decode(bytes: &[u8]) -> Result<Self, RowError> {
-        let (micros, versions) = bytes.split_first_chunk().ok_or(RowError::Row("change"))?;
-        let versions = versions.try_into().map_err(|_| RowError::Row("change"))?;
-        let effective_at = Timestamp::from_micros(i64::from_be_bytes(*micros));
-        Ok(Self { effective_at, versions: u32::from_be_bytes(versions) })
     }
 }

@@ -82,22 +82,28 @@ impl Staged {
     /// Parts the rows on event borders, each part at most `ops` rows and about `bytes` bytes (one event may be more),
     /// and empties itself.
     pub fn parts(&mut self, ops: usize, bytes: usize) -> Vec<(Vec<Row>, Checkpoint)> {
-        let mut rows = std::mem::take(&mut self.rows).into_iter();
-        let (mut parts, mut part, mut taken, mut weight) = (Vec::new(), Vec::new(), 0, 0);
-        let mut last = None;
+        let rows = std::mem::take(&mut self.rows);
+        // Where each part ends, and its checkpoint.
+        let (mut ends, mut last): (Vec<Border>, Option<Border>) = (Vec::new(), None);
+        let (mut begun, mut weight) = (0, 0);
         for border in self.borders.drain(..) {
-            let event: Vec<Row> = rows.by_ref().take(border.end - taken).collect();
-            let size: usize = event.iter().map(|(k, v)| k.len() + v.len()).sum();
-            if let Some(checkpoint) = last.filter(|_| part.len() + event.len() > ops || weight + size > bytes) {
-                parts.push((std::mem::take(&mut part), checkpoint));
-                weight = 0;
+            let from = last.as_ref().map_or(0, |last| last.end);
+            let size: usize = rows[from..border.end].iter().map(|(k, v)| k.len() + v.len()).sum();
+            if let Some(full) = last.take().filter(|_| border.end - begun > ops || weight + size > bytes) {
+                (begun, weight) = (full.end, 0);
+                ends.push(full);
             }
-            part.extend(event);
-            (taken, weight, last) = (border.end, weight + size, Some(border.checkpoint));
+            weight += size;
+            last = Some(border);
         }
+        ends.extend(last);
         self.bytes = 0;
-        parts.extend(last.map(|checkpoint| (part, checkpoint)));
-        parts
+        let (mut rows, mut taken) = (rows.into_iter(), 0);
+        let part = |end: Border| {
+            let count = end.end - std::mem::replace(&mut taken, end.end);
+            (rows.by_ref().take(count).collect(), end.checkpoint)
+        };
+        ends.into_iter().map(part).collect()
     }
 
     /// All rows, in order, for a store without parts.

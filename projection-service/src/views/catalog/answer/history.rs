@@ -1,5 +1,7 @@
 //! How things came to be: where a label pointed over the years, and the events themselves.
 
+use std::sync::Arc;
+
 use promptory_events::{CommitHeader, Event, Label};
 use promptory_ledger::KeyStoreError;
 use promptory_ledger::seal::aad;
@@ -8,6 +10,7 @@ use super::{AnswerError, Desk, detail, unopened};
 use crate::ask::{AskError, EventRecord, LabelMove, Stamp};
 use crate::store::key::Key;
 use crate::store::rows::{RowError, Rows};
+use crate::views::catalog::point::Point;
 use crate::views::catalog::row::{CommitRef, EventRow, PromptRow};
 
 /// The commit header that was read last, with the index of the event that carries it.
@@ -17,7 +20,7 @@ impl<R: Rows> Desk<'_, R> {
     /// Where a label pointed, oldest first, after an index.
     pub(super) fn label_history(
         &self,
-        row: &PromptRow,
+        row: &Arc<PromptRow>,
         label: &Label,
         after: Option<u64>,
         limit: usize,
@@ -53,14 +56,25 @@ impl<R: Rows> Desk<'_, R> {
     }
 
     /// `latest` has no events of its own: every version moves it.
-    fn newest_history(&self, row: &PromptRow, after: Option<u64>, limit: usize) -> Result<Vec<LabelMove>, AnswerError> {
-        let from = after.map_or(0, |after| after.saturating_add(1));
-        let mut moves = Vec::new();
-        for found in self.model.versions_from(row, from)?.take(limit) {
-            let (number, index) = found?;
+    fn newest_history(
+        &self,
+        row: &Arc<PromptRow>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<LabelMove>, AnswerError> {
+        let known = match after {
+            Some(index) => self.model.prompt(row.id, Point { index, time: None })?.map_or(0, |row| row.versions),
+            None => 0,
+        };
+        let last = row.versions.min(known.saturating_add(u32::try_from(limit).unwrap_or(u32::MAX)));
+        let (mut moves, mut at) = (Vec::new(), row.clone());
+        for number in (known + 1..=last).rev() {
+            at = self.model.version(&at, number)?;
+            let index = at.changed_index;
             let stamp = self.stamp(index, &self.event(index)?, &mut None)?;
             moves.push(LabelMove { before: (number > 1).then(|| number - 1), after: Some(number), stamp });
         }
+        moves.reverse();
         Ok(moves)
     }
 

@@ -26,7 +26,7 @@ pub fn number(row: &PromptRow, which: &Which) -> Result<u32, AskError> {
 
 impl<R: Rows> Desk<'_, R> {
     /// A prompt, as it is in `row`, with one of its versions.
-    pub(super) fn opened(&self, row: &PromptRow, which: &Which) -> Result<Arc<Opened>, AnswerError> {
+    pub(super) fn opened(&self, row: &Arc<PromptRow>, which: &Which) -> Result<Arc<Opened>, AnswerError> {
         let number = number(row, which)?;
         let Some((cache, tenant)) = self.opened else {
             return Ok(Arc::new(Opened { answer: self.prompt(row, number)?, body: OnceLock::new() }));
@@ -40,8 +40,8 @@ impl<R: Rows> Desk<'_, R> {
         }
     }
 
-    fn prompt(&self, row: &PromptRow, number: u32) -> Result<PromptAnswer, AnswerError> {
-        let (index, event_row, event) = self.version(row, number)?;
+    fn prompt(&self, row: &Arc<PromptRow>, number: u32) -> Result<PromptAnswer, AnswerError> {
+        let (index, event_row, event) = self.added(&*self.model.version(row, number)?)?;
         let metadata = match row.metadata {
             None => None,
             Some(at) => match self.event(at)?.event {
@@ -61,26 +61,27 @@ impl<R: Rows> Desk<'_, R> {
     /// Versions below a number, newest first.
     pub(super) fn versions(
         &self,
-        row: &PromptRow,
+        row: &Arc<PromptRow>,
         below: Option<u32>,
         limit: usize,
     ) -> Result<Vec<VersionSummary>, AnswerError> {
         let newest = below.map_or(row.versions, |below| below.saturating_sub(1).min(row.versions));
+        let mut at = row.clone();
         let summary = |number| {
-            let (index, event_row, event) = self.version(row, number)?;
+            at = self.model.version(&at, number)?; // it is not far from the one after it
+            let (index, event_row, event) = self.added(&at)?;
             self.summary(index, &event_row, event)
         };
         (1..=newest).rev().take(limit).map(summary).collect()
     }
 
-    /// A version's event, its row and its index.
-    pub(crate) fn version(&self, row: &PromptRow, number: u32) -> Result<(u64, EventRow, VersionAdded), RowError> {
-        let index = self.model.version(row, number)?;
-        let event_row = self.event(index)?;
+    /// The event that has just added the newest version of `row`: its index, its row and what it says.
+    pub(crate) fn added(&self, row: &PromptRow) -> Result<(u64, EventRow, VersionAdded), RowError> {
+        let event_row = self.event(row.changed_index)?;
         match &event_row.event {
-            Event::VersionAdded(event) if event.number == number => {
+            Event::VersionAdded(event) if event.number == row.versions => {
                 let event = event.clone();
-                Ok((index, event_row, event))
+                Ok((row.changed_index, event_row, event))
             }
             _ => Err(RowError::Row("version")),
         }
