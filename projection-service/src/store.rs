@@ -26,7 +26,7 @@ const BATCH_OPS: usize = 400;
 /// Bytes in one batch, unless one event has more: sled holds a process-wide lock while it applies one.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Small segments: hundreds of databases may be open, and each has buffers of this size.
-const SEGMENT_BYTES: usize = 64 * 1024;
+const SEGMENT_BYTES: usize = 256 * 1024;
 /// sled's page cache for a database that serves: small, for what is hot is in [`Hot`], and many are open.
 const SERVING_BYTES: u64 = 4 * 1024 * 1024;
 /// The same for one that is being built: with too small a cache sled reads back what it has just written.

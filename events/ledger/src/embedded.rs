@@ -29,7 +29,7 @@ use recent::Recent;
 use writer::{Request, Writer};
 
 /// Memory for redb's page cache. Read models are what is read much; the ledger is read at its end.
-const CACHE_BYTES: usize = 64 * 1024 * 1024;
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// The ledger on redb. Clones are the same ledger; the last one dropped ends its writer thread.
 #[derive(Clone)]

@@ -23,7 +23,7 @@ use refill::Refiller;
 use tenant::TenantKeys;
 
 /// Memory for redb's page cache.
-const CACHE_BYTES: usize = 16 * 1024 * 1024;
+const CACHE_BYTES: usize = 8 * 1024 * 1024;
 /// Tenants whose keys are in memory; a tenant that falls out begins a new block when it comes back.
 const TENANTS: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 /// Data keys in memory, of all tenants together; about 150 bytes each.

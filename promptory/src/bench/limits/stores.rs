@@ -19,7 +19,7 @@ use super::super::BenchError;
 // What the projection's store is opened and written with; see its module `store`.
 const BATCH_OPS: usize = 400;
 const BATCH_BYTES: usize = 1024 * 1024;
-const SEGMENT_BYTES: usize = 64 * 1024;
+const SEGMENT_BYTES: usize = 256 * 1024;
 const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 const FLUSH_OPS: usize = 4_000;
 /// Rows and bytes that it folds before it writes.
