@@ -13,9 +13,10 @@ mod marks;
 mod options;
 mod read;
 mod tail;
+mod walk;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -98,6 +99,8 @@ struct Inner {
     /// Pages and tails, apart, so that no append stands behind a replay.
     reads: Link,
     marks: Marks,
+    /// For each partition, when it was last seen that its stream lacks nothing.
+    looked: Mutex<Vec<Option<Instant>>>,
 }
 
 impl fmt::Debug for JetStream {
@@ -124,7 +127,8 @@ impl JetStream {
                 return Err(OpenError::Inconsistent(what));
             }
         }
-        Ok(Self { inner: Arc::new(Inner { identity, writes, reads, marks: Marks::new() }) })
+        let looked = Mutex::new(vec![None; identity.partitions.into()]);
+        Ok(Self { inner: Arc::new(Inner { identity, writes, reads, marks: Marks::new(), looked }) })
     }
 
     /// Which life of the ledger this is.
@@ -189,6 +193,18 @@ impl JetStream {
 impl Inner {
     fn partition_of(&self, tenant: &TenantId) -> u16 {
         partition::of(tenant, self.identity.partitions)
+    }
+
+    fn looked(&self, partition: u16) -> Option<Instant> {
+        let looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        looked.get(usize::from(partition)).copied().flatten()
+    }
+
+    fn set_looked(&self, partition: u16) {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = looked.get_mut(usize::from(partition)) {
+            *at = Some(Instant::now());
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! header. What a replica does not have, the leader is asked for; what the leader does not have either is a hole, unless
 //! the leader itself is behind.
 
+use std::time::Duration;
+
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{DirectGetErrorKind, Info, RawMessageErrorKind, Stream};
@@ -14,6 +16,9 @@ use super::layout::{Identity, stream_name, subject};
 use super::link::{Link, server_error, with_causes};
 use crate::chain::header_of;
 use crate::port::{ReadError, Recorded};
+
+/// How long a look that found nothing missing is good for.
+const WHOLE_FOR: Duration = Duration::from_secs(1);
 
 /// What asking for a stream came to.
 pub(super) enum InfoError {
@@ -95,9 +100,9 @@ impl Inner {
                 return Err(ReadError::Corrupt(format!("batch {known} of {tenant} is not in {name} any more")));
             }
         }
-        match &found {
-            Some((batch, header)) => self.marks.note(tenant, header, batch.cursor.sequence, batch.bytes.len()),
-            None => self.whole(partition).await?,
+        self.whole_after(partition, sequence(&found)).await?;
+        if let Some((batch, header)) = &found {
+            self.marks.note(tenant, header, batch.cursor.sequence, batch.bytes.len());
         }
         Ok(found)
     }
@@ -125,14 +130,28 @@ impl Inner {
         Err(ReadError::Unavailable(format!("the leader of {name} ends at {end}, batch {sequence} was seen")))
     }
 
-    /// An error if the stream is another one, or has lost a batch: then "no batch" proves nothing.
-    async fn whole(&self, partition: u16) -> Result<(), ReadError> {
-        let state = self.info(partition).await?.state;
-        if state.messages == state.last_sequence {
+    /// An error if the stream is another one, or lacks a message after `sequence`: that may have been a later batch of the
+    /// same tenant, and what looks like its last one is not. Looks at most once a second while nothing is missing.
+    async fn whole_after(&self, partition: u16, sequence: u64) -> Result<(), ReadError> {
+        if sequence > 0 && self.looked(partition).is_some_and(|at| at.elapsed() < WHOLE_FOR) {
             return Ok(());
         }
-        let (name, has, end) = (stream_name(partition), state.messages, state.last_sequence);
-        Err(ReadError::Corrupt(format!("{name} ends at {end} and holds {has} batches")))
+        let state = self.info(partition).await?.state;
+        if state.messages == state.last_sequence {
+            self.set_looked(partition);
+            return Ok(());
+        }
+        let name = stream_name(partition);
+        let asked = stream_of(&self.reads, partition).await?.info_builder().with_deleted(true).fetch().await;
+        let state = asked.map_err(|error| ReadError::Unavailable(with_causes(&error)))?.info.state;
+        let missing = state.last_sequence.saturating_sub(state.messages);
+        let before_first = state.first_sequence.saturating_sub(1);
+        let deleted = state.deleted.unwrap_or_default();
+        let all_known = before_first + deleted.len() as u64 == missing;
+        if sequence > before_first && all_known && deleted.iter().all(|gone| *gone < sequence) {
+            return Ok(());
+        }
+        Err(ReadError::Corrupt(format!("{name} ends at {} and lacks {missing} batches", state.last_sequence)))
     }
 
     /// The message with a sequence: from any replica, else from the leader. `None`: the leader does not have it.

@@ -1,15 +1,14 @@
 //! Reading a tenant: its head, one batch, or its chain page by page, checked as it is read.
 //!
-//! The way to an event is the chain: from the head back by `prev`, through what is known of it already, one get a batch.
-//! Where the batches lie is then known, so a page is got with many gets under way.
+//! Where the batches lie is found by walking back from the head; a page is then got with many gets under way.
 
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use promptory_events::{BatchHeader, Cursor, Position, TenantId};
+use promptory_events::{Cursor, Position, TenantId};
 
 use super::Inner;
-use super::marks::{Mark, Tip};
+use super::marks::Mark;
 use crate::chain::{PAGE, Step};
 use crate::port::{Head, ReadError, Recorded};
 
@@ -47,46 +46,6 @@ impl Inner {
             Err(ReadError::Corrupt(format!("event {index} of {tenant} is in no batch")))
         }
     }
-
-    /// Where the batches lie from the one that holds event `from` to `head`, oldest first. `from` is not beyond it.
-    async fn walk(&self, tenant: &TenantId, from: u64, head: &(Recorded, BatchHeader)) -> Result<Vec<Mark>, ReadError> {
-        let mut at = head.0.cursor.sequence;
-        let mut header = head.1.clone();
-        let mut back = vec![Mark::new(&header, at, head.0.bytes.len())];
-        while header.first_index > from {
-            let prev = before(&header, at)?;
-            let known = self.marks.up_to(tenant, prev, from);
-            let (batch, older) = self.batch(tenant, known.first().map_or(prev, |mark| mark.sequence)).await?;
-            at = batch.cursor.sequence;
-            if known.is_empty() {
-                if Some(header.first_index) != older.last_index().checked_add(1) {
-                    return Err(broken(&header, at, older.last_index()));
-                }
-                back.push(Mark::new(&older, at, batch.bytes.len()));
-            } else {
-                back.extend(known.iter().rev());
-            }
-            header = older;
-        }
-        back.reverse();
-        self.marks.extend(tenant, &back, header.prev, Tip::new(&head.1, head.0.cursor.sequence));
-        Ok(back)
-    }
-}
-
-/// The sequence of the batch before one that is not the tenant's first.
-fn before(header: &BatchHeader, sequence: u64) -> Result<u64, ReadError> {
-    if header.prev == 0 || header.prev >= sequence {
-        let place = format!("batch {sequence} of {} begins at event {}", header.tenant, header.first_index);
-        return Err(ReadError::Corrupt(format!("the chain is broken: {place} and follows batch {}", header.prev)));
-    }
-    Ok(header.prev)
-}
-
-fn broken(header: &BatchHeader, sequence: u64, last_index: u64) -> ReadError {
-    let (tenant, first) = (&header.tenant, header.first_index);
-    let what = format!("the batch of {tenant} that begins at event {first} follows {sequence}");
-    ReadError::Corrupt(format!("the chain is broken: {what}, which ends at event {last_index}"))
 }
 
 /// A tenant's batches in order, up to the head as it was when the reading began. Holds where each of them lies: 24 bytes

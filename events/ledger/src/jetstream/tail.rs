@@ -136,7 +136,16 @@ impl Follower {
 
     /// Checks that the stream is the one that was opened, and has what was given.
     async fn stream_reaches(&mut self, last: u64) -> Result<(), ReadError> {
-        let end = self.inner.info(self.partition).await?.state.last_sequence;
+        let state = self.inner.info(self.partition).await?.state;
+        let end = state.last_sequence;
+        if state.first_sequence > last.saturating_add(1) {
+            // A consumer would begin there without a word.
+            let (name, first) = (stream_name(self.partition), state.first_sequence);
+            return Err(ReadError::Corrupt(format!(
+                "{name} begins at {first}, batch {} is missing",
+                last.saturating_add(1)
+            )));
+        }
         if end >= last {
             self.behind_since = None;
             return Ok(());

@@ -1,0 +1,78 @@
+//! A tenant is read from the beginning by a process that knows nothing of it. `PROMPTORY_COLD_START=10000/1000000` (its
+//! batches / all messages of the stream) measures it at the size that counts.
+
+use std::time::Instant;
+
+use promptory_ledger::jetstream::JetStream;
+use promptory_test_nats::Server;
+
+use crate::support::{Draft, tenant};
+use crate::{append, forms, operator, read_all};
+
+fn size() -> (u64, u64) {
+    let text = std::env::var("PROMPTORY_COLD_START").unwrap_or_else(|_| "300/6000".to_owned());
+    let (batches, messages) = text.split_once('/').unwrap();
+    (batches.parse().unwrap(), messages.parse().unwrap())
+}
+
+/// A server that does not sync each message: this is about reading, and filling takes its time.
+fn lazy_server() -> Server {
+    Server::with_config(|folder, port, http| {
+        let store = folder.join("store");
+        let file = folder.join("nats.conf");
+        let text = format!(
+            "listen: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{http}\"\nmax_payload: 8MiB\n\
+             jetstream {{ store_dir: {store:?}, max_file: 64GiB }}\n\
+             authorization {{ users: [{{ user: t0, password: t0 }}] }}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        file
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_history_is_read_by_a_process_that_knows_nothing_of_it() {
+    let (batches, messages) = size();
+    let server = lazy_server();
+    let user = server.user();
+    let options = forms::options(&server.url(), &user);
+    let ledger = forms::made(&options, 1, 1).await;
+    let operator = operator(&server.url(), &user).await;
+    let acme = tenant("acme");
+    let others: Vec<_> = (0..200).map(|n| format!("ledger.0.other-{n}")).collect();
+    let filler = Draft::first(ledger.incarnation(), &tenant("other")).padded(700).encode();
+    let mut last = Draft::first(ledger.incarnation(), &acme).padded(700);
+    let mut sequence = append(&ledger, &last).await.unwrap().sequence;
+    let between = messages / batches - 1;
+    for n in 1..batches {
+        for m in 0..between {
+            let subject = others[usize::try_from((n * between + m) % 200).unwrap()].clone();
+            // Not waited for: what matters is that they lie in between.
+            operator.client().publish(subject, filler.clone()).await.unwrap();
+        }
+        operator.client().flush().await.unwrap();
+        last = last.then(1, sequence).padded(700);
+        sequence = append(&ledger, &last).await.unwrap().sequence;
+    }
+    server.restart();
+    let stranger = JetStream::open(&options).await.unwrap();
+    let began = Instant::now();
+    let mut reader = stranger.read(&acme, 0).await.unwrap();
+    let walked = began.elapsed();
+    let mut count = 0;
+    loop {
+        let page = reader.next().await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        count += page.len() as u64;
+    }
+    let total = began.elapsed();
+    assert_eq!(count, batches);
+    let again = Instant::now();
+    assert_eq!(read_all(&stranger, &acme).await.len() as u64, batches);
+    println!(
+        "{batches} batches among {sequence}: walked in {walked:?}, read in {total:?}, again in {:?}",
+        again.elapsed()
+    );
+}

@@ -1,0 +1,133 @@
+//! Tails and reads while servers die under them: every batch once, in order, and none that was acknowledged is missing.
+
+use std::time::{Duration, Instant};
+
+use promptory_ledger::jetstream::{JetStream, JetStreamTail};
+use promptory_test_nats::{Cluster, Server};
+
+use crate::support::{Draft, header, tenant};
+use crate::{append, fill, forms, operator, read_all};
+
+/// Reads on until the sequence `last` has come.
+async fn until(tail: &mut JetStreamTail, seen: &mut Vec<u64>, last: u64) {
+    while seen.last().is_none_or(|sequence| *sequence < last) {
+        seen.extend(tail.next().await.unwrap().iter().map(|batch| batch.cursor.sequence));
+    }
+}
+
+async fn append_some(ledger: &JetStream, mut last: Draft, mut sequence: u64, count: u64) -> (Draft, u64, Duration) {
+    let mut longest = Duration::ZERO;
+    for _ in 0..count {
+        let began = Instant::now();
+        last = last.then(1, sequence).id(sequence + 1);
+        sequence = append(ledger, &last).await.unwrap().sequence;
+        longest = longest.max(began.elapsed());
+    }
+    (last, sequence, longest)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tail_goes_on_over_a_restart_of_the_server() {
+    let server = Server::start();
+    let ledger = forms::made(&forms::options(&server.url(), &server.user()), 1, 1).await;
+    let (last, cursor) = fill(&ledger, &tenant("acme"), 20).await.pop().unwrap();
+    let mut tail = ledger.tail(0, None).await.unwrap();
+    let mut idle = ledger.tail(0, Some(cursor)).await.unwrap();
+    let mut seen = Vec::new();
+    until(&mut tail, &mut seen, 20).await;
+    server.kill();
+    server.restart();
+    let (_, end, _) = append_some(&ledger, last, cursor.sequence, 20).await;
+    until(&mut tail, &mut seen, end).await;
+    assert_eq!(seen, (1..=40).collect::<Vec<_>>());
+    // One that had been given nothing yet begins where it was told to, not at the beginning.
+    let mut seen = Vec::new();
+    until(&mut idle, &mut seen, end).await;
+    assert_eq!(seen, (21..=40).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tails_and_reads_go_on_when_leaders_are_killed() {
+    let cluster = Cluster::start();
+    let user = cluster.user();
+    let ledger = forms::made(&forms::options(&cluster.url(), &user), 1, 3).await;
+    let acme = tenant("acme");
+    let (mut last, cursor) = fill(&ledger, &acme, 20).await.pop().unwrap();
+    let mut sequence = cursor.sequence;
+    let mut tail = ledger.tail(0, None).await.unwrap();
+    let mut seen = Vec::new();
+    until(&mut tail, &mut seen, sequence).await;
+    for round in 0..3 {
+        let operator = operator(&cluster.url(), &user).await;
+        let leader = loop {
+            let stream = operator.get_stream("LEDGER-0").await;
+            let leader = stream.ok().and_then(|stream| stream.cached_info().cluster.as_ref()?.leader.clone());
+            match leader {
+                Some(leader) => break leader,
+                None => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        };
+        let leader = cluster.named(&leader);
+        // Killed, or alive and deaf.
+        if round == 1 {
+            leader.pause()
+        } else {
+            leader.kill()
+        }
+        let began = Instant::now();
+        let (draft, end, longest) = append_some(&ledger, last, sequence, 20).await;
+        (last, sequence) = (draft, end);
+        until(&mut tail, &mut seen, sequence).await;
+        println!("round {round}: longest append {longest:?}, caught up after {:?}", began.elapsed());
+        if round == 1 { leader.resume() } else { leader.restart() }
+    }
+    assert_eq!(seen, (1..=sequence).collect::<Vec<_>>(), "every sequence once, in order");
+    let stored = loop {
+        match ledger.read(&acme, 0).await {
+            Ok(_) => break read_all(&ledger, &acme).await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    };
+    assert_eq!(stored.len(), 80, "all that was acknowledged, and nothing twice");
+    let indexes: Vec<_> = stored.iter().map(|batch| header(&batch.bytes).first_index).collect();
+    assert_eq!(indexes, (0..80).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_is_there_after_all_servers_were_killed() {
+    let cluster = Cluster::start();
+    let ledger = forms::made(&forms::options(&cluster.url(), &cluster.user()), 2, 3).await;
+    let filled = fill(&ledger, &tenant("acme"), 30).await;
+    cluster.restart_all();
+    let stored = loop {
+        match ledger.read(&tenant("acme"), 0).await {
+            Ok(_) => break read_all(&ledger, &tenant("acme")).await,
+            Err(error) => {
+                assert!(matches!(error, promptory_ledger::ReadError::Unavailable(_)), "{error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    };
+    let expected: Vec<_> = filled.iter().map(|(_, cursor)| *cursor).collect();
+    assert_eq!(stored.iter().map(|batch| batch.cursor).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_largest_batch_goes_everywhere() {
+    let cluster = Cluster::start();
+    let options = forms::options(&cluster.url(), &cluster.user());
+    let ledger = forms::made(&options, 1, 3).await;
+    let acme = tenant("acme");
+    let overhead = Draft::first(ledger.incarnation(), &acme).encode().len() + 8;
+    let large = Draft::first(ledger.incarnation(), &acme).padded(promptory_events::limits::BATCH_MAX_BYTES - overhead);
+    let cursor = append(&ledger, &large).await.unwrap();
+    let next = large.then(1, cursor.sequence).padded(promptory_events::limits::BATCH_MAX_BYTES - overhead);
+    append(&ledger, &next).await.unwrap();
+    let other = JetStream::open(&options).await.unwrap();
+    assert_eq!(other.head(&acme).await.unwrap().unwrap().position.index, 1);
+    assert_eq!(other.get(&acme, 0).await.unwrap().unwrap().bytes, large.encode());
+    assert_eq!(read_all(&other, &acme).await.len(), 2);
+    let (mut tail, mut seen) = (other.tail(0, None).await.unwrap(), Vec::new());
+    until(&mut tail, &mut seen, 2).await;
+    assert_eq!(seen, [1, 2]);
+}
