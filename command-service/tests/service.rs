@@ -172,8 +172,10 @@ async fn sixty_four_clients_on_one_prompt_number_its_versions_once_each() {
 }
 
 fn fsyncs(ledger: &Ledger) -> u64 {
-    let Ledger::Embedded(embedded) = ledger;
-    embedded.fsyncs()
+    match ledger {
+        Ledger::Embedded(embedded) => embedded.fsyncs(),
+        Ledger::JetStream(_) => panic!("this world is on the embedded form"),
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::{Config, Place};
 
 /// Accounts of a server, each with one user who may do everything in it.
 pub const ACCOUNTS: usize = 64;
@@ -12,25 +14,11 @@ pub(crate) fn account(number: usize) -> String {
     format!("t{number}")
 }
 
-pub(crate) fn single(folder: &Path, port: u16, http: u16) -> PathBuf {
-    write(folder, "n0", port, http, "")
-}
-
-pub(crate) fn node(folder: &Path, name: &str, port: u16, http: u16, number: usize, routes: &[u16]) -> PathBuf {
-    let others = routes.iter().enumerate().filter(|(other, _)| *other != number);
-    let others: Vec<_> = others.map(|(_, route)| format!("nats://127.0.0.1:{route}")).collect();
-    let cluster = format!(
-        "cluster {{ name: test, listen: \"127.0.0.1:{}\", no_advertise: true, routes: [{}] }}\n",
-        routes[number],
-        others.join(", ")
-    );
-    write(folder, name, port, http, &cluster)
-}
-
-fn write(folder: &Path, name: &str, port: u16, http: u16, cluster: &str) -> PathBuf {
+pub(crate) fn write(folder: &Path, place: &Place) -> Config {
+    let Place { name, port, http, route, others } = place;
     let mut text = format!(
         "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{http}\"\nmax_payload: 8MiB\n\
-         jetstream {{ store_dir: {:?}, max_file: 64GiB, sync_interval: always }}\n{cluster}system_account: SYS\n\
+         jetstream {{ store_dir: {:?}, max_file: 64GiB, sync_interval: always }}\nsystem_account: SYS\n\
          accounts {{\n  SYS {{ users: [{{ user: sys, password: sys }}] }}\n",
         folder.join("store")
     );
@@ -40,7 +28,13 @@ fn write(folder: &Path, name: &str, port: u16, http: u16, cluster: &str) -> Path
         writeln!(text, "  {name} {{ jetstream: enabled, users: [{user}] }}").unwrap();
     }
     text.push_str("}\n");
+    if !others.is_empty() {
+        let routes: Vec<_> = others.iter().map(|other| format!("nats://127.0.0.1:{other}")).collect();
+        let routes = routes.join(", ");
+        let listen = format!("127.0.0.1:{route}");
+        writeln!(text, "cluster {{ name: test, listen: {listen:?}, no_advertise: true, routes: [{routes}] }}").unwrap();
+    }
     let file = folder.join("nats.conf");
     fs::write(&file, text).unwrap();
-    file
+    Config { file, env: Vec::new() }
 }

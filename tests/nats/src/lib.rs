@@ -39,45 +39,76 @@ pub struct Server {
     pub name: String,
     port: u16,
     http: u16,
-    config: PathBuf,
+    config: Config,
     process: Mutex<Option<Process>>,
     users: AtomicUsize,
     // Last: it removes the folder after the process is gone.
     folder: Janitor,
 }
 
+/// What a server is started on: a configuration file, and the environment that it refers to.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file.
+    pub file: PathBuf,
+    /// Names and values.
+    pub env: Vec<(String, String)>,
+}
+
+/// Where a server is to listen, all on 127.0.0.1.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its name: `n0`, `n1`, …
+    pub name: String,
+    /// For clients.
+    pub port: u16,
+    /// For health.
+    pub http: u16,
+    /// For the other servers of a cluster.
+    pub route: u16,
+    /// Where the others of the cluster listen for it; none for a server alone.
+    pub others: Vec<u16>,
+}
+
+impl Place {
+    fn all(count: usize) -> Vec<Self> {
+        let ports = free_ports(3 * count);
+        let place = |n: usize| Self {
+            name: format!("n{n}"),
+            port: ports[n],
+            http: ports[count + n],
+            route: ports[2 * count + n],
+            others: (0..count).filter(|other| *other != n).map(|other| ports[2 * count + other]).collect(),
+        };
+        (0..count).map(place).collect()
+    }
+}
+
 impl Server {
     /// Starts a server alone, with [`ACCOUNTS`] accounts.
     #[must_use]
     pub fn start() -> Self {
+        Self::with_config(config::write)
+    }
+
+    /// Starts a server alone on a configuration that `write` makes, in the folder that it is given if it likes.
+    pub fn with_config(write: impl Fn(&Path, &Place) -> Config) -> Self {
         for _ in 0..START_TRIES {
-            let ports = free_ports(2);
-            let server = Self::new("n0", ports[0], ports[1], |folder| config::single(folder, ports[0], ports[1]));
+            let server = Self::new(&Place::all(1)[0], &write);
             if server.wait_healthy() {
                 return server;
             }
+            println!("{}", server.log());
         }
         panic!("no NATS server could be started");
     }
 
-    /// Starts a server on a configuration of its own, which is written into a folder that `write` is given (with the
-    /// ports for clients and for monitoring) and returns the file.
-    pub fn with_config(write: impl Fn(&Path, u16, u16) -> PathBuf) -> Self {
-        for _ in 0..START_TRIES {
-            let ports = free_ports(2);
-            let server = Self::new("n0", ports[0], ports[1], |folder| write(folder, ports[0], ports[1]));
-            if server.wait_healthy() {
-                return server;
-            }
-        }
-        panic!("no NATS server could be started on that configuration");
-    }
-
-    fn new(name: &str, port: u16, http: u16, write: impl FnOnce(&Path) -> PathBuf) -> Self {
+    fn new(place: &Place, write: impl Fn(&Path, &Place) -> Config) -> Self {
         let folder = Janitor::new();
-        let config = write(folder.path());
+        let config = write(folder.path(), place);
         let process = Mutex::new(Some(Process::start(folder.path(), &config)));
-        Self { name: name.to_owned(), port, http, config, process, users: AtomicUsize::new(0), folder }
+        let Place { name, port, http, .. } = place.clone();
+        Self { name, port, http, config, process, users: AtomicUsize::new(0), folder }
     }
 
     /// Where clients connect.
@@ -177,18 +208,18 @@ impl Cluster {
     /// Starts three servers with [`ACCOUNTS`] accounts; returns when all are healthy.
     #[must_use]
     pub fn start() -> Self {
+        Self::with_config(config::write)
+    }
+
+    /// Starts three servers on configurations that `write` makes.
+    pub fn with_config(write: impl Fn(&Path, &Place) -> Config) -> Self {
         for _ in 0..START_TRIES {
-            let ports = free_ports(9);
-            let routes: Vec<u16> = ports[6..].to_vec();
-            let servers = (0..3).map(|n| {
-                let name = format!("n{n}");
-                let write = |folder: &Path| config::node(folder, &name, ports[n], ports[3 + n], n, &routes);
-                Server::new(&name, ports[n], ports[3 + n], write)
-            });
-            let cluster = Self { servers: servers.collect(), users: AtomicUsize::new(0) };
+            let servers = Place::all(3).iter().map(|place| Server::new(place, &write)).collect();
+            let cluster = Self { servers, users: AtomicUsize::new(0) };
             if cluster.servers.iter().all(Server::wait_healthy) {
                 return cluster;
             }
+            cluster.servers.iter().for_each(|server| println!("{}", server.log()));
         }
         panic!("no cluster of NATS servers could be started");
     }

@@ -6,6 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::Config;
+
 /// Where the server's program is: `PROMPTORY_NATS_SERVER`, else where `./test` puts it.
 #[must_use]
 pub fn binary() -> PathBuf {
@@ -28,11 +30,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(folder: &Path, config: &Path) -> Self {
+    pub(crate) fn start(folder: &Path, config: &Config) -> Self {
         let log = File::options().create(true).append(true).open(folder.join("nats.log")).unwrap();
         let mut command = Command::new(binary());
-        command.arg("-c").arg(config).arg("-P").arg(folder.join("pid")).stdin(Stdio::null());
-        command.stdout(log.try_clone().unwrap()).stderr(log).current_dir(folder);
+        command.arg("-c").arg(&config.file).arg("-P").arg(folder.join("pid")).stdin(Stdio::null());
+        command.stdout(log.try_clone().unwrap()).stderr(log).current_dir(folder).envs(config.env.iter().cloned());
         // A group of its own: a signal from the terminal is for the test, and the janitor does the rest.
         let child = command.process_group(0).spawn().unwrap_or_else(|error| panic!("{}: {error}", binary().display()));
         Self { child }

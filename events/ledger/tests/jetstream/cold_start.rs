@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use promptory_ledger::jetstream::JetStream;
-use promptory_test_nats::Server;
+use promptory_test_nats::{Config, Place, Server};
 
 use crate::support::{Draft, tenant};
 use crate::{append, forms, operator, read_all};
@@ -17,7 +17,7 @@ fn size() -> (u64, u64) {
 
 /// A server that does not sync each message: this is about reading, and filling takes its time.
 fn lazy_server() -> Server {
-    Server::with_config(|folder, port, http| {
+    Server::with_config(|folder, Place { port, http, .. }| {
         let store = folder.join("store");
         let file = folder.join("nats.conf");
         let text = format!(
@@ -26,7 +26,7 @@ fn lazy_server() -> Server {
              authorization {{ users: [{{ user: t0, password: t0 }}] }}\n"
         );
         std::fs::write(&file, text).unwrap();
-        file
+        Config { file, env: Vec::new() }
     })
 }
 
