@@ -75,7 +75,7 @@ impl Inner {
         let partition = self.partition_of(tenant);
         let publish = PublishMessage::build().payload(bytes).expected_last_subject_sequence(expected);
         let sent = self.writes.context.send_publish(subject(partition, tenant), publish).await.map_err(outcome)?;
-        let ack = sent.await.map_err(|error| outcome(error))?;
+        let ack = sent.await.map_err(outcome)?;
         if ack.stream != stream_name(partition) || ack.duplicate || ack.sequence <= expected {
             let what = format!("{} {}, duplicate: {}", ack.stream, ack.sequence, ack.duplicate);
             return Err(AppendError::Unknown(format!("the server acknowledged something else: {what}")));

@@ -10,7 +10,7 @@ use promptory_events::limits;
 use super::OpenError;
 use super::options::{Options, REQUEST_TIMEOUT};
 
-/// The oldest server that is good enough: 2.15.0 has not every fix of `sync_interval: always`.
+/// The oldest server that this was measured on. Before 2.15, `sync_interval: always` does not sync everything.
 const OLDEST_SERVER: (u64, u64, u64) = (2, 15, 1);
 /// A batch and room for the headers of its message.
 const MAX_PAYLOAD_NEEDED: usize = limits::BATCH_MAX_BYTES + 4096;

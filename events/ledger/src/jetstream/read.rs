@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 use promptory_events::{Cursor, Position, TenantId};
 
@@ -74,7 +75,9 @@ impl JetStreamReader {
     pub async fn next(&mut self) -> Result<Vec<Recorded>, ReadError> {
         let wanted = self.page();
         let gets = wanted.iter().map(|mark| self.inner.batch(&self.tenant, mark.sequence));
-        let got: Vec<_> = stream::iter(gets).buffered(GETS).try_collect().await?;
+        // Boxed, because the compiler can't see through the closure that it is `Send`.
+        let getting: BoxFuture<'_, Result<Vec<_>, _>> = Box::pin(stream::iter(gets).buffered(GETS).try_collect());
+        let got = getting.await?;
         let (mut page, mut step) = (Vec::with_capacity(got.len()), self.step);
         for (batch, header) in got {
             step = step.after(&header, batch.cursor.sequence)?;

@@ -5,6 +5,7 @@
 //! a sequence), and each must end at the beginning of the one below: so every link is seen, as on one walk.
 
 use async_nats::jetstream::stream::DirectGetErrorKind;
+use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 use promptory_events::{BatchHeader, TenantId};
 
@@ -74,7 +75,9 @@ impl Inner {
                 back.extend(known.iter().rev());
                 at = self.seen(tenant, oldest.sequence).await?;
             } else if at.header.first_index - from > LONG_EVENTS {
-                at = self.lanes(tenant, from, &at, &mut back).await?;
+                // Boxed, because the compiler can't see through the closures in it that it is `Send`.
+                let lanes: BoxFuture<'_, _> = Box::pin(self.lanes(tenant, from, &at, &mut back));
+                at = lanes.await?;
             } else {
                 let older = self.seen(tenant, prev).await?;
                 at.follows(&older)?;

@@ -1,6 +1,6 @@
 //! The ledger on JetStream where real servers fail it: killed, paused, emptied, replaced, damaged by their operator.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and say what it measured")]
 
 mod cold_start;
 mod contention;
