@@ -101,6 +101,8 @@ struct Inner {
     marks: Marks,
     /// For each partition, when it was last seen that its stream lacks nothing.
     looked: Mutex<Vec<Option<Instant>>>,
+    /// When a replica last did not answer.
+    hung: Mutex<Option<Instant>>,
 }
 
 impl fmt::Debug for JetStream {
@@ -128,7 +130,9 @@ impl JetStream {
             }
         }
         let looked = Mutex::new(vec![None; identity.partitions.into()]);
-        Ok(Self { inner: Arc::new(Inner { identity, writes, reads, marks: Marks::new(), looked }) })
+        Ok(Self {
+            inner: Arc::new(Inner { identity, writes, reads, marks: Marks::new(), looked, hung: Mutex::default() }),
+        })
     }
 
     /// Which life of the ledger this is.

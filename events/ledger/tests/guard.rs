@@ -173,7 +173,8 @@ fn in_order_on<F: Future<Output = forms::Made>>(make: impl FnOnce() -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (ledger, _keep) = runtime.block_on(make());
     let round = AtomicU32::new(0);
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(CASES_ON_SERVERS));
+    let mut runner =
+        TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES_ON_SERVERS) });
     let result = runner.run(&attempts(), |attempts| {
         runtime.block_on(compare_in_order(&ledger, round.fetch_add(1, Ordering::Relaxed), attempts))
     });

@@ -4,7 +4,8 @@
 //! header. What a replica does not have, the leader is asked for; what the leader does not have either is a hole, unless
 //! the leader itself is behind.
 
-use std::time::Duration;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::message::StreamMessage;
@@ -19,6 +20,9 @@ use crate::port::{ReadError, Recorded};
 
 /// How long a look that found nothing missing is good for.
 const WHOLE_FOR: Duration = Duration::from_secs(1);
+
+/// How long the leader alone is asked after a replica that did not answer.
+const HUNG_FOR: Duration = Duration::from_secs(5);
 
 /// What asking for a stream came to.
 pub(super) enum InfoError {
@@ -156,15 +160,30 @@ impl Inner {
 
     /// The message with a sequence: from any replica, else from the leader. `None`: the leader does not have it.
     pub(super) async fn message(&self, partition: u16, sequence: u64) -> Result<Option<StreamMessage>, ReadError> {
-        let stream = stream_of(&self.reads, partition).await?;
-        match stream.direct_get(sequence).await {
-            Ok(message) if message.sequence == sequence => return Ok(Some(message)),
-            Err(error) if error.kind() == DirectGetErrorKind::TimedOut => {
-                return Err(ReadError::Unavailable(with_causes(&error)));
-            }
-            _ => {} // the replica that answered does not have it, or none answers: the leader says
+        if let Some(message) = self.replicas(partition, sequence).await? {
+            return Ok(Some(message));
         }
-        leaders(&stream, sequence).await
+        leaders(&stream_of(&self.reads, partition).await?, sequence).await
+    }
+
+    /// Asks any replica. `None`: it does not have the message, or does not answer; then the leader says. A replica that
+    /// hangs takes its share of the questions for as long as its servers believe in it, so none is asked for a while.
+    async fn replicas(&self, partition: u16, sequence: u64) -> Result<Option<StreamMessage>, ReadError> {
+        let hung = || self.hung.lock().unwrap_or_else(PoisonError::into_inner);
+        if hung().is_some_and(|at| at.elapsed() < HUNG_FOR) {
+            return Ok(None);
+        }
+        let stream = self.reads.impatient.get_stream_no_info(stream_name(partition)).await;
+        let stream = stream.map_err(|error| ReadError::Unavailable(with_causes(&error)))?;
+        match stream.direct_get(sequence).await {
+            Ok(message) if message.sequence == sequence => Ok(Some(message)),
+            Err(error) if error.kind() == DirectGetErrorKind::TimedOut => {
+                tracing::warn!(stream = stream_name(partition), "a replica does not answer; asking the leader alone");
+                *hung() = Some(Instant::now());
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// A batch of a tenant whose sequence is known.

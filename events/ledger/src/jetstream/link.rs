@@ -14,6 +14,8 @@ use super::options::{Options, REQUEST_TIMEOUT};
 const OLDEST_SERVER: (u64, u64, u64) = (2, 15, 1);
 /// A batch and room for the headers of its message.
 const MAX_PAYLOAD_NEEDED: usize = limits::BATCH_MAX_BYTES + 4096;
+/// How long any one replica is waited for.
+const REPLICA_TIMEOUT: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// One connection.
@@ -21,6 +23,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Link {
     client: Client,
     pub(super) context: Context,
+    /// For what another server can be asked as well: gives up sooner.
+    pub(super) impatient: Context,
 }
 
 impl Link {
@@ -45,8 +49,9 @@ impl Link {
         };
         check(&client.server_info())?;
         let context =
-            ContextBuilder::new().timeout(REQUEST_TIMEOUT).backpressure_on_inflight(true).build(client.clone());
-        Ok(Self { client, context })
+            |timeout| ContextBuilder::new().timeout(timeout).backpressure_on_inflight(true).build(client.clone());
+        let (context, impatient) = (context(REQUEST_TIMEOUT), context(REPLICA_TIMEOUT));
+        Ok(Self { client, context, impatient })
     }
 
     /// Whether there is a connection now. What is sent without one would wait in memory for the next.

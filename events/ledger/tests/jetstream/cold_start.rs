@@ -3,14 +3,15 @@
 
 use std::time::Instant;
 
+use promptory_events::TenantId;
 use promptory_ledger::jetstream::JetStream;
 use promptory_test_nats::{Config, Place, Server};
 
-use crate::support::{Draft, tenant};
-use crate::{append, forms, operator, read_all};
+use crate::support::{Draft, header, tenant};
+use crate::{append, forms, operator};
 
 fn size() -> (u64, u64) {
-    let text = std::env::var("PROMPTORY_COLD_START").unwrap_or_else(|_| "300/6000".to_owned());
+    let text = std::env::var("PROMPTORY_COLD_START").unwrap_or_else(|_| "1500/6000".to_owned());
     let (batches, messages) = text.split_once('/').unwrap();
     (batches.parse().unwrap(), messages.parse().unwrap())
 }
@@ -28,6 +29,17 @@ fn lazy_server() -> Server {
         std::fs::write(&file, text).unwrap();
         Config { file, env: Vec::new() }
     })
+}
+
+async fn read_from(ledger: &JetStream, tenant: &TenantId, from: u64) -> u64 {
+    let (mut reader, mut count) = (ledger.read(tenant, from).await.unwrap(), 0);
+    loop {
+        let page = reader.next().await.unwrap();
+        if page.is_empty() {
+            return count;
+        }
+        count += page.len() as u64;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,20 +69,19 @@ async fn a_long_history_is_read_by_a_process_that_knows_nothing_of_it() {
     server.restart();
     let stranger = JetStream::open(&options).await.unwrap();
     let began = Instant::now();
-    let mut reader = stranger.read(&acme, 0).await.unwrap();
+    drop(stranger.read(&acme, 0).await.unwrap());
     let walked = began.elapsed();
-    let mut count = 0;
-    loop {
-        let page = reader.next().await.unwrap();
-        if page.is_empty() {
-            break;
-        }
-        count += page.len() as u64;
-    }
+    assert_eq!(read_from(&stranger, &acme, 0).await, batches);
     let total = began.elapsed();
-    assert_eq!(count, batches);
+    // Each of them from nowhere: over a short way, in one lane, and over a long one, in many.
+    for index in [0, 1, batches / 3, batches / 2, batches - 500, batches - 2, batches - 1] {
+        let stranger = JetStream::open(&options).await.unwrap();
+        let found = stranger.get(&acme, index).await.unwrap().unwrap();
+        assert_eq!(header(&found.bytes).first_index, index);
+        assert_eq!(read_from(&stranger, &acme, index).await, batches - index);
+    }
     let again = Instant::now();
-    assert_eq!(read_all(&stranger, &acme).await.len() as u64, batches);
+    assert_eq!(read_from(&stranger, &acme, 0).await, batches);
     println!(
         "{batches} batches among {sequence}: walked in {walked:?}, read in {total:?}, again in {:?}",
         again.elapsed()

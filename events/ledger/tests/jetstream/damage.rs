@@ -144,6 +144,20 @@ async fn a_missing_batch_is_never_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_batch_shows_on_a_long_way_too() {
+    let world = World::unprotected().await;
+    let acme = tenant("acme");
+    fill(&world.ledger, &acme, 800).await;
+    // The first batch of a lane, or one within, as it comes; and the very first.
+    for gone in [400, 401, 402, 1] {
+        world.delete(gone).await;
+        assert_corrupt(read(&world.stranger().await, &acme).await, "is missing");
+        assert_corrupt(world.stranger().await.get(&acme, gone - 1).await, "LEDGER-0");
+        assert!(world.stranger().await.get(&acme, 799).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_end_is_no_earlier_end() {
     let world = World::unprotected().await;
     let acme = tenant("acme");

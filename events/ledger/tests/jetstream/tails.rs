@@ -94,6 +94,29 @@ async fn tails_and_reads_go_on_when_leaders_are_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_hangs_stops_no_reading() {
+    let cluster = Cluster::start();
+    let user = cluster.user();
+    let options = forms::options(&cluster.url(), &user);
+    let ledger = forms::made(&options, 1, 3).await;
+    let filled = fill(&ledger, &tenant("acme"), 40).await;
+    // The connection must stay: to the leader itself.
+    let stream = operator(&cluster.url(), &user).await.get_stream("LEDGER-0").await.unwrap();
+    let leader = stream.cached_info().cluster.as_ref().unwrap().leader.clone().unwrap();
+    let stranger = JetStream::open(&forms::options(&cluster.named(&leader).url(), &user)).await.unwrap();
+    let hung = cluster.servers().iter().find(|server| server.name != leader).unwrap();
+    hung.pause();
+    let began = Instant::now();
+    let stored = read_all(&stranger, &tenant("acme")).await;
+    assert_eq!(
+        stored.iter().map(|batch| batch.cursor).collect::<Vec<_>>(),
+        filled.iter().map(|f| f.1).collect::<Vec<_>>()
+    );
+    println!("read beside a hanging replica in {:?}", began.elapsed());
+    hung.resume();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_there_after_all_servers_were_killed() {
     let cluster = Cluster::start();
     let ledger = forms::made(&forms::options(&cluster.url(), &cluster.user()), 2, 3).await;
