@@ -86,6 +86,7 @@ fn version(text: &str) -> Option<(u64, u64, u64)> {
 async fn note(event: Event) {
     match event {
         Event::Connected => tracing::info!("connected to a NATS server"),
+        Event::Draining | Event::Closed => {} // our own doing
         Event::Disconnected => tracing::warn!("the connection to the NATS server was lost"),
         other => tracing::warn!(event = %other, "NATS"),
     }
