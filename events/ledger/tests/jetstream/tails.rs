@@ -1,12 +1,16 @@
 //! Tails and reads while servers die under them: every batch once, in order, and none that was acknowledged is missing.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use promptory_events::{BatchId, Cursor, TenantId};
 use promptory_ledger::jetstream::{JetStream, JetStreamTail};
 use promptory_test_nats::{Cluster, Server};
 
 use crate::support::{Draft, header, tenant};
-use crate::{append, fill, forms, operator, read_all};
+use crate::{append, fill, forms, id_of, operator, read_all};
 
 /// Reads on until the sequence `last` has come.
 async fn until(tail: &mut JetStreamTail, seen: &mut Vec<u64>, last: u64) {
@@ -91,6 +95,64 @@ async fn tails_and_reads_go_on_when_leaders_are_killed() {
     assert_eq!(stored.len(), 80, "all that was acknowledged, and nothing twice");
     let indexes: Vec<_> = stored.iter().map(|batch| header(&batch.bytes).first_index).collect();
     assert_eq!(indexes, (0..80).collect::<Vec<_>>());
+}
+
+/// Appends to one tenant until told to stop; what was acknowledged.
+async fn write_on(ledger: JetStream, tenant: TenantId, stop: Arc<AtomicBool>) -> Vec<(BatchId, Cursor)> {
+    let mut acknowledged = Vec::new();
+    let mut draft = Draft::first(ledger.incarnation(), &tenant).id(1);
+    while !stop.load(Ordering::Relaxed) {
+        let cursor = append(&ledger, &draft).await.unwrap();
+        acknowledged.push((draft.header.batch_id, cursor));
+        draft = draft.then(1, cursor.sequence).id(cursor.sequence + 1);
+    }
+    acknowledged
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_writers_lose_nothing_while_servers_fall_and_rise() {
+    let cluster = Cluster::start();
+    let options = forms::options(&cluster.url(), &cluster.user());
+    let ledger = forms::made(&options, 2, 3).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut running = tokio::task::JoinSet::new();
+    for n in 0..8 {
+        let (tenant, stop) = (tenant(&format!("t{n}")), stop.clone());
+        let ledger = if n < 4 { ledger.clone() } else { JetStream::open(&options).await.unwrap() };
+        running.spawn(async move { (tenant.clone(), write_on(ledger, tenant, stop).await) });
+    }
+    for (round, server) in cluster.servers().iter().cycle().take(4).enumerate() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if round % 2 == 0 {
+            server.kill()
+        } else {
+            server.pause()
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if round % 2 == 0 { server.restart() } else { server.resume() }
+    }
+    cluster.restart_all();
+    stop.store(true, Ordering::Relaxed);
+    let acknowledged = running.join_all().await;
+
+    let stranger = JetStream::open(&options).await.unwrap();
+    let mut all = [BTreeSet::new(), BTreeSet::new()];
+    let mut total = 0;
+    for (tenant, acknowledged) in acknowledged {
+        let stored = read_all(&stranger, &tenant).await;
+        let ids: Vec<_> = stored.iter().map(|batch| (id_of(batch), batch.cursor)).collect();
+        assert_eq!(ids, acknowledged, "{tenant}: each once, each where it was acknowledged");
+        total += ids.len();
+        let partition = promptory_events::partition::of(&tenant, 2);
+        all[usize::from(partition)].extend(ids.iter().map(|(_, cursor)| cursor.sequence));
+    }
+    for (partition, sequences) in (0_u16..).zip(&all) {
+        let Some(end) = sequences.last() else { continue };
+        let (mut tail, mut seen) = (stranger.tail(partition, None).await.unwrap(), Vec::new());
+        until(&mut tail, &mut seen, *end).await;
+        assert_eq!(seen, sequences.iter().copied().collect::<Vec<_>>(), "a tail sees the same");
+    }
+    println!("{total} batches of 8 writers over 5 faults");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
