@@ -7,6 +7,7 @@ mod contention;
 mod damage;
 #[path = "../forms/mod.rs"]
 mod forms;
+mod init;
 mod shipped;
 #[path = "../support/mod.rs"]
 mod support;
