@@ -2,14 +2,17 @@
 #![allow(clippy::unwrap_used, reason = "a world that can not be set up fails its test")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use promptory_command::{Config, Failure, Outcome, Service, wire};
 use promptory_domain::Rejection;
 use promptory_events::{Batch, CommandId, TenantId, limits};
 use promptory_ledger::embedded::Embedded;
+use promptory_ledger::jetstream::{self, JetStream};
 use promptory_ledger::{KeyStore, Ledger};
 use promptory_platform::apikey::Presented;
 use promptory_platform::{ApiKey, Clock};
+use promptory_test_nats::Server;
 use serde_json::{Value, json};
 
 /// A service with the tenant `acme` in it, at noon on a day that a test can move.
@@ -27,6 +30,10 @@ impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::Embedded(Embedded::open(&folder.path().join("ledger.redb"), 1).unwrap());
+        Self::on(folder, ledger).await
+    }
+
+    async fn on(folder: tempfile::TempDir, ledger: Ledger) -> Self {
         let keys = KeyStore::open(&folder.path().join("keys.redb")).unwrap();
         let clock = Clock::manual("2026-05-03T12:00:00Z".parse().unwrap());
         let service = open(&folder, "one", &ledger, &keys, &clock);
@@ -172,15 +179,23 @@ async fn sixty_four_clients_on_one_prompt_number_its_versions_once_each() {
 }
 
 fn fsyncs(ledger: &Ledger) -> u64 {
-    let Ledger::Embedded(embedded) = ledger;
-    embedded.fsyncs()
+    match ledger {
+        Ledger::Embedded(embedded) => embedded.fsyncs(),
+        Ledger::JetStream(_) => panic!("this world is on the embedded form"),
+    }
 }
 
 #[tokio::test]
 async fn two_replicas_on_one_prompt_show_no_conflict_to_any_client() {
-    let world = Arc::new(World::new().await);
+    let world = World::new().await;
+    let other = world.replica("two");
+    no_client_sees_a_conflict(&world, other).await;
+}
+
+/// 16 clients of two replicas add 160 versions to one prompt.
+async fn no_client_sees_a_conflict(world: &World, other: Service) {
     world.one(create("hot")).await.unwrap();
-    let replicas = [world.service.clone(), world.replica("two")];
+    let replicas = [world.service.clone(), other];
     let clients = (0..16).map(|client| {
         let (service, owner) = (replicas[client % 2].clone(), world.owner.clone());
         tokio::spawn(async move {
@@ -194,6 +209,38 @@ async fn two_replicas_on_one_prompt_show_no_conflict_to_any_client() {
     }
     let last = world.one(add("hot", "last")).await.unwrap();
     assert_eq!(last.version.unwrap().1, 162);
+}
+
+/// A world on a real NATS server, and a handle to its ledger as another process would have it.
+async fn on_jetstream(server: &Server) -> (World, Ledger) {
+    let user = server.user();
+    let options = jetstream::Options::new(&server.url()).unwrap().password(&user.name, &user.name);
+    jetstream::init(&options, jetstream::Shape { replicas: 1, partitions: 1 }).await.unwrap();
+    let open = async || Ledger::JetStream(JetStream::open(&options).await.unwrap());
+    (World::on(tempfile::tempdir().unwrap(), open().await).await, open().await)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_replicas_over_jetstream_show_no_conflict_to_any_client_either() {
+    let server = Server::start();
+    let (world, ledger) = on_jetstream(&server).await;
+    let other = open(&world.folder, "two", &ledger, &world.keys, &world.clock);
+    no_client_sees_a_conflict(&world, other).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_whose_append_was_not_answered_is_done_once() {
+    let server = Server::start();
+    let (world, _) = on_jetstream(&server).await;
+    world.one(create("a")).await.unwrap();
+    // The append goes out and is taken when the server goes on, after the ledger gave up on the first try.
+    server.pause();
+    let (service, owner) = (world.service.clone(), world.owner.clone());
+    let command = tokio::spawn(async move { one(&service, &owner, add("a", "two")).await });
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    server.resume();
+    assert_eq!(command.await.unwrap().unwrap().version.unwrap().1, 2);
+    assert_eq!(world.one(add("a", "three")).await.unwrap().version.unwrap().1, 3, "once, not twice");
 }
 
 /// One command of every kind, each with an idempotency key.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use promptory::{bench, import, offline, serve};
+use promptory::{bench, import, init, offline, serve};
 use promptory_platform::telemetry;
 
 #[global_allocator]
@@ -33,6 +33,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// A server with a real history in it.
     Demo(serve::DemoArgs),
+    /// The streams of a ledger on NATS JetStream: made, or compared with what they should be.
+    Init(init::InitArgs),
     /// A history in, over HTTP.
     Import(import::ImportArgs),
     /// What a tenant's ledger says, folded from the ledger alone.
@@ -72,6 +74,13 @@ async fn run(command: Command) -> ExitCode {
     match command {
         Command::Serve(args) => done(serve::serve(args).await),
         Command::Demo(args) => done(serve::demo(args).await),
+        Command::Init(args) => match init::run(args).await {
+            Ok(report) => {
+                say(&report.to_string());
+                if report.drift.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            }
+            Err(error) => failed(&error),
+        },
         Command::Import(args) => match tokio::task::spawn_blocking(move || import::run(args)).await {
             Ok(Ok(report)) => {
                 say(&report.to_string());

@@ -23,6 +23,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("promptory-projection", below_services),
         ("promptory-query", vec!["events", "platform", "projection"]),
         ("promptory", all.to_vec()),
+        ("promptory-test-nats", vec![]),
     ])
 }
 

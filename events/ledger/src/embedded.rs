@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
-use promptory_events::{Batch, Cursor, Incarnation, TenantId, limits, partition};
+use promptory_events::{Cursor, Incarnation, TenantId, partition};
 use redb::StorageBackend;
 use tokio::sync::{oneshot, watch};
 
@@ -23,6 +23,7 @@ pub use crate::storage::OpenError;
 pub use read::EmbeddedReader;
 pub use tail::EmbeddedTail;
 
+use crate::acceptable::acceptable;
 use crate::port::{AppendError, Head, ReadError, Recorded};
 use crate::storage::Store;
 use recent::Recent;
@@ -153,24 +154,7 @@ impl Embedded {
         bytes: Bytes,
         answer: oneshot::Sender<Result<Cursor, AppendError>>,
     ) -> Result<Request, AppendError> {
-        let invalid = |why: String| Err(AppendError::Invalid(why));
-        if bytes.len() > limits::BATCH_MAX_BYTES {
-            return invalid(format!("{} bytes; at most {} are allowed", bytes.len(), limits::BATCH_MAX_BYTES));
-        }
-        // The whole frame, not only the header: what is appended stays for ever and must be readable.
-        let header = match Batch::parse(bytes.clone()) {
-            Ok(batch) => batch.header,
-            Err(error) => return invalid(error.to_string()),
-        };
-        if header.tenant != *tenant {
-            return invalid("its header names another tenant".to_owned());
-        }
-        if header.incarnation != self.incarnation() {
-            return invalid(format!("of incarnation {}, the ledger is {}", header.incarnation, self.incarnation()));
-        }
-        if header.prev != expected {
-            return invalid(format!("its header says prev {}, the guard {expected}", header.prev));
-        }
+        let header = acceptable(self.incarnation(), tenant, expected, &bytes)?;
         Ok(Request { partition: partition::of(tenant, self.partitions()), header, bytes, answer })
     }
 

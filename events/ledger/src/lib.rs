@@ -4,11 +4,16 @@
 //! |---|---|
 //! | [`port`] | [`Ledger`]: append with a guard, read, follow; what every form promises |
 //! | [`embedded`] | the form on redb: group commit, one fsync for many batches |
+//! | [`jetstream`] | the form on NATS JetStream: a stream a partition, a subject a tenant |
 //! | [`keystore`] | data keys, wrapped by the tenant's epoch key; the tenant's content key |
 //! | [`seal`] | how a text is sealed and opened |
 //! | [`storage`] | the file under redb, counted and (in tests) broken on purpose |
 
+mod acceptable;
+mod chain;
+
 pub mod embedded;
+pub mod jetstream;
 pub mod keystore;
 pub mod port;
 pub mod seal;

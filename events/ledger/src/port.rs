@@ -10,12 +10,15 @@ use bytes::Bytes;
 use promptory_events::{Cursor, Incarnation, Position, TenantId, Timestamp};
 
 use crate::embedded::{Embedded, EmbeddedReader, EmbeddedTail};
+use crate::jetstream::{JetStream, JetStreamReader, JetStreamTail};
 
 /// The ledger in one of its forms.
 #[derive(Clone, Debug)]
 pub enum Ledger {
     /// On redb, in this process.
     Embedded(Embedded),
+    /// On NATS JetStream.
+    JetStream(JetStream),
 }
 
 /// A batch as the ledger holds it.
@@ -72,6 +75,7 @@ impl Ledger {
     pub fn incarnation(&self) -> Incarnation {
         match self {
             Self::Embedded(ledger) => ledger.incarnation(),
+            Self::JetStream(ledger) => ledger.incarnation(),
         }
     }
 
@@ -80,14 +84,17 @@ impl Ledger {
     pub fn partitions(&self) -> u16 {
         match self {
             Self::Embedded(ledger) => ledger.partitions(),
+            Self::JetStream(ledger) => ledger.partitions(),
         }
     }
 
-    /// Whether appends can succeed. The embedded form takes none after a failed commit until it is opened again.
+    /// Whether appends can succeed. The embedded form takes none after a failed commit until it is opened again; that on
+    /// JetStream takes none while it has no connection.
     #[must_use]
     pub fn takes_batches(&self) -> bool {
         match self {
             Self::Embedded(ledger) => !ledger.is_poisoned(),
+            Self::JetStream(ledger) => ledger.is_connected(),
         }
     }
 
@@ -99,6 +106,7 @@ impl Ledger {
     pub async fn append(&self, tenant: &TenantId, expected: u64, batch: Bytes) -> Result<Cursor, AppendError> {
         match self {
             Self::Embedded(ledger) => ledger.append(tenant, expected, batch).await,
+            Self::JetStream(ledger) => ledger.append(tenant, expected, batch).await,
         }
     }
 
@@ -109,6 +117,7 @@ impl Ledger {
     pub async fn head(&self, tenant: &TenantId) -> Result<Option<Head>, ReadError> {
         match self {
             Self::Embedded(ledger) => ledger.head(tenant).await,
+            Self::JetStream(ledger) => ledger.head(tenant).await,
         }
     }
 
@@ -119,6 +128,7 @@ impl Ledger {
     pub async fn get(&self, tenant: &TenantId, index: u64) -> Result<Option<Recorded>, ReadError> {
         match self {
             Self::Embedded(ledger) => ledger.get(tenant, index).await,
+            Self::JetStream(ledger) => ledger.get(tenant, index).await,
         }
     }
 
@@ -129,6 +139,7 @@ impl Ledger {
     pub async fn read(&self, tenant: &TenantId, from: u64) -> Result<Reader, ReadError> {
         match self {
             Self::Embedded(ledger) => Ok(Reader::Embedded(ledger.read(tenant, from).await?)),
+            Self::JetStream(ledger) => Ok(Reader::JetStream(ledger.read(tenant, from).await?)),
         }
     }
 
@@ -139,6 +150,7 @@ impl Ledger {
     pub async fn tail(&self, partition: u16, after: Option<Cursor>) -> Result<Tail, ReadError> {
         match self {
             Self::Embedded(ledger) => Ok(Tail::Embedded(ledger.tail(partition, after).await?)),
+            Self::JetStream(ledger) => Ok(Tail::JetStream(ledger.tail(partition, after).await?)),
         }
     }
 }
@@ -147,6 +159,8 @@ impl Ledger {
 pub enum Reader {
     /// From redb.
     Embedded(EmbeddedReader),
+    /// From JetStream.
+    JetStream(JetStreamReader),
 }
 
 impl Reader {
@@ -157,6 +171,7 @@ impl Reader {
     pub async fn next(&mut self) -> Result<Vec<Recorded>, ReadError> {
         match self {
             Self::Embedded(reader) => reader.next().await,
+            Self::JetStream(reader) => reader.next().await,
         }
     }
 }
@@ -165,6 +180,8 @@ impl Reader {
 pub enum Tail {
     /// From redb.
     Embedded(EmbeddedTail),
+    /// From JetStream.
+    JetStream(JetStreamTail),
 }
 
 impl Tail {
@@ -175,6 +192,7 @@ impl Tail {
     pub async fn next(&mut self) -> Result<Vec<Recorded>, ReadError> {
         match self {
             Self::Embedded(tail) => tail.next().await,
+            Self::JetStream(tail) => tail.next().await,
         }
     }
 }

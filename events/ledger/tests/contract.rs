@@ -1,39 +1,41 @@
 //! What every form of the ledger promises, told as stories. A form joins by a factory in `forms`.
+//!
+//! Those on JetStream run on real servers: one alone, and three with three copies of everything.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod forms;
 mod support;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use promptory_events::{Cursor, Incarnation, TenantId, limits, partition};
-use promptory_ledger::embedded::Embedded;
 use promptory_ledger::{AppendError, Ledger, ReadError, Recorded};
 use support::{Draft, START, header, tenant};
 
 /// An empty ledger of one form with 4 partitions, and what must live as long as it does.
 struct World {
     ledger: Ledger,
-    _keep: Box<dyn std::any::Any>,
+    _keep: Box<dyn std::any::Any + Send>,
 }
 
-fn embedded() -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::Embedded(Embedded::open(&folder.path().join("ledger.redb"), 4).unwrap());
-    World { ledger, _keep: Box::new(folder) }
-}
+const PARTITIONS: u16 = 4;
 
 macro_rules! contract {
     ($($story:ident),* $(,)?) => {
-        mod forms {
-            /// One module a form; each runs every story.
-            mod embedded {
-                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $story() {
-                    crate::$story(crate::embedded()).await;
-                })*
-            }
+        contract!(@form embedded $($story)*);
+        contract!(@form jetstream_r1 $($story)*);
+        contract!(@form jetstream_r3 $($story)*);
+    };
+    // One module a form; each runs every story.
+    (@form $form:ident $($story:ident)*) => {
+        mod $form {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                let (ledger, keep) = crate::forms::$form(crate::PARTITIONS).await;
+                crate::$story(crate::World { ledger, _keep: keep }).await;
+            })*
         }
     };
 }
@@ -56,7 +58,7 @@ contract![
 
 impl World {
     async fn append(&self, draft: &Draft) -> Result<Cursor, AppendError> {
-        self.ledger.append(&draft.header.tenant, draft.header.prev, draft.encode()).await
+        until_known(&self.ledger, draft).await
     }
 
     fn first(&self, tenant: &TenantId) -> Draft {
@@ -94,6 +96,16 @@ impl World {
     }
 }
 
+/// Appends as a writer must: while it is busy or the outcome is open, the same bytes again.
+async fn until_known(ledger: &Ledger, draft: &Draft) -> Result<Cursor, AppendError> {
+    loop {
+        match ledger.append(&draft.header.tenant, draft.header.prev, draft.encode()).await {
+            Err(AppendError::Busy | AppendError::Unknown(_)) => tokio::time::sleep(Duration::from_millis(5)).await,
+            known => return known,
+        }
+    }
+}
+
 fn sequences(batches: &[Recorded]) -> Vec<u64> {
     batches.iter().map(|batch| batch.cursor.sequence).collect()
 }
@@ -122,7 +134,7 @@ async fn one_of_two_with_the_same_predecessor_wins(world: World) {
     let mut running = tokio::task::JoinSet::new();
     for rival in rivals {
         let ledger = world.ledger.clone();
-        running.spawn(async move { ledger.append(&tenant("acme"), rival.header.prev, rival.encode()).await });
+        running.spawn(async move { until_known(&ledger, &rival).await });
     }
     let outcomes = running.join_all().await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);

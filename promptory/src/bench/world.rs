@@ -75,8 +75,12 @@ impl World {
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
     pub fn fsyncs(&self) -> f64 {
-        let Ledger::Embedded(ledger) = self.node.ledger();
-        (ledger.fsyncs() + self.node.keys().fsyncs()) as f64
+        let ledger = match self.node.ledger() {
+            Ledger::Embedded(ledger) => ledger.fsyncs(),
+            // Those are the servers'. A bench's world is on the embedded form.
+            Ledger::JetStream(_) => 0,
+        };
+        (ledger + self.node.keys().fsyncs()) as f64
     }
 
     /// Waits until the read models of these tenants have caught up with the ledger.

@@ -3,21 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use promptory_events::{Batch, BatchHeader, Cursor, Position, TenantId, Timestamp};
+use promptory_events::{Cursor, Position, TenantId, Timestamp};
 use redb::{ReadTransaction, ReadableDatabase};
 
 use super::Shared;
 use super::tables::{BATCHES, CHAIN, HEADS, HeadRow, read_error};
+use crate::chain::{PAGE, Step, header_of};
 use crate::port::{Head, ReadError, Recorded};
-
-/// How much a page holds at most; always at least one batch.
-#[derive(Clone, Copy)]
-pub(super) struct Page {
-    pub(super) batches: usize,
-    pub(super) bytes: usize,
-}
-
-pub(super) const PAGE: Page = Page { batches: 1024, bytes: 4 * 1024 * 1024 };
 
 impl Shared {
     pub(super) fn begin(&self) -> Result<ReadTransaction, ReadError> {
@@ -77,19 +69,6 @@ fn head_row(txn: &ReadTransaction, tenant: &TenantId) -> Result<Option<HeadRow>,
     Ok(heads.get(tenant.as_str()).map_err(read_error)?.map(|row| row.value()))
 }
 
-fn header_of(batch: &Recorded, tenant: &TenantId) -> Result<BatchHeader, ReadError> {
-    let corrupt = |why: String| ReadError::Corrupt(format!("batch {} of {tenant} {why}", batch.cursor.sequence));
-    let header = Batch::peek(batch.bytes.clone()).map_err(|e| corrupt(e.to_string()))?;
-    if header.tenant != *tenant || header.incarnation != batch.cursor.incarnation {
-        return Err(corrupt(format!("says it is of {} in {}", header.tenant, header.incarnation)));
-    }
-    // Sums of what is read must not overflow, whatever it says.
-    if header.events == 0 || header.first_index.checked_add(header.events.into()).is_none() {
-        return Err(corrupt("has an impossible number of events".to_owned()));
-    }
-    Ok(header)
-}
-
 /// A tenant's batches in order, up to the head as it was when the reading began.
 pub struct EmbeddedReader {
     shared: Arc<Shared>,
@@ -97,15 +76,6 @@ pub struct EmbeddedReader {
     /// The last event that will be given; `None`: the tenant has none.
     end: Option<u64>,
     step: Step,
-}
-
-/// How far a reading has come.
-#[derive(Clone, Copy)]
-enum Step {
-    /// Nothing yet: the first batch is the one that holds this event.
-    First(u64),
-    /// The next batch begins at `index` and follows the batch `prev`.
-    Then { index: u64, prev: u64 },
 }
 
 impl EmbeddedReader {
@@ -160,23 +130,5 @@ impl Shared {
             Step::Then { index, .. } if index > end => Ok((page, step)),
             _ => Err(ReadError::Corrupt(format!("the chain of {tenant} ends before event {end}"))),
         }
-    }
-}
-
-impl Step {
-    /// Checks that a batch is the next one, and says what comes after it.
-    fn after(self, header: &BatchHeader, sequence: u64) -> Result<Self, ReadError> {
-        let holds = match self {
-            Self::First(from) => {
-                let has_prev = header.prev != 0;
-                (header.first_index..=header.last_index()).contains(&from) && has_prev == (header.first_index != 0)
-            }
-            Self::Then { index, prev } => header.first_index == index && header.prev == prev,
-        };
-        if !holds || header.prev >= sequence {
-            let place = format!("batch {sequence} of {} begins at event {}", header.tenant, header.first_index);
-            return Err(ReadError::Corrupt(format!("the chain is broken: {place} and follows batch {}", header.prev)));
-        }
-        Ok(Self::Then { index: header.last_index() + 1, prev: sequence })
     }
 }

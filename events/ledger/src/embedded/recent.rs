@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::chain::Page;
 use crate::port::Recorded;
 
 /// For all partitions together.
@@ -45,7 +46,7 @@ impl Recent {
     }
 
     /// The batches from sequence `first` on, up to a page; `None` if `first` is not held.
-    pub(super) fn from(&self, first: u64, page: super::read::Page) -> Option<Vec<Recorded>> {
+    pub(super) fn from(&self, first: u64, page: Page) -> Option<Vec<Recorded>> {
         let held = self.held();
         let oldest = held.batches.front()?.cursor.sequence;
         let skip = usize::try_from(first.checked_sub(oldest)?).ok()?;
@@ -65,7 +66,7 @@ mod tests {
     use bytes::Bytes;
     use promptory_events::{Cursor, Incarnation};
 
-    use super::super::read::Page;
+    use super::Page;
     use super::*;
 
     fn batch(sequence: u64, len: usize) -> Recorded {

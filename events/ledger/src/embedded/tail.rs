@@ -6,8 +6,8 @@ use promptory_events::Cursor;
 use tokio::sync::watch;
 
 use super::Shared;
-use super::read::PAGE;
 use super::tables::{BATCHES, read_error};
+use crate::chain::PAGE;
 use crate::port::{ReadError, Recorded};
 
 /// A partition's batches, live. Ends with an error when the ledger it follows is closed.

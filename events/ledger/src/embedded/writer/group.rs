@@ -3,6 +3,7 @@
 use redb::{Database, Durability, ReadableTable, Table, WriteTransaction};
 
 use super::Request;
+use crate::acceptable::continues;
 use crate::embedded::tables::{BATCHES, CHAIN, HEADS, HeadRow};
 use crate::port::AppendError;
 
@@ -56,19 +57,8 @@ impl<'txn> Tables<'txn> {
 
 /// The guard first: a batch that lost the race is a conflict, whatever else would be wrong with it by now.
 fn check(head: Option<HeadRow>, request: &Request) -> Result<(), AppendError> {
-    let header = &request.header;
-    let (next_index, sequence, recorded_at) = match head {
-        Some((last, sequence, recorded_at)) => (last.checked_add(1), sequence, recorded_at),
-        None => (Some(0), 0, i64::MIN),
-    };
-    if header.prev != sequence {
+    if request.header.prev != head.map_or(0, |(_, sequence, _)| sequence) {
         return Err(AppendError::Conflict);
     }
-    if next_index != Some(header.first_index) || header.first_index.checked_add(header.events.into()).is_none() {
-        return Err(AppendError::Invalid(format!("begins at event {}, next is {next_index:?}", header.first_index)));
-    }
-    if header.recorded_at.micros() < recorded_at {
-        return Err(AppendError::Invalid(format!("recorded at {}, before the last batch", header.recorded_at)));
-    }
-    Ok(())
+    continues(head.map(|(last, _, recorded_at)| (last, recorded_at)), &request.header)
 }

@@ -1,0 +1,138 @@
+//! A connection to the servers: made with patience, checked for what the ledger needs, watched while it lasts.
+
+use std::time::{Duration, Instant};
+
+use async_nats::connection::State;
+use async_nats::jetstream::{self, Context, context::ContextBuilder};
+use async_nats::{Client, ConnectErrorKind, Event, ServerInfo};
+use promptory_events::limits;
+
+use super::OpenError;
+use super::options::{Options, REQUEST_TIMEOUT};
+
+/// The oldest server that this was measured on. Before 2.15, `sync_interval: always` does not sync everything.
+const OLDEST_SERVER: (u64, u64, u64) = (2, 15, 1);
+/// A batch and room for the headers of its message.
+const MAX_PAYLOAD_NEEDED: usize = limits::BATCH_MAX_BYTES + 4096;
+/// How long any one replica is waited for.
+const REPLICA_TIMEOUT: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One connection.
+#[derive(Clone)]
+pub(super) struct Link {
+    client: Client,
+    pub(super) context: Context,
+    /// For what another server can be asked as well: gives up sooner.
+    pub(super) impatient: Context,
+}
+
+impl Link {
+    /// Connects and checks version and `max_payload` of the server. Waits for one that is not there yet.
+    pub(super) async fn connect(options: &Options, name: &str) -> Result<Self, OpenError> {
+        let since = Instant::now();
+        let client = loop {
+            let connecting = options.connect_options(name).await?.event_callback(note);
+            match connecting.connect(options.servers.as_slice()).await {
+                Ok(client) => break client,
+                Err(error) => {
+                    let hopeless = matches!(
+                        error.kind(),
+                        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation
+                    );
+                    if hopeless || since.elapsed() > options.patience {
+                        return Err(OpenError::Connect(with_causes(&error)));
+                    }
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
+        check(&client.server_info())?;
+        let context =
+            |timeout| ContextBuilder::new().timeout(timeout).backpressure_on_inflight(true).build(client.clone());
+        let (context, impatient) = (context(REQUEST_TIMEOUT), context(REPLICA_TIMEOUT));
+        Ok(Self { client, context, impatient })
+    }
+
+    /// Whether there is a connection now. What is sent without one would wait in memory for the next.
+    pub(super) fn is_up(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    pub(super) fn server_version(&self) -> String {
+        self.client.server_info().version
+    }
+}
+
+fn check(server: &ServerInfo) -> Result<(), OpenError> {
+    if version(&server.version).is_none_or(|version| version < OLDEST_SERVER) {
+        return Err(OpenError::ServerTooOld { found: server.version.clone() });
+    }
+    if server.max_payload < MAX_PAYLOAD_NEEDED {
+        return Err(OpenError::MaxPayload { found: server.max_payload, needed: MAX_PAYLOAD_NEEDED });
+    }
+    Ok(())
+}
+
+/// `2.15.1`, also with something behind it, such as `-RC.1`: a candidate is not the release.
+fn version(text: &str) -> Option<(u64, u64, u64)> {
+    if text.contains('-') {
+        return None;
+    }
+    let mut parts = text.trim_start_matches('v').splitn(3, '.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??, parts.next()??))
+}
+
+async fn note(event: Event) {
+    match event {
+        Event::Connected => tracing::info!("connected to a NATS server"),
+        Event::Draining | Event::Closed => {} // our own doing
+        Event::Disconnected => tracing::warn!("the connection to the NATS server was lost"),
+        other => tracing::warn!(event = %other, "NATS"),
+    }
+}
+
+/// An error with what caused it; async-nats says only half of it in its own words.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// JetStream's own error behind one of the client's, which maps only some of its codes.
+pub(super) fn server_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e jetstream::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<jetstream::Error>() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_servers_and_small_payloads_are_refused() {
+        let server =
+            |version: &str, max_payload| ServerInfo { version: version.into(), max_payload, ..Default::default() };
+        let enough = MAX_PAYLOAD_NEEDED;
+        for good in ["2.15.1", "2.15.10", "2.16.0", "3.0.0"] {
+            assert!(check(&server(good, enough)).is_ok(), "{good}");
+        }
+        for old in ["2.15.0", "2.14.9", "2.9.10", "1.99.99", "2.15.1-RC.1", "", "new"] {
+            assert!(matches!(check(&server(old, enough)), Err(OpenError::ServerTooOld { .. })), "{old}");
+        }
+        assert!(matches!(check(&server("2.15.1", enough - 1)), Err(OpenError::MaxPayload { .. })));
+    }
+}

@@ -1,0 +1,236 @@
+//! Following a partition: what is there, then what comes, in order and without a gap.
+//!
+//! The cursor is ours. A task of its own pulls with a consumer that the server forgets, and makes a new one after the
+//! last batch whenever anything is lost; it checks then that the stream is still the same. Sequences must be dense: what
+//! the consumer does not bring, the leader is asked for, and what the leader does not have is a hole.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::pull::{Config, Stream as Messages};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, ReplayPolicy};
+use futures::{FutureExt, StreamExt};
+use promptory_events::{Batch, Cursor, limits};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::Inner;
+use super::fetch::stream_of;
+use super::layout::{stream_name, subject};
+use super::link::with_causes;
+use crate::chain::{PAGE, header_of};
+use crate::port::{ReadError, Recorded};
+
+/// What may be on its way to us. More than the largest batch, or that one would never come.
+const WINDOW_BYTES: usize = 2 * (limits::BATCH_MAX_BYTES + 64 * 1024);
+/// A server that is silent for two of these is gone.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+const PULL_EXPIRES: Duration = Duration::from_secs(30);
+/// A consumer that nobody pulls from is forgotten by the server after this.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// How long a leader may end before our cursor until it is believed. A new one catches up in less.
+const BEHIND_MAX: Duration = Duration::from_millis(1500);
+
+/// A partition's batches, live. Goes on through lost connections and lost leaders; ends with the first contradiction.
+pub struct JetStreamTail {
+    pages: mpsc::Receiver<Result<Vec<Recorded>, ReadError>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for JetStreamTail {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl JetStreamTail {
+    pub(super) async fn new(inner: Arc<Inner>, partition: u16, after: Option<Cursor>) -> Result<Self, ReadError> {
+        if partition >= inner.identity.partitions {
+            return Err(ReadError::Unavailable(format!("there is no partition {partition}")));
+        }
+        let incarnation = inner.identity.incarnation;
+        if let Some(cursor) = after.filter(|cursor| cursor.incarnation != incarnation) {
+            let other = cursor.incarnation;
+            return Err(ReadError::Corrupt(format!(
+                "the cursor is of incarnation {other}, the ledger is {incarnation}"
+            )));
+        }
+        let last = after.map_or(0, |cursor| cursor.sequence);
+        let (sender, pages) = mpsc::channel(1);
+        let mut follower =
+            Follower { inner, partition, next: last.saturating_add(1), behind_since: None, pages: sender };
+        while let Err(error) = follower.stream_reaches(last).await {
+            if matches!(error, ReadError::Corrupt(_)) || follower.behind_since.is_none() {
+                return Err(error);
+            }
+            tokio::time::sleep(LONGEST_PAUSE).await;
+        }
+        Ok(Self { pages, task: tokio::spawn(follower.run()) })
+    }
+
+    /// See [`crate::Tail::next`].
+    ///
+    /// # Errors
+    /// The ledger contradicts itself.
+    pub async fn next(&mut self) -> Result<Vec<Recorded>, ReadError> {
+        let ended = || Err(ReadError::Unavailable("the tail has ended with an error".to_owned()));
+        self.pages.recv().await.unwrap_or_else(ended)
+    }
+}
+
+struct Follower {
+    inner: Arc<Inner>,
+    partition: u16,
+    /// The sequence that comes next; all before it were given.
+    next: u64,
+    /// Since when the leader ends before what was given.
+    behind_since: Option<Instant>,
+    pages: mpsc::Sender<Result<Vec<Recorded>, ReadError>>,
+}
+
+/// A page under way and the error that ended it, if one did.
+type Gathered = (Vec<Recorded>, Option<ReadError>);
+
+impl Follower {
+    async fn run(mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let before = self.next;
+            match self.follow().await {
+                Ok(()) => return,
+                Err(error @ ReadError::Corrupt(_)) => {
+                    let _ = self.pages.send(Err(error)).await; // nobody listens any more: then nobody needs it
+                    return;
+                }
+                Err(ReadError::Unavailable(why)) => {
+                    tracing::warn!(stream = stream_name(self.partition), after = self.next - 1, %why, "following anew");
+                }
+            }
+            pause = if self.next > before { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Follows with one consumer until it is lost. `Ok`: nobody listens any more.
+    async fn follow(&mut self) -> Result<(), ReadError> {
+        self.stream_reaches(self.next - 1).await?;
+        let mut messages = self.consumer().await?;
+        let mut delivered = 0;
+        loop {
+            let (page, error) = self.gather(&mut messages, &mut delivered).await;
+            let len = page.len() as u64;
+            if len > 0 {
+                if self.pages.send(Ok(page)).await.is_err() {
+                    return Ok(());
+                }
+                self.next += len;
+            }
+            if let Some(error) = error {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Checks that the stream is the one that was opened, and has what was given.
+    async fn stream_reaches(&mut self, last: u64) -> Result<(), ReadError> {
+        let state = self.inner.info(self.partition).await?.state;
+        let end = state.last_sequence;
+        if state.first_sequence > last.saturating_add(1) {
+            // A consumer would begin there without a word.
+            let (name, first) = (stream_name(self.partition), state.first_sequence);
+            return Err(ReadError::Corrupt(format!(
+                "{name} begins at {first}, batch {} is missing",
+                last.saturating_add(1)
+            )));
+        }
+        if end >= last {
+            self.behind_since = None;
+            return Ok(());
+        }
+        let why = format!("the cursor {last} is beyond the end {end}");
+        let since = *self.behind_since.get_or_insert_with(Instant::now);
+        Err(if since.elapsed() >= BEHIND_MAX { ReadError::Corrupt(why) } else { ReadError::Unavailable(why) })
+    }
+
+    async fn consumer(&self) -> Result<Messages, ReadError> {
+        let unavailable = |error: &dyn std::error::Error| ReadError::Unavailable(with_causes(error));
+        let config = Config {
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next },
+            ack_policy: AckPolicy::None,
+            replay_policy: ReplayPolicy::Instant,
+            memory_storage: true,
+            num_replicas: 1,
+            inactive_threshold: FORGOTTEN_AFTER,
+            ..Config::default()
+        };
+        let stream = stream_of(&self.inner.reads, self.partition).await?;
+        let consumer = stream.create_consumer(config).await.map_err(|error| unavailable(&error))?;
+        let pull = consumer.stream().max_bytes_per_batch(WINDOW_BYTES).heartbeat(HEARTBEAT).expires(PULL_EXPIRES);
+        pull.messages().await.map_err(|error| unavailable(&error))
+    }
+
+    /// Waits for one message and takes what else is there, a page at most.
+    async fn gather(&self, messages: &mut Messages, delivered: &mut u64) -> Gathered {
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        loop {
+            let message = if page.is_empty() {
+                messages.next().await
+            } else {
+                match messages.next().now_or_never() {
+                    Some(message) => message,
+                    None => return (page, None),
+                }
+            };
+            let taken = match message {
+                Some(Ok(message)) => self.take(&message, delivered, &mut page).await,
+                Some(Err(error)) => Err(ReadError::Unavailable(with_causes(&error))),
+                None => Err(ReadError::Unavailable("the consumer has ended".to_owned())),
+            };
+            match taken {
+                Ok(len) => bytes += len,
+                Err(error) => return (page, Some(error)),
+            }
+            if page.len() >= PAGE.batches || bytes >= PAGE.bytes {
+                return (page, None);
+            }
+        }
+    }
+
+    /// Takes a message, and before it those that it shows to be missing. Returns its size.
+    async fn take(&self, message: &Message, delivered: &mut u64, page: &mut Vec<Recorded>) -> Result<usize, ReadError> {
+        let info = message.info().map_err(|error| ReadError::Unavailable(error.to_string()))?;
+        let (sequence, count) = (info.stream_sequence, info.consumer_sequence);
+        let expected = self.next + page.len() as u64;
+        if count != *delivered + 1 || sequence < expected {
+            return Err(ReadError::Unavailable("messages were lost on their way here".to_owned()));
+        }
+        *delivered = count;
+        for missing in expected..sequence {
+            let found = self.inner.surely(self.partition, missing).await?;
+            tracing::error!(
+                stream = stream_name(self.partition),
+                sequence = missing,
+                "a replica does not have a batch"
+            );
+            page.push(self.checked(self.inner.recorded(&found), found.subject.as_str())?);
+        }
+        let cursor = Cursor { incarnation: self.inner.identity.incarnation, sequence };
+        let recorded = Recorded { cursor, bytes: message.payload.clone() };
+        page.push(self.checked(recorded, message.subject.as_str())?);
+        Ok(message.payload.len())
+    }
+
+    /// A batch whose header is that of the place where it lies.
+    fn checked(&self, recorded: Recorded, found_under: &str) -> Result<Recorded, ReadError> {
+        let place = format!("batch {} of {}", recorded.cursor.sequence, stream_name(self.partition));
+        let peeked = Batch::peek(recorded.bytes.clone()).map_err(|e| ReadError::Corrupt(format!("{place}: {e}")))?;
+        let header = header_of(&recorded, &peeked.tenant)?;
+        if found_under != subject(self.inner.partition_of(&header.tenant), &header.tenant) {
+            return Err(ReadError::Corrupt(format!("{place} is of {} and lies under {found_under}", header.tenant)));
+        }
+        Ok(recorded)
+    }
+}

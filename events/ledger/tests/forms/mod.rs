@@ -1,0 +1,50 @@
+//! Empty ledgers of every form, and the servers that those on JetStream need: one of each for a whole test program.
+#![allow(dead_code, reason = "every test file uses another part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::any::Any;
+use std::sync::OnceLock;
+
+use promptory_ledger::Ledger;
+use promptory_ledger::embedded::Embedded;
+use promptory_ledger::jetstream::{JetStream, Options, Shape, init};
+use promptory_test_nats::{Cluster, Server, User};
+
+/// An empty ledger, and what must live as long as it does.
+pub type Made = (Ledger, Box<dyn Any + Send>);
+
+pub async fn embedded(partitions: u16) -> Made {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::Embedded(Embedded::open(&folder.path().join("ledger.redb"), partitions).unwrap());
+    (ledger, Box::new(folder))
+}
+
+/// On one server.
+pub async fn jetstream_r1(partitions: u16) -> Made {
+    // Ends with the program: see promptory_test_nats.
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    let server = SERVER.get_or_init(Server::start);
+    (fresh(&options(&server.url(), &server.user()), partitions, 1).await, Box::new(()))
+}
+
+/// Three copies on three servers.
+pub async fn jetstream_r3(partitions: u16) -> Made {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    let cluster = CLUSTER.get_or_init(Cluster::start);
+    (fresh(&options(&cluster.url(), &cluster.user()), partitions, 3).await, Box::new(()))
+}
+
+pub fn options(url: &str, user: &User) -> Options {
+    Options::new(url).unwrap().password(&user.name, &user.name)
+}
+
+async fn fresh(options: &Options, partitions: u16, replicas: usize) -> Ledger {
+    Ledger::JetStream(made(options, partitions, replicas).await)
+}
+
+/// Makes a ledger and opens it.
+pub async fn made(options: &Options, partitions: u16, replicas: usize) -> JetStream {
+    let report = init(options, Shape { replicas, partitions }).await.unwrap();
+    assert_eq!((report.created.len(), report.drift.as_slice()), (usize::from(partitions), [].as_slice()));
+    JetStream::open(options).await.unwrap()
+}
