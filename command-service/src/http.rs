@@ -22,6 +22,17 @@ pub use answer::OutcomeDocument;
 
 /// The routes, and what they are in OpenAPI.
 pub fn router(service: Service) -> (Router, OpenApi) {
+    let (router, description) = all_routes();
+    (router.with_state(service), description)
+}
+
+/// What the routes are, for a process that does not have them.
+#[must_use]
+pub fn description() -> OpenApi {
+    all_routes().1
+}
+
+fn all_routes() -> (Router<Service>, OpenApi) {
     OpenApiRouter::new()
         .routes(routes!(prompts::create))
         .routes(routes!(prompts::add_version))
@@ -39,7 +50,6 @@ pub fn router(service: Service) -> (Router, OpenApi) {
         .routes(routes!(tenants::add_owner))
         .routes(routes!(tenants::suspend))
         .routes(routes!(tenants::resume))
-        .with_state(service)
         .split_for_parts()
 }
 

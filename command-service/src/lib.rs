@@ -25,6 +25,6 @@ pub mod wire;
 pub mod writer;
 
 pub use failure::Failure;
-pub use http::router;
+pub use http::{description, router};
 pub use outcome::Outcome;
 pub use service::{Config, OpenError, Service};

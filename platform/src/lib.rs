@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`apikey`] | API keys: make, hash, read from a request |
+//! | [`between`] | requests between our own processes over NATS |
 //! | [`clock`] | the only place that reads the wall clock |
 //! | [`problem`] | RFC 9457 problem documents and the table of their types |
 //! | [`extract`] | axum extractors whose refusals are problem documents |
@@ -12,6 +13,7 @@
 //! | [`telemetry`] | tracing, OpenTelemetry, metrics |
 
 pub mod apikey;
+pub mod between;
 pub mod clock;
 pub mod extract;
 pub mod http;

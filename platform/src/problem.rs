@@ -85,6 +85,8 @@ problem_types! {
     URI_TOO_LONG = 414, "uri-too-long", "The path or query is too long";
     /// Not JSON.
     UNSUPPORTED_MEDIA_TYPE = 415, "unsupported-media-type", "The body is not JSON";
+    /// Another process serves this.
+    MISDIRECTED = 421, "misdirected", "Another role of the system serves this";
     /// Too many of something.
     LIMIT_REACHED = 422, "limit-reached", "There are as many of these as are allowed";
     /// The label `latest` can't be moved.

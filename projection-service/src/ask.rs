@@ -1,4 +1,6 @@
-//! Questions and answers as plain data: the same in process and (later) over NATS.
+//! Questions and answers as plain data: the same in process and over NATS.
+
+pub mod wire;
 
 use promptory_events::event::{Kind, Role};
 use promptory_events::{
@@ -131,6 +133,8 @@ pub struct Reply {
     pub as_of: Option<Position>,
     /// The answer.
     pub answer: Answer,
+    /// That a page has fewer items than there are and were asked for, because they would be too large for one message.
+    pub cut: bool,
 }
 
 /// What is answered.
@@ -279,6 +283,15 @@ pub struct StatusAnswer {
     pub roles: Vec<Role>,
 }
 
+impl AskError {
+    /// Whether it comes from where the answer should have come from, and passes by itself: a process that starts again,
+    /// a model that is a little behind, too much at once.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Busy | Self::Nobody(_) | Self::CatchingUp(_) | Self::NoAnswer | Self::Behind(_))
+    }
+}
+
 /// Why a question got no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum AskError {
@@ -312,6 +325,18 @@ pub enum AskError {
     /// `at_least` is of another life of the ledger.
     #[error("{0} is of another life of the ledger")]
     OtherIncarnation(Position),
+    /// As many questions as allowed are being answered.
+    #[error("as many questions as allowed are being answered; try again in a second")]
+    Busy,
+    /// No process that has the tenant's read models runs, or none can be reached.
+    #[error("nobody answers for partition {0} now; try again in a second")]
+    Nobody(u16),
+    /// The process that has the tenant's read models has not caught up with the ledger since it started.
+    #[error("the read models of partition {0} are catching up; try again in a second")]
+    CatchingUp(u16),
+    /// No answer came in time.
+    #[error("no answer came in time; try again")]
+    NoAnswer,
     /// The tenant's projection has stopped or the store can't be read.
     #[error("the read model is not available: {0}")]
     Unavailable(String),

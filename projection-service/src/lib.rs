@@ -13,6 +13,7 @@
 //! | [`store`] | a tenant's rows in sled, verified whenever it is opened |
 //! | [`shelf`] | the stores that are open; lets callers in and answers |
 //! | [`ask`] | questions and answers as plain data |
+//! | [`serve`], [`there`] | the same over NATS: the answering and the asking side |
 //! | [`rebuild`], [`replay`] | the same model again from the ledger: in a new store, or in memory only |
 //! | [`digest`] | the proof that they are the same |
 
@@ -21,13 +22,16 @@ pub mod digest;
 pub mod hot;
 pub mod rebuild;
 pub mod replay;
+pub mod serve;
 pub mod shelf;
 pub mod store;
 #[cfg(test)]
 mod testing;
+pub mod there;
 pub mod views;
 pub mod worker;
 
 pub use ask::{Answer, Ask, AskError, Question, Reply};
 pub use hot::opened::Opened;
 pub use shelf::{Config, Health, Shelf};
+pub use there::There;

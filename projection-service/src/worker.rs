@@ -7,7 +7,7 @@ mod cursor;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use promptory_events::{Batch, Cursor, TenantId, Timestamp};
+use promptory_events::{Batch, Cursor, TenantId, Timestamp, partition};
 use promptory_ledger::{ReadError, Recorded, Tail};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -38,16 +38,18 @@ const FRESH_SECONDS: f64 = 1.0;
 ///
 /// # Errors
 /// The system has no threads left.
-pub fn start(shelf: Shelf, partition: u16, shutdown: watch::Receiver<bool>) -> io::Result<thread::JoinHandle<()>> {
+pub fn start(shelf: Shelf, scope: Scope, shutdown: watch::Receiver<bool>) -> io::Result<thread::JoinHandle<()>> {
+    let partition = scope.partition;
+    shelf.note_partition(partition, false); // before anybody can ask whether all have caught up
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let name = format!("projection-{partition}");
-    thread::Builder::new().name(name).spawn(move || runtime.block_on(run(shelf, partition, shutdown)))
+    thread::Builder::new().name(name).spawn(move || runtime.block_on(run(shelf, scope, shutdown)))
 }
 
 /// Follows a partition until `shutdown` turns true or its sender is gone; then syncs what it has written.
-pub async fn run(shelf: Shelf, partition: u16, shutdown: watch::Receiver<bool>) {
-    shelf.note_partition(partition, false);
-    let mut worker = Worker::new(shelf, partition, shutdown).await;
+pub async fn run(shelf: Shelf, scope: Scope, shutdown: watch::Receiver<bool>) {
+    shelf.note_partition(scope.partition, false);
+    let mut worker = Worker::new(shelf, scope, shutdown).await;
     // Only trouble ends the following before the shutdown does. The cursor stands where it stood, so nothing is lost by
     // beginning again there.
     while let Err(error) = worker.follow().await {
@@ -59,6 +61,36 @@ pub async fn run(shelf: Shelf, partition: u16, shutdown: watch::Receiver<bool>) 
     worker.sync_last().await;
 }
 
+/// What a worker follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The partition.
+    pub partition: u16,
+    /// Only this tenant of it; all of them if `None`.
+    pub only: Option<TenantId>,
+}
+
+impl Scope {
+    /// A whole partition.
+    #[must_use]
+    pub fn whole(partition: u16) -> Self {
+        Self { partition, only: None }
+    }
+
+    /// What a process follows that answers for some partitions: those, and `_system` wherever it is, because it says
+    /// which tenants are suspended.
+    #[must_use]
+    pub fn of_process(answered: &[u16], partitions: u16) -> Vec<Self> {
+        let mut scopes: Vec<_> = answered.iter().copied().map(Self::whole).collect();
+        let system = TenantId::system();
+        let home = partition::of(&system, partitions);
+        if !scopes.is_empty() && !answered.contains(&home) {
+            scopes.push(Self { partition: home, only: Some(system) });
+        }
+        scopes
+    }
+}
+
 /// A sync under way, and where the worker stood when it began.
 struct Syncing {
     at: Option<Cursor>,
@@ -67,7 +99,7 @@ struct Syncing {
 
 struct Worker {
     shelf: Shelf,
-    partition: u16,
+    scope: Scope,
     /// The last batch that was given to its tenant.
     at: Option<Cursor>,
     /// The last that was saved.
@@ -81,10 +113,10 @@ struct Worker {
 }
 
 impl Worker {
-    async fn new(shelf: Shelf, partition: u16, shutdown: watch::Receiver<bool>) -> Self {
-        let Saved { at, stopped } = cursor::load(shelf.dir(), partition, shelf.ledger().incarnation());
+    async fn new(shelf: Shelf, scope: Scope, shutdown: watch::Receiver<bool>) -> Self {
+        let Saved { at, stopped } = cursor::load(shelf.dir(), &scope, shelf.ledger().incarnation());
         let (syncing, last_sync) = (None, Instant::now());
-        let mut worker = Self { shelf, partition, at, saved: at, behind: stopped, syncing, last_sync, shutdown };
+        let mut worker = Self { shelf, scope, at, saved: at, behind: stopped, syncing, last_sync, shutdown };
         worker.try_again().await;
         worker
     }
@@ -95,7 +127,7 @@ impl Worker {
     }
 
     async fn follow(&mut self) -> Result<(), ReadError> {
-        let mut tail = self.shelf.ledger().tail(self.partition, self.at).await?;
+        let mut tail = self.shelf.ledger().tail(self.scope.partition, self.at).await?;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut again = tokio::time::interval(AGAIN);
@@ -116,7 +148,7 @@ impl Worker {
                 _ = tick.tick() => {
                     if idle {
                         // Nothing came for a whole tick, so the end was reached.
-                        self.shelf.note_partition(self.partition, true);
+                        self.shelf.note_partition(self.scope.partition, true);
                     }
                     idle = true;
                     self.sync().await;
@@ -131,16 +163,19 @@ impl Worker {
         let last = page.last().map(|recorded| recorded.cursor);
         let (groups, recorded_at) = by_tenant(page);
         for (tenant, batches) in groups {
+            if self.scope.only.as_ref().is_some_and(|only| *only != tenant) {
+                continue;
+            }
             if !self.apply(&tenant, batches).await {
                 return; // the cursor stays before this page, so the next start takes it again
             }
         }
         self.at = last.or(self.at);
         let age = self.shelf.age_seconds(recorded_at);
-        metrics::gauge!("promptory_projection_lag_seconds", "partition" => self.partition.to_string()).set(age);
+        metrics::gauge!("promptory_projection_lag_seconds", "partition" => self.scope.partition.to_string()).set(age);
         if age < FRESH_SECONDS {
             // Under steady writes there is never nothing to come: fresh is caught up.
-            self.shelf.note_partition(self.partition, true);
+            self.shelf.note_partition(self.scope.partition, true);
         }
     }
 
@@ -197,7 +232,7 @@ impl Worker {
             Some(syncing) if !syncing.task.is_finished() => {}
             Some(_) => self.finish_sync().await,
             None if self.at.is_some() && self.at != self.saved && self.last_sync.elapsed() >= SYNC_AGE => {
-                let (shelf, partition) = (self.shelf.clone(), self.partition);
+                let (shelf, partition) = (self.shelf.clone(), self.scope.partition);
                 let task = tokio::spawn(async move { shelf.sync(partition).await });
                 self.syncing = Some(Syncing { at: self.at, task });
                 self.last_sync = Instant::now();
@@ -213,9 +248,9 @@ impl Worker {
             return;
         }
         let saved = Saved { at: syncing.at, stopped: self.behind.clone() };
-        match cursor::save(self.shelf.dir(), self.partition, &saved) {
+        match cursor::save(self.shelf.dir(), &self.scope, &saved) {
             Ok(()) => self.saved = syncing.at,
-            Err(error) => tracing::warn!(partition = self.partition, %error, "a cursor could not be saved"),
+            Err(error) => tracing::warn!(partition = self.scope.partition, %error, "a cursor could not be saved"),
         }
     }
 
@@ -223,7 +258,7 @@ impl Worker {
     async fn sync_last(&mut self) {
         self.finish_sync().await;
         if self.at.is_some() && self.at != self.saved {
-            let (shelf, partition) = (self.shelf.clone(), self.partition);
+            let (shelf, partition) = (self.shelf.clone(), self.scope.partition);
             let task = tokio::spawn(async move { shelf.sync(partition).await });
             self.syncing = Some(Syncing { at: self.at, task });
             self.finish_sync().await;
@@ -231,7 +266,7 @@ impl Worker {
     }
 
     fn lost(&mut self, error: &ReadError) {
-        tracing::error!(partition = self.partition, %error, "a partition can't be followed; trying again");
+        tracing::error!(partition = self.scope.partition, %error, "a partition can't be followed; trying again");
         metrics::counter!("promptory_projection_tail_errors_total").increment(1);
         if matches!(error, ReadError::Corrupt(_)) {
             // The cursor is only ours. From the beginning again, every tenant finds out for itself what it has and

@@ -1,4 +1,4 @@
-//! `init`: makes the streams of a ledger on NATS JetStream, once, and compares them with what they should be ever after.
+//! The servers of a ledger on NATS JetStream on the command line, and `init`: makes the streams of a ledger on NATS JetStream, once, and compares them with what they should be ever after.
 //! Never changes a stream that is there.
 
 use std::fs;

@@ -71,7 +71,17 @@ fn write(path: &Path, key: &ApiKey) -> io::Result<()> {
 /// The key file can't be written, or the service is not available.
 pub async fn bootstrap(data: &Path, service: &Service) -> Result<Option<ApiKey>, KeysError> {
     let path = operator_file(data);
-    Ok(service.bootstrap(|key| write(&path, key)).await?)
+    let mut written = false;
+    let operator = service.bootstrap(|key| {
+        written = true;
+        write(&path, key)
+    });
+    let operator = operator.await?;
+    if operator.is_none() && written {
+        // Another process was first: this key opens nothing.
+        fs::remove_file(&path).map_err(|error| KeysError::File { path, error })?;
+    }
+    Ok(operator)
 }
 
 /// Creates a tenant with the operator's key if it is not there, and writes its owner's key; gives that key then.

@@ -2,7 +2,9 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`node`] | [`node::Node`]: ledger, key store and all roles, put together |
+//! | [`node`] | [`node::Node`]: the roles of a process on their stores, put together |
+//! | [`roles`] | which parts of the system a process is |
+//! | [`stores`] | ledger and key store, in the data folder or on NATS JetStream |
 //! | [`serve`] | `serve` and `demo` |
 //! | [`keys`] | the first keys, written once |
 //! | [`init`] | `init`: the streams of a ledger on NATS JetStream |
@@ -16,4 +18,6 @@ pub mod init;
 pub mod keys;
 pub mod node;
 pub mod offline;
+pub mod roles;
 pub mod serve;
+pub mod stores;

@@ -1,33 +1,46 @@
-//! One process with every role: ledger and key store, command service, projection workers, query API.
+//! A process: its stores, and the roles that it has on them, put together and taken apart in order.
+//!
+//! What is inside is used directly (`ReadSide::Here`); what is in other processes is asked over NATS.
 
-use std::fs;
+mod parts;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::{io, thread};
+use std::{fs, io};
 
+use axum::Router;
 use promptory_command::{Service, router as command_router};
 use promptory_events::TenantId;
-use promptory_ledger::embedded::Embedded;
-use promptory_ledger::{KeyStore, Ledger};
-use promptory_platform::{ApiKey, Clock, http, openapi};
-use promptory_projection::{Shelf, worker};
-use promptory_query::{ReadSide, router as query_router};
+use promptory_ledger::{KeyStore, Ledger, jetstream};
+use promptory_platform::between::ListenError;
+use promptory_platform::{ApiKey, Clock, http, openapi as description};
+use promptory_projection::Shelf;
+use promptory_query::{ReadSide, health_router, router as query_router};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
 use crate::keys;
+use crate::roles::{Partitions, Role, Roles, elsewhere};
+use crate::stores::{self, StoreError, Stores};
+pub use parts::models;
+use parts::{Command, Projection};
 
 /// How a node is set up. [`Config::new`] gives what suits one machine.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The data folder: ledger, key store, read models, key files.
     pub data: PathBuf,
+    /// The servers of a ledger on NATS JetStream; without them the ledger is in the data folder.
+    pub nats: Option<jetstream::Options>,
+    /// Which parts of the system the process is.
+    pub roles: Roles,
+    /// The partitions that it has read models of; all if `None`.
+    pub projected: Option<Partitions>,
     /// Where HTTP is answered.
     pub listen: SocketAddr,
-    /// Partitions of a new ledger.
+    /// Partitions of a new ledger in the data folder.
     pub partitions: u16,
     /// Memory for the states of tenants that are written to, in bytes.
     pub hot_bytes: usize,
@@ -45,6 +58,9 @@ impl Config {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
+            nats: None,
+            roles: Roles::all(),
+            projected: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             partitions: 1,
             hot_bytes: 64 * 1024 * 1024,
@@ -58,9 +74,9 @@ impl Config {
 /// A node could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// The data folder can't be made or used.
-    #[error("the data folder")]
-    Data(#[source] io::Error),
+    /// Roles and partitions that can't be had.
+    #[error("{0}")]
+    Roles(String),
     /// The address can't be listened on.
     #[error("the address {0}")]
     Listen(SocketAddr, #[source] io::Error),
@@ -68,8 +84,14 @@ pub enum NodeError {
     #[error("a thread for a projection worker")]
     Thread(#[source] io::Error),
     /// The ledger or the key store.
-    #[error("{0}")]
-    Store(&'static str, #[source] promptory_ledger::embedded::OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The connection to the other processes.
+    #[error("the connection to the other processes")]
+    Nats(#[from] jetstream::OpenError),
+    /// The answering over it.
+    #[error(transparent)]
+    Between(#[from] ListenError),
     /// The command service.
     #[error(transparent)]
     Service(#[from] promptory_command::OpenError),
@@ -78,88 +100,64 @@ pub enum NodeError {
     Keys(#[from] keys::KeysError),
 }
 
-/// The durable things of a data folder.
-#[derive(Clone, Debug)]
-pub struct Stores {
-    /// The ledger.
-    pub ledger: Ledger,
-    /// The key store.
-    pub keys: KeyStore,
-}
-
-impl Stores {
-    /// Opens the ledger and the key store of a data folder, or makes them. One process at a time.
-    ///
-    /// # Errors
-    /// The folder can't be used, is held by another process, or is damaged.
-    pub fn open(config: &Config) -> Result<Self, NodeError> {
-        fs::create_dir_all(&config.data).map_err(NodeError::Data)?;
-        let embedded = Embedded::open(&config.data.join("ledger.redb"), config.partitions);
-        let ledger = Ledger::Embedded(embedded.map_err(|e| NodeError::Store("the ledger", e))?);
-        let keys = KeyStore::open(&config.data.join("keystore.redb"));
-        Ok(Self { ledger, keys: keys.map_err(|e| NodeError::Store("the key store", e))? })
-    }
-}
-
-/// How the read models of a data folder are opened.
-#[must_use]
-pub fn models(config: &Config) -> promptory_projection::Config {
-    promptory_projection::Config {
-        dir: config.data.join("models"),
-        open_max: config.open_max,
-        cache_bytes: config.cache_bytes,
-        clock: config.clock.clone(),
-    }
-}
-
 /// A running node.
 #[derive(Debug)]
 pub struct Node {
     data: PathBuf,
     address: SocketAddr,
-    stores: Stores,
-    service: Service,
-    shelf: Shelf,
-    operator: Option<ApiKey>,
+    ledger: Ledger,
+    keys: Option<KeyStore>,
+    command: Option<Command>,
+    projection: Option<Projection>,
     shutdown: CancellationToken,
-    no_more_batches: watch::Sender<bool>,
-    workers: Vec<thread::JoinHandle<()>>,
     server: JoinHandle<io::Result<()>>,
 }
 
 impl Node {
-    /// Opens the data folder and starts every role. HTTP is answered when this returns.
+    /// Opens the stores and starts the roles. HTTP is answered when this returns.
     ///
     /// # Errors
     /// What could not be opened, made or listened on.
     pub async fn start(config: Config) -> Result<Self, NodeError> {
+        let asks_only = !config.roles.has(Role::Command) && !config.roles.has(Role::Projection);
+        if asks_only {
+            let ledger = stores::open_ledger(&config).await?;
+            return Self::start_on(config, ledger, None).await;
+        }
+        let Stores { ledger, keys } = Stores::open(&config).await?;
+        Self::start_on(config, ledger, Some(keys)).await
+    }
+
+    /// The same on stores that are open. A process that only asks others needs no keys.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub async fn start_on(config: Config, ledger: Ledger, keys: Option<KeyStore>) -> Result<Self, NodeError> {
         promptory_platform::telemetry::install_metrics();
-        let stores = Stores::open(&config)?;
-        let service = open_service(&config, &stores)?;
-        let operator = keys::bootstrap(&config.data, &service).await?;
-        let shelf = Shelf::new(models(&config), stores.ledger.clone(), stores.keys.clone());
-        let (no_more_batches, told) = watch::channel(false);
-        let workers = (0..stores.ledger.partitions())
-            .map(|partition| worker::start(shelf.clone(), partition, told.clone()))
-            .collect::<io::Result<_>>()
-            .map_err(NodeError::Thread)?;
+        fs::create_dir_all(&config.data).map_err(StoreError::Data)?;
+        let projected = projected(&config, &ledger)?;
+        let nats = match &config.nats {
+            Some(options) => Some(options.connect("promptory: between processes").await?),
+            None => None,
+        };
+        let (mut command, mut projection) = (None, None);
+        if let Some(keys) = &keys {
+            if config.roles.has(Role::Command) {
+                command = Some(Command::start(&config, &ledger, keys, nats.as_ref()).await?);
+            }
+            if config.roles.has(Role::Projection) {
+                projection = Some(Projection::start(&config, &ledger, keys, nats.as_ref(), projected).await?);
+            }
+        }
+        let read_side = parts::read_side(projection.as_ref(), nats, &ledger);
+        let watched = parts::watched(&config, &ledger, projection.as_ref(), keys.as_ref(), read_side.as_ref());
+        let router = routes(command.as_ref().map(Command::service), read_side, &config.roles, watched);
         let shutdown = CancellationToken::new();
         let listener = TcpListener::bind(config.listen).await.map_err(|e| NodeError::Listen(config.listen, e))?;
         let address = listener.local_addr().map_err(|e| NodeError::Listen(config.listen, e))?;
-        let edge = http::edge(routes(service.clone(), shelf.clone()).0, http::Limits::default(), &shutdown);
+        let edge = http::edge(router, http::Limits::default(), &shutdown);
         let server = tokio::spawn(http::serve(listener, edge, shutdown.clone()));
-        Ok(Self {
-            data: config.data,
-            address,
-            stores,
-            service,
-            shelf,
-            operator,
-            shutdown,
-            no_more_batches,
-            workers,
-            server,
-        })
+        Ok(Self { data: config.data, address, ledger, keys, command, projection, shutdown, server })
     }
 
     /// Where it is reached.
@@ -171,39 +169,40 @@ impl Node {
     /// The ledger.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
-        &self.stores.ledger
+        &self.ledger
     }
 
-    /// The key store.
+    /// The key store; none in a process that only asks others.
     #[must_use]
-    pub fn keys(&self) -> &KeyStore {
-        &self.stores.keys
+    pub fn keys(&self) -> Option<&KeyStore> {
+        self.keys.as_ref()
     }
 
-    /// The read models.
+    /// The read models, if they are in this process.
     #[must_use]
-    pub fn shelf(&self) -> &Shelf {
-        &self.shelf
+    pub fn shelf(&self) -> Option<&Shelf> {
+        self.projection.as_ref().map(Projection::shelf)
     }
 
-    /// The command service.
+    /// The command service, if it is in this process.
     #[must_use]
-    pub fn service(&self) -> &Service {
-        &self.service
+    pub fn service(&self) -> Option<&Service> {
+        self.command.as_ref().map(Command::service)
     }
 
     /// The first operator's key, if this start made it.
     #[must_use]
     pub fn operator(&self) -> Option<&ApiKey> {
-        self.operator.as_ref()
+        self.command.as_ref().and_then(Command::operator)
     }
 
     /// Creates a tenant if it is not there and gives its first owner's key, from its file if it was there.
     ///
     /// # Errors
-    /// The key file can't be read or written, or the service refuses.
+    /// The process takes no commands; the key file can't be read or written; the service refuses.
     pub async fn tenant(&self, name: &TenantId) -> Result<ApiKey, NodeError> {
-        match keys::ensure_tenant(&self.data, &self.service, name).await? {
+        let service = self.service().ok_or_else(|| NodeError::Roles("this process takes no commands".to_owned()))?;
+        match keys::ensure_tenant(&self.data, service, name).await? {
             Some(key) => Ok(key),
             None => Ok(keys::read(&keys::owner_file(&self.data, name))?),
         }
@@ -215,7 +214,8 @@ impl Node {
         self.stop().await;
     }
 
-    /// Stops every role in order: no new requests, then the writers with their snapshots, then the workers.
+    /// Stops every role in order: no new requests and those under way finished, over HTTP and over NATS; then the
+    /// writers with their snapshots; then the workers with their stores.
     pub async fn stop(self) {
         self.shutdown.cancel();
         match self.server.await {
@@ -223,44 +223,54 @@ impl Node {
             Ok(Err(error)) => tracing::error!(%error, "the server ended badly"),
             Err(error) => tracing::error!(%error, "the server ended badly"),
         }
-        self.service.close().await;
-        let _ = self.no_more_batches.send(true);
-        for worker in self.workers {
-            if !matches!(tokio::task::spawn_blocking(|| worker.join()).await, Ok(Ok(()))) {
-                tracing::error!("a projection worker ended badly");
-            }
+        if let Some(command) = self.command {
+            command.stop().await;
         }
-        self.shelf.close().await;
+        if let Some(projection) = self.projection {
+            projection.stop().await;
+        }
     }
 }
 
-/// The routes of every role, and what they are in OpenAPI.
-fn routes(service: Service, shelf: Shelf) -> (axum::Router, OpenApi) {
-    let (commands, mut document) = command_router(service);
-    let (queries, query_document) = query_router(ReadSide::Here(shelf));
-    document.merge(query_document);
-    openapi::complete(&mut document);
-    let described = openapi::route(&document);
-    (commands.merge(queries).merge(described), document)
+/// The partitions that this process has read models of, if what the configuration asks for can be had.
+fn projected(config: &Config, ledger: &Ledger) -> Result<Vec<u16>, NodeError> {
+    let refused = |why: String| Err(NodeError::Roles(why));
+    if config.nats.is_none() && config.roles != Roles::all() {
+        return refused("roles apart need a ledger on NATS JetStream: --ledger".to_owned());
+    }
+    let all: Vec<u16> = (0..ledger.partitions()).collect();
+    let Some(asked) = &config.projected else { return Ok(all) };
+    if !config.roles.has(Role::Projection) {
+        return refused("partitions are for processes with the role projection".to_owned());
+    }
+    match asked.numbers().iter().find(|number| !all.contains(number)) {
+        Some(number) => refused(format!("there is no partition {number}: the ledger has {}", all.len())),
+        None if config.roles.has(Role::Query) && asked.numbers() != all => {
+            refused("a process with the roles projection and query has all partitions".to_owned())
+        }
+        None => Ok(asked.numbers().to_vec()),
+    }
 }
 
-/// The OpenAPI document of the whole HTTP API, as a node on this data folder would serve it.
-///
-/// # Errors
-/// The folder can't be used.
-pub fn openapi(config: &Config) -> Result<OpenApi, NodeError> {
-    let stores = Stores::open(config)?;
-    let service = open_service(config, &stores)?;
-    let shelf = Shelf::new(models(config), stores.ledger, stores.keys);
-    Ok(routes(service, shelf).1)
-}
-
-fn open_service(config: &Config, stores: &Stores) -> Result<Service, NodeError> {
-    let commands = promptory_command::Config {
-        cache: config.data.join("command-cache.redb"),
-        hot_bytes: config.hot_bytes,
-        address: String::new(), // alone
+/// The routes of the process, and for those of other roles who serves them.
+fn routes(service: Option<&Service>, read_side: Option<ReadSide>, roles: &Roles, watched: Vec<ReadSide>) -> Router {
+    let commands = match service {
+        Some(service) => command_router(service.clone()).0,
+        None => elsewhere(Role::Command, &promptory_command::description()),
     };
-    let (ledger, keys) = (stores.ledger.clone(), stores.keys.clone());
-    Ok(Service::open(commands, ledger, keys, config.clock.clone())?)
+    let queries = match read_side {
+        Some(read_side) if roles.has(Role::Query) => query_router(read_side).0,
+        _ => elsewhere(Role::Query, &promptory_query::description()),
+    };
+    commands.merge(queries).merge(health_router(watched)).merge(description::route(&openapi()))
+}
+
+/// The OpenAPI document of the whole HTTP API, whichever part of it a process serves.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let mut document = promptory_command::description();
+    document.merge(promptory_query::description());
+    document.merge(promptory_query::health_description());
+    description::complete(&mut document);
+    document
 }

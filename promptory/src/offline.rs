@@ -13,7 +13,9 @@ use promptory_projection::rebuild::RebuildError;
 use promptory_projection::replay::{ReplayError, replay as fold};
 use serde_json::{Value, json};
 
-use crate::node::{self, Config, NodeError, Stores};
+use crate::init::{InitError, NatsArgs};
+use crate::node::{self, Config, NodeError};
+use crate::stores::{StoreError, Stores};
 
 /// What a tenant's ledger says, folded from the ledger alone: no read model is opened.
 #[derive(Args, Clone, Debug)]
@@ -21,6 +23,9 @@ pub struct ReplayArgs {
     /// The data folder. No server may hold it.
     #[arg(long, default_value = "promptory-data")]
     pub data: PathBuf,
+    /// The servers of a ledger on NATS JetStream; without them it is in the data folder.
+    #[command(flatten)]
+    pub nats: Option<NatsArgs>,
     /// Whose ledger.
     #[arg(long)]
     pub tenant: TenantId,
@@ -50,6 +55,9 @@ pub struct RebuildArgs {
     /// The data folder. No server may hold it.
     #[arg(long, default_value = "promptory-data")]
     pub data: PathBuf,
+    /// The servers of a ledger on NATS JetStream; without them it is in the data folder.
+    #[command(flatten)]
+    pub nats: Option<NatsArgs>,
     /// Whose read models.
     #[arg(long)]
     pub tenant: TenantId,
@@ -61,6 +69,12 @@ pub enum OfflineError {
     /// The data folder.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The ledger or the key store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The servers.
+    #[error(transparent)]
+    Nats(#[from] InitError),
     /// There is no data folder there.
     #[error("there is no ledger in {0}")]
     NoLedger(PathBuf),
@@ -73,9 +87,6 @@ pub enum OfflineError {
     /// The rebuild.
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
-    /// The command service, which describes its part of the API.
-    #[error(transparent)]
-    Service(#[from] promptory_command::OpenError),
     /// The report.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -95,12 +106,12 @@ impl ReplayArgs {
     }
 }
 
-fn stores(data: &PathBuf) -> Result<(Config, Stores), OfflineError> {
-    if !data.join("ledger.redb").is_file() {
+async fn stores(data: &PathBuf, nats: Option<&NatsArgs>) -> Result<(Config, Stores), OfflineError> {
+    let config = Config { nats: nats.map(NatsArgs::options).transpose()?, ..Config::new(data) };
+    if config.nats.is_none() && !data.join("ledger.redb").is_file() {
         return Err(OfflineError::NoLedger(data.clone()));
     }
-    let config = Config::new(data);
-    let stores = Stores::open(&config)?;
+    let stores = Stores::open(&config).await?;
     Ok((config, stores))
 }
 
@@ -110,7 +121,7 @@ fn stores(data: &PathBuf) -> Result<(Config, Stores), OfflineError> {
 /// The folder is held or damaged, the ledger contradicts itself or ends before the point.
 pub async fn replay(args: ReplayArgs) -> Result<(), OfflineError> {
     let point = args.point()?;
-    let (_, stores) = stores(&args.data)?;
+    let (_, stores) = stores(&args.data, args.nats.as_ref()).await?;
     let said = fold(&stores.ledger, &stores.keys, &args.tenant, point).await?;
     let mut report = json!({
         "tenant": args.tenant,
@@ -132,7 +143,7 @@ pub async fn replay(args: ReplayArgs) -> Result<(), OfflineError> {
 /// # Errors
 /// The folder is held or damaged, or the ledger contradicts itself; the old models stay then.
 pub async fn rebuild(args: RebuildArgs) -> Result<(), OfflineError> {
-    let (config, stores) = stores(&args.data)?;
+    let (config, stores) = stores(&args.data, args.nats.as_ref()).await?;
     let shelf = Shelf::new(node::models(&config), stores.ledger.clone(), stores.keys.clone());
     let bar = ProgressBar::new(0).with_style(style());
     let shown = bar.clone();
@@ -167,10 +178,7 @@ fn style() -> ProgressStyle {
 /// # Errors
 /// The file can't be written.
 pub fn openapi(out: Option<PathBuf>) -> Result<(), OfflineError> {
-    // The routes describe themselves, and they come with the services behind them: on stores that nobody sees.
-    let folder = tempfile::tempdir()?;
-    let document = node::openapi(&Config::new(folder.path()))?;
-    let mut text = serde_json::to_string_pretty(&document).map_err(io::Error::other)?;
+    let mut text = serde_json::to_string_pretty(&node::openapi()).map_err(io::Error::other)?;
     text.push('\n');
     match out {
         Some(path) => fs::write(path, text)?,

@@ -1,4 +1,4 @@
-//! `serve`: every role on a data folder that lasts. `demo`: the same on a fresh folder, with a real history in it.
+//! `serve`: some roles or all of them, on a data folder that lasts. `demo`: the same on a fresh folder, with a real history in it.
 
 use std::fs;
 use std::io::{self, Write};
@@ -10,15 +10,26 @@ use promptory_events::TenantId;
 use promptory_platform::shutdown;
 
 use crate::import;
+use crate::init::{InitError, NatsArgs};
 use crate::keys;
 use crate::node::{Config, Node, NodeError};
+use crate::roles::{Partitions, Roles};
 
-/// Every role in one process, on a data folder that lasts.
+/// A server: every role in one process on a data folder, or roles apart on a ledger on NATS JetStream.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
     /// The data folder.
     #[arg(long, default_value = "promptory-data")]
     pub data: PathBuf,
+    /// The servers of a ledger on NATS JetStream; without them it is in the data folder.
+    #[command(flatten)]
+    pub nats: Option<NatsArgs>,
+    /// Which parts of the system this process is: command, projection, query.
+    #[arg(long, default_value_t = Roles::all())]
+    pub roles: Roles,
+    /// The partitions that this process has read models of, such as 0,2,5-7; all if not given.
+    #[arg(long)]
+    pub partitions: Option<Partitions>,
     /// The address that HTTP is answered on.
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -56,6 +67,9 @@ pub enum ServeError {
     /// It could not be started.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The servers of the ledger.
+    #[error(transparent)]
+    Nats(#[from] InitError),
     /// A file or the terminal.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -68,14 +82,17 @@ pub enum ServeError {
 }
 
 impl ServeArgs {
-    fn config(&self) -> Config {
-        Config {
+    fn config(&self) -> Result<Config, InitError> {
+        Ok(Config {
+            nats: self.nats.as_ref().map(NatsArgs::options).transpose()?,
+            roles: self.roles.clone(),
+            projected: self.partitions.clone(),
             listen: self.listen,
             hot_bytes: self.hot_mib << 20,
             cache_bytes: self.cache_mib << 20,
             open_max: self.open_max,
             ..Config::new(&self.data)
-        }
+        })
     }
 }
 
@@ -85,10 +102,16 @@ impl ServeArgs {
 /// It could not be started.
 pub async fn serve(args: ServeArgs) -> Result<(), ServeError> {
     let stop = shutdown::on_signal()?;
-    let node = Node::start(args.config()).await?;
-    let owner = keys::ensure_tenant(&args.data, node.service(), &args.tenant).await.map_err(NodeError::from)?;
+    let node = Node::start(args.config()?).await?;
+    let owner = match node.service() {
+        // Another process has set the system up and holds the operator's key: then this one makes no tenant.
+        Some(service) if args.nats.is_none() || keys::operator_file(&args.data).exists() => {
+            keys::ensure_tenant(&args.data, service, &args.tenant).await.map_err(NodeError::from)?
+        }
+        _ => None,
+    };
     let mut out = io::stdout().lock();
-    writeln!(out, "Promptory at {}", node.url())?;
+    writeln!(out, "Promptory ({}) at {}", args.roles, node.url())?;
     if node.operator().is_some() {
         writeln!(out, "the operator's key is in {}", keys::operator_file(&args.data).display())?;
     }

@@ -57,6 +57,40 @@ struct Description;
 /// All routes that read, and their description. The edge (limits, spans, 404 and 405) is put around the merged router.
 pub fn router(read_side: ReadSide) -> (Router, utoipa::openapi::OpenApi) {
     let app = App { read_side, streams: Arc::new(Semaphore::new(STREAMS_MAX)) };
+    let (router, description) = routes();
+    (router.with_state(app), description)
+}
+
+/// What the routes that read are, for a process that does not have them.
+#[must_use]
+pub fn description() -> utoipa::openapi::OpenApi {
+    routes().1
+}
+
+/// How the process is: every process has these, whatever else it does.
+///
+/// It is ready when all of `watched` are.
+pub fn health_router(watched: Vec<ReadSide>) -> Router {
+    health_routes().0.with_state(watched.into())
+}
+
+/// What those routes are.
+#[must_use]
+pub fn health_description() -> utoipa::openapi::OpenApi {
+    health_routes().1
+}
+
+fn health_routes() -> (Router<health::Watched>, utoipa::openapi::OpenApi) {
+    let (router, mut description) = OpenApiRouter::new()
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .split_for_parts();
+    openapi::complete(&mut description);
+    (router, description)
+}
+
+fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
     let (router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(prompts::resolve))
         .routes(routes!(prompts::list))
@@ -64,10 +98,6 @@ pub fn router(read_side: ReadSide) -> (Router, utoipa::openapi::OpenApi) {
         .routes(routes!(history::label_history))
         .routes(routes!(events::events))
         .routes(routes!(status::status))
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
-        .routes(routes!(health::metrics))
-        .with_state(app)
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)

@@ -7,7 +7,7 @@ use promptory_events::{Position, TenantId};
 use promptory_platform::Problem;
 use promptory_projection::ask::PromptAnswer;
 use promptory_projection::shelf::HotReply;
-use promptory_projection::{Ask, AskError, Health, Reply, Shelf};
+use promptory_projection::{Ask, AskError, Health, Reply, Shelf, There};
 use tokio::sync::watch;
 
 /// The read side in one of its forms.
@@ -15,6 +15,8 @@ use tokio::sync::watch;
 pub enum ReadSide {
     /// In this process.
     Here(Shelf),
+    /// In others, asked over NATS.
+    There(There),
 }
 
 impl ReadSide {
@@ -25,6 +27,7 @@ impl ReadSide {
     pub async fn ask(&self, ask: Ask) -> Result<Reply, AskError> {
         match self {
             Self::Here(shelf) => shelf.answer(ask).await,
+            Self::There(there) => there.ask(ask).await,
         }
     }
 
@@ -36,6 +39,7 @@ impl ReadSide {
     pub fn ask_hot(&self, ask: &Ask) -> Option<Result<Hot, AskError>> {
         match self {
             Self::Here(shelf) => shelf.try_hot(ask).map(|reply| reply.map(Hot)),
+            Self::There(_) => None,
         }
     }
 
@@ -44,14 +48,23 @@ impl ReadSide {
     pub fn follow(&self, tenant: &TenantId) -> watch::Receiver<Option<Position>> {
         match self {
             Self::Here(shelf) => shelf.follow(tenant),
+            Self::There(there) => there.follow(tenant),
         }
     }
 
-    /// How the projections stand.
-    #[must_use]
-    pub fn health(&self) -> Health {
+    /// How the projections stand, and whether the ledger answers.
+    pub async fn health(&self) -> Health {
         match self {
-            Self::Here(shelf) => shelf.health(),
+            Self::Here(shelf) => shelf.checked_health().await,
+            Self::There(there) => there.health().await,
+        }
+    }
+
+    /// Sets the gauges of what is in this process.
+    pub fn set_gauges(&self) {
+        match self {
+            Self::Here(shelf) => drop(shelf.health()),
+            Self::There(_) => {} // they are set where the models are
         }
     }
 }

@@ -54,6 +54,28 @@ impl Shelf {
         }
     }
 
+    /// A tenant's position once it is beyond `after`, or as it is when that takes too long.
+    ///
+    /// # Errors
+    /// There is no such tenant; its model can't be used now.
+    pub async fn beyond(
+        &self,
+        tenant: &TenantId,
+        after: Option<Position>,
+        wait: Duration,
+    ) -> Result<Option<Position>, AskError> {
+        let slot = self.existing(tenant).await?;
+        self.opened(&slot).await?;
+        let mut position = slot.position.subscribe();
+        let moved = |at: &Option<Position>| match (*at, after) {
+            (Some(at), Some(after)) => at.incarnation != after.incarnation || at.index > after.index,
+            (at, _) => at.is_some(),
+        };
+        drop(tokio::time::timeout(wait, position.wait_for(moved)).await);
+        let at = *position.borrow();
+        Ok(at)
+    }
+
     /// The slot of a tenant that has a ledger. A made-up name gets no slot and no folder, and is told nothing.
     async fn existing(&self, tenant: &TenantId) -> Result<Arc<Slot>, AskError> {
         if let Some(slot) = self.known_slot(tenant).filter(|slot| slot.open.load().is_some()) {

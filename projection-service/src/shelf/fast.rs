@@ -21,7 +21,7 @@ pub struct HotReply {
 
 impl From<HotReply> for Reply {
     fn from(hot: HotReply) -> Self {
-        Self { as_of: hot.as_of, answer: Answer::Prompt(Box::new(hot.opened.answer.clone())) }
+        Self { as_of: hot.as_of, answer: Answer::Prompt(Box::new(hot.opened.answer.clone())), cut: false }
     }
 }
 

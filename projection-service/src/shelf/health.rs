@@ -1,27 +1,55 @@
 //! How the projections stand: for the readiness probe and for people.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
-use promptory_events::{TenantId, Timestamp};
-use serde::Serialize;
+use promptory_events::{TenantId, Timestamp, partition};
+use serde::{Deserialize, Serialize};
 
 use super::Shelf;
 
+/// How long the ledger may take to show that it answers.
+const LEDGER_WAIT: Duration = Duration::from_secs(1);
+
 /// How the projections of this process stand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
-    /// Whether the workers of all partitions have reached the end of the ledger once since the start.
+    /// Whether all workers have reached the end of the ledger once since the start.
     pub caught_up: bool,
-    /// Whether the ledger takes batches. After a failed commit it does not until the process starts again.
+    /// Whether the ledger answers and takes batches. After a failed commit it does not until the process starts again.
     pub ledger_writes: bool,
+    /// Partitions that nobody answers for.
+    pub missing: Vec<u16>,
     /// Tenants whose projection has stopped, or waits for trouble to pass.
     pub stopped: Vec<Stopped>,
     /// How many stores are open.
     pub open: usize,
 }
 
+impl Default for Health {
+    /// Of nothing: well.
+    fn default() -> Self {
+        Self { caught_up: true, ledger_writes: true, missing: Vec::new(), stopped: Vec::new(), open: 0 }
+    }
+}
+
+impl Health {
+    /// How two stand together.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.caught_up &= other.caught_up;
+        self.ledger_writes &= other.ledger_writes;
+        self.missing.extend(other.missing);
+        self.stopped.extend(other.stopped);
+        self.stopped.sort_by(|one, other| one.tenant.cmp(&other.tenant));
+        self.stopped.dedup_by(|one, other| one.tenant == other.tenant); // two replicas, or `_system` in each
+        self.open += other.open;
+        self
+    }
+}
+
 /// A tenant whose projection has stopped, and why. It goes on after a restart or a rebuild, if the cause is gone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stopped {
     /// Which.
     pub tenant: TenantId,
@@ -47,7 +75,18 @@ impl Shelf {
             metrics::gauge!("promptory_projection_stopped").set(stopped.len() as f64);
             metrics::gauge!("promptory_projection_open").set(open as f64);
         }
-        Health { caught_up: self.caught_up(), ledger_writes: self.inner.ledger.takes_batches(), stopped, open }
+        let ledger_writes = self.inner.ledger.takes_batches();
+        Health { caught_up: self.caught_up(), ledger_writes, missing: Vec::new(), stopped, open }
+    }
+
+    /// The same, and the ledger is asked: whether it takes batches is then more than what this process last saw of it.
+    pub async fn checked_health(&self) -> Health {
+        let mut health = self.health();
+        if health.ledger_writes {
+            let head = self.inner.ledger.head(&self.inner.system.tenant);
+            health.ledger_writes = matches!(tokio::time::timeout(LEDGER_WAIT, head).await, Ok(Ok(_)));
+        }
+        health
     }
 
     fn waiting(&self) -> Vec<Stopped> {
@@ -73,8 +112,15 @@ impl Shelf {
     }
 
     fn caught_up(&self) -> bool {
+        self.inner.caught_up.lock().unwrap_or_else(PoisonError::into_inner).values().all(|caught_up| *caught_up)
+    }
+
+    /// Whether a partition can be answered for: its worker has reached the end once, and that of `_system`, which says
+    /// who is suspended.
+    pub(crate) fn can_answer(&self, partition: u16) -> bool {
+        let system = partition::of(&self.inner.system.tenant, self.inner.ledger.partitions());
         let partitions = self.inner.caught_up.lock().unwrap_or_else(PoisonError::into_inner);
-        (0..self.inner.ledger.partitions()).all(|partition| partitions.get(&partition).copied().unwrap_or(false))
+        [partition, system].iter().all(|needed| partitions.get(needed).copied().unwrap_or(false))
     }
 
     /// A partition's worker begins (`false`) or has reached the end (`true`).

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use promptory_events::{Cursor, Incarnation, TenantId};
 use serde::{Deserialize, Serialize};
 
+use super::Scope;
+
 /// What is saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Saved {
@@ -17,22 +19,25 @@ pub(super) struct Saved {
     pub stopped: Vec<TenantId>,
 }
 
-// A dot: no tenant's folder has this name.
-fn path(dir: &Path, partition: u16) -> PathBuf {
-    dir.join(format!("partition-{partition}.json"))
+// A dot: no tenant's folder has this name. A worker of one tenant has skipped the others, so its cursor is another.
+fn path(dir: &Path, scope: &Scope) -> PathBuf {
+    match &scope.only {
+        None => dir.join(format!("partition-{}.json", scope.partition)),
+        Some(tenant) => dir.join(format!("partition-{}-{tenant}.json", scope.partition)),
+    }
 }
 
 /// What was saved; nothing if it can't be read or is of another life of the ledger.
-pub(super) fn load(dir: &Path, partition: u16, incarnation: Incarnation) -> Saved {
-    let read = std::fs::read(path(dir, partition)).ok();
+pub(super) fn load(dir: &Path, scope: &Scope, incarnation: Incarnation) -> Saved {
+    let read = std::fs::read(path(dir, scope)).ok();
     let saved: Option<Saved> = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     saved.filter(|saved| saved.at.is_some_and(|at| at.incarnation == incarnation)).unwrap_or_default()
 }
 
 /// Saves, whole or not at all. Not synced: an older one will do.
-pub(super) fn save(dir: &Path, partition: u16, saved: &Saved) -> io::Result<()> {
+pub(super) fn save(dir: &Path, scope: &Scope, saved: &Saved) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    let (path, bytes) = (path(dir, partition), serde_json::to_vec(saved)?);
+    let (path, bytes) = (path(dir, scope), serde_json::to_vec(saved)?);
     let beside = path.with_extension("json.new");
     std::fs::write(&beside, bytes)?;
     std::fs::rename(beside, path)
@@ -45,12 +50,15 @@ mod tests {
     #[test]
     fn a_cursor_reads_back_and_a_torn_or_foreign_one_counts_for_nothing() {
         let (dir, incarnation) = (tempfile::tempdir().unwrap(), Incarnation([1; 8]));
-        assert_eq!(load(dir.path(), 3, incarnation), Saved::default());
+        let scope = &Scope::whole(3);
+        assert_eq!(load(dir.path(), scope, incarnation), Saved::default());
         let saved = Saved { at: Some(Cursor { incarnation, sequence: 7 }), stopped: vec!["acme".parse().unwrap()] };
-        save(dir.path(), 3, &saved).unwrap();
-        assert_eq!(load(dir.path(), 3, incarnation), saved);
-        assert_eq!(load(dir.path(), 3, Incarnation([2; 8])), Saved::default());
-        std::fs::write(path(dir.path(), 3), b"{\"at\":").unwrap();
-        assert_eq!(load(dir.path(), 3, incarnation), Saved::default());
+        save(dir.path(), scope, &saved).unwrap();
+        assert_eq!(load(dir.path(), scope, incarnation), saved);
+        assert_eq!(load(dir.path(), scope, Incarnation([2; 8])), Saved::default());
+        let one = Scope { only: Some("acme".parse().unwrap()), ..scope.clone() };
+        assert_eq!(load(dir.path(), &one, incarnation), Saved::default(), "it stands elsewhere");
+        std::fs::write(path(dir.path(), scope), b"{\"at\":").unwrap();
+        assert_eq!(load(dir.path(), scope, incarnation), Saved::default());
     }
 }

@@ -12,7 +12,7 @@ struct Running {
 
 fn start(world: &World) -> Running {
     let (stop, stopping) = watch::channel(false);
-    let task = tokio::spawn(run(world.shelf.clone(), 0, stopping));
+    let task = tokio::spawn(run(world.shelf.clone(), Scope::whole(0), stopping));
     Running { stop, task }
 }
 
@@ -55,7 +55,7 @@ async fn a_restart_goes_on_where_the_cursor_stands_and_finds_what_came_meanwhile
     let worker = start(&world);
     reached(&world, &scribe).await;
     worker.end().await;
-    let saved = cursor::load(world.dir.path(), 0, world.ledger.incarnation());
+    let saved = cursor::load(world.dir.path(), &Scope::whole(0), world.ledger.incarnation());
     assert_eq!(saved.at.map(|at| at.sequence), Some(1));
     world.restart().await;
     scribe.create("later", "text");

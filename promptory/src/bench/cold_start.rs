@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::limits::version_body;
 use super::report::{Bar, Figures};
-use super::world::{Tenant, World};
+use super::world::{Tenant, World, no_such_part};
 use super::{Bench, BenchError, Figure};
 use crate::node::Node;
 
@@ -32,7 +32,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
     let world = World::start(&bench.folder("cold")).await?;
     let tenant = world.tenant("cold").await?;
     let batches = bench.scaled(BATCHES, 100);
-    write(world.node().service(), &tenant, batches).await?;
+    write(world.node().service().ok_or_else(no_such_part)?, &tenant, batches).await?;
     let mut figures = Figures::of("cold-start");
     for round in 0..bench.args.rounds {
         let folder = bench.folder(&format!("cold-{round}"));
@@ -98,7 +98,8 @@ async fn first_command(node: &Node, tenant: &Tenant, cache: PathBuf) -> Result<D
     let (shown, command) = (tenant.key.presented(), add_version(BATCHES + usize::try_from(next).unwrap_or_default())?);
     let config = promptory_command::Config { cache, hot_bytes: BYTES, address: String::new() };
     let began = Instant::now();
-    let service = Service::open(config, node.ledger().clone(), node.keys().clone(), Clock::System)?;
+    let service =
+        Service::open(config, node.ledger().clone(), node.keys().ok_or_else(no_such_part)?.clone(), Clock::System)?;
     execute(&service, &shown, command).await?;
     let took = began.elapsed();
     service.close().await; // stores the snapshot
@@ -118,7 +119,7 @@ async fn first_read(node: &Node, tenant: &Tenant, dir: PathBuf) -> Result<Durati
     let clock = promptory_platform::Clock::System;
     let config = promptory_projection::Config { dir, open_max: 64, cache_bytes: BYTES as u64, clock };
     let began = Instant::now();
-    let shelf = Shelf::new(config, node.ledger().clone(), node.keys().clone());
+    let shelf = Shelf::new(config, node.ledger().clone(), node.keys().ok_or_else(no_such_part)?.clone());
     shelf.answer(ask).await?;
     let took = began.elapsed();
     shelf.close().await;

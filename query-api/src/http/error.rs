@@ -24,6 +24,10 @@ pub fn problem(error: AskError) -> Problem {
         AskError::OtherIncarnation(position) => {
             Problem::new(ProblemType::OTHER_INCARNATION, detail).with("position", position.to_string())
         }
+        AskError::Busy => Problem::new(ProblemType::OVERLOADED, detail),
+        AskError::Nobody(_) | AskError::CatchingUp(_) | AskError::NoAnswer => {
+            Problem::new(ProblemType::UNAVAILABLE, detail)
+        }
         AskError::Unavailable(reason) => {
             // The reason is ours to read: it may name files and tenants.
             tracing::error!(reason, "the read model is not available");

@@ -1,15 +1,22 @@
 //! How the process is: for probes, for scrapers and for people. No key needed, so nothing
 //! of a tenant but its name, and that only if its projection has stopped.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures::future::join_all;
 use promptory_platform::telemetry;
+use promptory_projection::Health;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::App;
+use crate::read_side::ReadSide;
+
+/// What has to be well for the process to be ready.
+pub type Watched = Arc<[ReadSide]>;
 
 /// That the process answers.
 #[derive(Debug, Serialize, ToSchema)]
@@ -22,8 +29,9 @@ pub struct Alive {
 /// Whether the process should get requests.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Ready {
-    /// `ready`; `catching-up` until the read models have reached the end of the ledger once; `ledger-failed` after a
-    /// commit whose outcome is not known: nothing is written until the process starts again.
+    /// `ready`; `catching-up` until the read models have reached the end of the ledger once; `no-projection` if nobody
+    /// answers for some partition; `ledger-failed` if the ledger does not answer, and after a commit whose outcome is
+    /// not known: then nothing is written until the process starts again.
     #[schema(example = "ready")]
     status: &'static str,
     /// Projections that have stopped, or wait for trouble to pass. They stop alone: the others are answered, so this does not make it unready.
@@ -54,12 +62,14 @@ pub async fn healthz() -> Json<Alive> {
     tag = "health",
     responses((status = 200, body = Ready), (status = 503, body = Ready, description = "Not yet")),
 )]
-pub async fn readyz(State(app): State<App>) -> Response {
-    let health = app.read_side.health();
-    let (code, status) = match (health.ledger_writes, health.caught_up) {
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "ledger-failed"),
-        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "catching-up"),
-        (true, true) => (StatusCode::OK, "ready"),
+pub async fn readyz(State(watched): State<Watched>) -> Response {
+    let all = join_all(watched.iter().map(ReadSide::health)).await;
+    let health = all.into_iter().fold(Health::default(), Health::and);
+    let (code, status) = match (health.ledger_writes, health.missing.is_empty(), health.caught_up) {
+        (false, ..) => (StatusCode::SERVICE_UNAVAILABLE, "ledger-failed"),
+        (true, false, _) => (StatusCode::SERVICE_UNAVAILABLE, "no-projection"),
+        (true, true, false) => (StatusCode::SERVICE_UNAVAILABLE, "catching-up"),
+        (true, true, true) => (StatusCode::OK, "ready"),
     };
     let stopped = health.stopped.into_iter().map(|s| Stopped { tenant: s.tenant.to_string(), reason: s.reason });
     (code, Json(Ready { status, stopped: stopped.collect(), open: health.open })).into_response()
@@ -72,7 +82,7 @@ pub async fn readyz(State(app): State<App>) -> Response {
     tag = "health",
     responses((status = 200, body = String, content_type = "text/plain")),
 )]
-pub async fn metrics(State(app): State<App>) -> Response {
-    drop(app.read_side.health()); // sets its gauges
+pub async fn metrics(State(watched): State<Watched>) -> Response {
+    watched.iter().for_each(ReadSide::set_gauges);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry::metrics_text()).into_response()
 }

@@ -76,7 +76,7 @@ pub async fn label_history(
     let reply = app.read_side.ask(params::ask(&presented, params.at_least, question)).await.map_err(problem)?;
     let Answer::LabelHistory(items) = reply.answer else { return Err(Problem::internal()) };
     // Moves are only ever added at the end, so the pages agree without a fixed point.
-    let last = items.last().filter(|_| items.len() == limit).map(|item| item.stamp.index);
+    let last = items.last().filter(|_| items.len() == limit || reply.cut).map(|item| item.stamp.index);
     let next = last.map(|after| Cursor::LabelHistory { after }.encode(tenant)).transpose()?;
     Ok(respond::json(reply.as_of, render::moves(&items, next)?))
 }

@@ -86,7 +86,7 @@ pub async fn list(
     let reply = app.read_side.ask(params::ask(&presented, params.at_least, question)).await.map_err(problem)?;
     let Answer::List(items) = reply.answer else { return Err(Problem::internal()) };
     let as_of = cursor::pinned(as_of, reply.as_of);
-    let last = items.last().filter(|_| items.len() == limit).map(|prompt| prompt.key.clone());
+    let last = items.last().filter(|_| items.len() == limit || reply.cut).map(|prompt| prompt.key.clone());
     let next = last.map(|after| Cursor::List { prefix, as_of, after }.encode(tenant)).transpose()?;
     let index = reply.as_of.map(|position| position.index);
     Ok(respond::json(reply.as_of, render::prompts(&items, next, index)?))

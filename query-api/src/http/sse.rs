@@ -24,6 +24,9 @@ use crate::read_side::ReadSide;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Events asked for at once.
 const PAGE: usize = 100;
+/// When nobody answers for the moment: how long to wait, and how often, before the stream ends.
+const PAUSE: Duration = Duration::from_millis(500);
+const PAUSES: u32 = 60;
 /// How long a reader should wait before it comes back.
 const OPENING: &[u8] = b"retry: 1000\n\n";
 
@@ -45,7 +48,8 @@ pub async fn stream(
     // Subscribe before replay: what comes after the last page that is replayed has then been announced to us.
     let announced = app.read_side.follow(&presented.tenant);
     let ask = Ask { at_least: None, ..admission };
-    let reader = Reader { read_side: app.read_side.clone(), ask, next: from, announced, _open: Open::new(place) };
+    let reader =
+        Reader { read_side: app.read_side.clone(), ask, next: from, announced, pauses: 0, _open: Open::new(place) };
     let opening = futures::stream::once(async { Ok::<_, Infallible>(Bytes::from_static(OPENING)) });
     let events = futures::stream::unfold(reader, |mut reader| async {
         let frames = reader.frames().await?;
@@ -66,6 +70,8 @@ struct Reader {
     /// The index of the event that it gets next.
     next: u64,
     announced: watch::Receiver<Option<Position>>,
+    /// How often in a row nobody answered.
+    pauses: u32,
     _open: Open,
 }
 
@@ -74,14 +80,21 @@ impl Reader {
     async fn frames(&mut self) -> Option<Bytes> {
         loop {
             // Seen first, asked then: what is announced while we ask wakes us below.
-            self.announced.mark_unchanged();
-            let events = match self.page().await {
+            let announced = *self.announced.borrow_and_update();
+            let events = match self.page(announced).await {
                 Ok(events) => events,
+                Err(error) if error.passes() && self.pauses < PAUSES => {
+                    self.pauses += 1;
+                    tokio::time::sleep(PAUSE).await;
+                    // Also shows whether the reader is still there.
+                    return Some(Bytes::from_static(b": waiting\n\n"));
+                }
                 Err(error) => {
                     tracing::debug!(tenant.id = %self.ask.tenant, %error, "an event stream ends");
                     return None;
                 }
             };
+            self.pauses = 0;
             if let Some(last) = events.last() {
                 self.next = last.stamp.index + 1;
                 return render::event_frames(&events).ok();
@@ -94,8 +107,9 @@ impl Reader {
         }
     }
 
-    async fn page(&mut self) -> Result<Vec<EventRecord>, AskError> {
-        let mut ask = self.ask.clone();
+    /// The next page of a model that is as far as was announced: another replica may answer than the one that did.
+    async fn page(&mut self, announced: Option<Position>) -> Result<Vec<EventRecord>, AskError> {
+        let mut ask = Ask { at_least: announced, ..self.ask.clone() };
         ask.question = Question::Events { from: self.next, limit: PAGE };
         match self.read_side.ask(ask).await?.answer {
             Answer::Events(events) => Ok(events),

@@ -30,24 +30,7 @@ pub(super) struct Link {
 impl Link {
     /// Connects and checks version and `max_payload` of the server. Waits for one that is not there yet.
     pub(super) async fn connect(options: &Options, name: &str) -> Result<Self, OpenError> {
-        let since = Instant::now();
-        let client = loop {
-            let connecting = options.connect_options(name).await?.event_callback(note);
-            match connecting.connect(options.servers.as_slice()).await {
-                Ok(client) => break client,
-                Err(error) => {
-                    let hopeless = matches!(
-                        error.kind(),
-                        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation
-                    );
-                    if hopeless || since.elapsed() > options.patience {
-                        return Err(OpenError::Connect(with_causes(&error)));
-                    }
-                }
-            }
-            tokio::time::sleep(PAUSE).await;
-        };
-        check(&client.server_info())?;
+        let client = options.connect(name).await?;
         let context =
             |timeout| ContextBuilder::new().timeout(timeout).backpressure_on_inflight(true).build(client.clone());
         let (context, impatient) = (context(REQUEST_TIMEOUT), context(REPLICA_TIMEOUT));
@@ -61,6 +44,35 @@ impl Link {
 
     pub(super) fn server_version(&self) -> String {
         self.client.server_info().version
+    }
+}
+
+impl Options {
+    /// A connection of its own for something else on the same servers: checked for version and `max_payload` as those of
+    /// the ledger are. Waits for a server that is not there yet.
+    ///
+    /// # Errors
+    /// No server can be reached, or it refuses, is too old or takes too small messages.
+    pub async fn connect(&self, name: &str) -> Result<Client, OpenError> {
+        let since = Instant::now();
+        let client = loop {
+            let connecting = self.connect_options(name).await?.event_callback(note);
+            match connecting.connect(self.servers.as_slice()).await {
+                Ok(client) => break client,
+                Err(error) => {
+                    let hopeless = matches!(
+                        error.kind(),
+                        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation
+                    );
+                    if hopeless || since.elapsed() > self.patience {
+                        return Err(OpenError::Connect(with_causes(&error)));
+                    }
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
+        check(&client.server_info())?;
+        Ok(client)
     }
 }
 

@@ -65,7 +65,7 @@ impl<R: Rows> Desk<'_, R> {
             Question::Events { from, limit } => (now, Answer::Events(self.events(*from, page(*limit))?)),
             Question::Status => (now, Answer::Status(status(hot, principal))),
         };
-        Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer })
+        Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer, cut: false })
     }
 
     /// An event's row. It is there: something in the model points to it.

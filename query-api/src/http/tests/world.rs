@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{ReadSide, router};
+use crate::{ReadSide, health_router, router};
 
 /// Everything, with one tenant `acme` whose owner holds `key`.
 pub struct World {
@@ -98,8 +98,9 @@ impl World {
         };
         let shelf = Shelf::new(config, ledger.clone(), keys.clone());
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(worker::run(shelf.clone(), 0, stopped));
-        let (routes, _) = router(ReadSide::Here(shelf));
+        tokio::spawn(worker::run(shelf.clone(), worker::Scope::whole(0), stopped));
+        let read_side = ReadSide::Here(shelf);
+        let routes = router(read_side.clone()).0.merge(health_router(vec![read_side]));
         let app = edge(routes, Limits::default(), &CancellationToken::new());
         let key = ApiKey::new(tenant.clone(), KeyId([9; 8]), Secret::random().unwrap());
         let mut world = Self { app, key: key.clone(), tenant, ledger, keys, commands: 0, _stop: stop, _folder: folder };

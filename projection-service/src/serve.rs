@@ -1,0 +1,141 @@
+//! The answering side over NATS: a projection process listens for the questions of its partitions.
+//!
+//! It listens for questions once it has caught up, so that "nobody" is told apart from a model that is not there yet, and
+//! a replica that starts takes no questions from one that can answer them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Client;
+use bytes::Bytes;
+use promptory_events::partition;
+use promptory_platform::between::{Answering, ListenError, Place};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use crate::ask::AskError;
+use crate::ask::wire::{self, Asked, Told};
+use crate::shelf::Shelf;
+
+/// Questions that one process answers at once.
+const QUESTIONS_AT_ONCE: usize = 1024;
+/// Tenants whose position others of our processes wait for. Each costs a task that sleeps.
+const FOLLOWED_AT_ONCE: usize = 16_384;
+/// How long somebody may wait for a tenant's next position before being told that there is none yet.
+pub(crate) const FOLLOW_WAIT: Duration = Duration::from_secs(10);
+/// How often it is seen whether another partition has caught up.
+const LOOK: Duration = Duration::from_millis(50);
+const LISTEN_AGAIN: Duration = Duration::from_millis(500);
+
+/// What a partition's questions are sent to.
+pub(crate) fn ask_subject(partition: u16) -> String {
+    format!("ask.{partition}")
+}
+
+/// What is asked who waits for a tenant of a partition.
+pub(crate) fn follow_subject(partition: u16) -> String {
+    format!("follow.{partition}")
+}
+
+/// What is asked whether there is anybody who will answer for a partition.
+pub(crate) fn stand_subject(partition: u16) -> String {
+    format!("stand.{partition}")
+}
+
+/// A process that answers for some partitions.
+#[derive(Debug)]
+pub struct Serving {
+    answering: Arc<Answering>,
+    joining: JoinHandle<()>,
+}
+
+/// Begins to answer for partitions, for each as soon as it has caught up. Several processes may answer for one.
+///
+/// # Errors
+/// There is no connection.
+pub async fn start(client: Client, shelf: Shelf, partitions: Vec<u16>) -> Result<Serving, ListenError> {
+    let answering = Answering::start(client, "promptory-projection", "Answers from the read models").await?;
+    let answering = Arc::new(answering);
+    let at_once = Arc::new(Semaphore::new(QUESTIONS_AT_ONCE));
+    for partition in &partitions {
+        listen(&answering, &shelf, *partition, stand_subject(*partition), &at_once).await?;
+    }
+    let joining = tokio::spawn(join(answering.clone(), shelf, partitions, at_once));
+    Ok(Serving { answering, joining })
+}
+
+impl Serving {
+    /// Takes no more questions, and answers those that it has.
+    pub async fn stop(self) {
+        self.joining.abort();
+        let _ = self.joining.await; // cancelled, and its handle to the service with it
+        match Arc::try_unwrap(self.answering) {
+            Ok(answering) => answering.stop().await,
+            Err(_) => tracing::error!("the answering over NATS is still in use"),
+        }
+    }
+}
+
+/// Listens for the questions of each partition once it has caught up.
+async fn join(answering: Arc<Answering>, shelf: Shelf, partitions: Vec<u16>, questions: Arc<Semaphore>) {
+    let followed = Arc::new(Semaphore::new(FOLLOWED_AT_ONCE));
+    let mut waiting = partitions;
+    while !waiting.is_empty() {
+        let (ready, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|p| shelf.can_answer(*p));
+        waiting = later;
+        for partition in ready {
+            for (subject, at_once) in [(follow_subject(partition), &followed), (ask_subject(partition), &questions)] {
+                while let Err(error) = listen(&answering, &shelf, partition, subject.clone(), at_once).await {
+                    tracing::warn!(%error, partition, "trying again");
+                    tokio::time::sleep(LISTEN_AGAIN).await;
+                }
+            }
+            tracing::info!(partition, "answering");
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn listen(
+    answering: &Answering,
+    shelf: &Shelf,
+    partition: u16,
+    subject: String,
+    at_once: &Arc<Semaphore>,
+) -> Result<(), ListenError> {
+    let busy = wire::encode_answer(Told::Refused(AskError::Busy));
+    let place = Place { queue: subject.clone(), subject, at_once: at_once.clone(), busy };
+    let shelf = shelf.clone();
+    answering.listen(place, move |request| answer(shelf.clone(), partition, request)).await
+}
+
+async fn answer(shelf: Shelf, partition: u16, request: Bytes) -> Bytes {
+    let told = match wire::decode(&request) {
+        Err(error) => Told::Refused(AskError::Unavailable(error.to_string())),
+        Ok(asked) => told(&shelf, partition, asked).await.unwrap_or_else(Told::Refused),
+    };
+    wire::encode_answer(told)
+}
+
+async fn told(shelf: &Shelf, partition: u16, asked: Asked) -> Result<Told, AskError> {
+    match asked {
+        Asked::Question(ask) => {
+            ours(shelf, partition, &ask.tenant)?;
+            shelf.answer(*ask).await.map(Told::Reply)
+        }
+        Asked::Beyond { tenant, after } => {
+            ours(shelf, partition, &tenant)?;
+            shelf.beyond(&tenant, after, FOLLOW_WAIT).await.map(Told::Position)
+        }
+        Asked::Health => Ok(Told::Health(shelf.health())),
+    }
+}
+
+/// Nobody applies a tenant's batches here that belongs to another partition: it is not answered for.
+fn ours(shelf: &Shelf, partition: u16, tenant: &promptory_events::TenantId) -> Result<(), AskError> {
+    let home = partition::of(tenant, shelf.ledger().partitions());
+    if home == partition {
+        return Ok(());
+    }
+    Err(AskError::Unavailable(format!("{tenant} is in partition {home}, not in {partition}")))
+}

@@ -1,0 +1,146 @@
+//! The roles of a process: each is started on the stores, and stopped whole.
+
+use std::{io, thread};
+
+use async_nats::Client;
+use promptory_command::Service;
+use promptory_ledger::{KeyStore, Ledger};
+use promptory_platform::ApiKey;
+use promptory_projection::worker::{self, Scope};
+use promptory_projection::{Shelf, There, serve};
+use promptory_query::ReadSide;
+use tokio::sync::watch;
+
+use super::{Config, NodeError};
+use crate::keys;
+use crate::roles::Role;
+
+/// How the read models of a data folder are opened.
+#[must_use]
+pub fn models(config: &Config) -> promptory_projection::Config {
+    promptory_projection::Config {
+        dir: config.data.join("models"),
+        open_max: config.open_max,
+        cache_bytes: config.cache_bytes,
+        clock: config.clock.clone(),
+    }
+}
+
+/// The role `command`.
+#[derive(Debug)]
+pub(super) struct Command {
+    service: Service,
+    operator: Option<ApiKey>,
+}
+
+impl Command {
+    pub(super) async fn start(
+        config: &Config,
+        ledger: &Ledger,
+        keys: &KeyStore,
+        nats: Option<&Client>,
+    ) -> Result<Self, NodeError> {
+        let commands = promptory_command::Config {
+            cache: config.data.join("command-cache.redb"),
+            hot_bytes: config.hot_bytes,
+            address: String::new(), // alone
+        };
+        let _ = nats;
+        let service = Service::open(commands, ledger.clone(), keys.clone(), config.clock.clone())?;
+        let operator = keys::bootstrap(&config.data, &service).await?;
+        Ok(Self { service, operator })
+    }
+
+    pub(super) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    pub(super) fn operator(&self) -> Option<&ApiKey> {
+        self.operator.as_ref()
+    }
+
+    pub(super) async fn stop(self) {
+        self.service.close().await;
+    }
+}
+
+/// The role `projection`.
+#[derive(Debug)]
+pub(super) struct Projection {
+    shelf: Shelf,
+    /// Whether all partitions are here.
+    whole: bool,
+    no_more_batches: watch::Sender<bool>,
+    workers: Vec<thread::JoinHandle<()>>,
+    serving: Option<serve::Serving>,
+}
+
+impl Projection {
+    pub(super) async fn start(
+        config: &Config,
+        ledger: &Ledger,
+        keys: &KeyStore,
+        nats: Option<&Client>,
+        projected: Vec<u16>,
+    ) -> Result<Self, NodeError> {
+        let shelf = Shelf::new(models(config), ledger.clone(), keys.clone());
+        let whole = projected.len() == usize::from(ledger.partitions());
+        let (no_more_batches, told) = watch::channel(false);
+        let workers = Scope::of_process(&projected, ledger.partitions())
+            .into_iter()
+            .map(|scope| worker::start(shelf.clone(), scope, told.clone()))
+            .collect::<io::Result<_>>()
+            .map_err(NodeError::Thread)?;
+        let serving = match nats {
+            Some(client) => Some(serve::start(client.clone(), shelf.clone(), projected).await?),
+            None => None,
+        };
+        Ok(Self { shelf, whole, no_more_batches, workers, serving })
+    }
+
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
+    pub(super) async fn stop(self) {
+        if let Some(serving) = self.serving {
+            serving.stop().await;
+        }
+        let _ = self.no_more_batches.send(true);
+        for worker in self.workers {
+            if !matches!(tokio::task::spawn_blocking(|| worker.join()).await, Ok(Ok(()))) {
+                tracing::error!("a projection worker ended badly");
+            }
+        }
+        self.shelf.close().await;
+    }
+}
+
+/// Whom this process asks: itself if it has all read models, else the others.
+pub(super) fn read_side(projection: Option<&Projection>, nats: Option<Client>, ledger: &Ledger) -> Option<ReadSide> {
+    match (projection, nats) {
+        (Some(projection), _) if projection.whole => Some(ReadSide::Here(projection.shelf.clone())),
+        (_, Some(client)) => Some(ReadSide::There(There::new(client, ledger.partitions()))),
+        (_, None) => None,
+    }
+}
+
+/// What this process looks at to say whether it is ready: what its roles need.
+pub(super) fn watched(
+    config: &Config,
+    ledger: &Ledger,
+    projection: Option<&Projection>,
+    keys: Option<&KeyStore>,
+    read_side: Option<&ReadSide>,
+) -> Vec<ReadSide> {
+    let mut watched = Vec::new();
+    match (projection, keys) {
+        (Some(projection), _) => watched.push(ReadSide::Here(projection.shelf.clone())),
+        // A process that takes commands needs the ledger, which a shelf without workers looks at.
+        (None, Some(keys)) => watched.push(ReadSide::Here(Shelf::new(models(config), ledger.clone(), keys.clone()))),
+        (None, None) => {}
+    }
+    let asked = read_side.filter(|read_side| config.roles.has(Role::Query) && matches!(read_side, ReadSide::There(_)));
+    watched.extend(asked.cloned());
+    watched
+}
