@@ -3,16 +3,14 @@
 use promptory_domain::Rejection;
 use promptory_ledger::{KeyStoreError, ReadError};
 use promptory_platform::Problem;
+use serde::{Deserialize, Serialize};
 
 /// Why a command led to nothing.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Failure {
     /// The domain refused it.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// It is not of the form that it should have.
-    #[error("{}", .0.detail)]
-    Malformed(Box<Problem>),
     /// The idempotency key was used with another body.
     #[error("this idempotency key was used with another body")]
     IdempotencyMismatch,
@@ -37,6 +35,27 @@ pub enum Failure {
     /// A defect of ours. Nothing was written.
     #[error("internal: {0}")]
     Internal(String),
+    /// It is not of the form that it should have. Seen where it is gathered, so it never travels; the last variant,
+    /// because leaving one out moves those behind it.
+    #[error("{}", .0.detail)]
+    #[serde(skip)]
+    Malformed(Box<Problem>),
+}
+
+impl Failure {
+    /// Whether it says nothing about the command itself: nothing was written, or that is not known. Somebody else may
+    /// do better.
+    #[must_use]
+    pub fn is_of_the_writer(&self) -> bool {
+        match self {
+            Self::Overloaded
+            | Self::ClockBehind { .. }
+            | Self::Unavailable(_)
+            | Self::OutcomeUnknown
+            | Self::Internal(_) => true,
+            Self::Rejected(_) | Self::IdempotencyMismatch | Self::Suspended | Self::Malformed(_) => false,
+        }
+    }
 }
 
 impl From<Problem> for Failure {

@@ -12,13 +12,14 @@ use promptory_events::{CommandHash, CommandId, PrincipalId, TenantId, TraceConte
 use promptory_ledger::KeyStore;
 use promptory_platform::problem::{Problem, ProblemType};
 use promptory_platform::{ApiKey, apikey::Secret};
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::wire;
 use contents::Sealer;
 
 /// A command, ready to be decided.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Gathered {
     /// Its id.
     pub command_id: CommandId,
@@ -32,7 +33,11 @@ pub struct Gathered {
     pub command: Command,
     /// The trace it is part of.
     pub trace: Option<TraceContext>,
-    /// The secret of the key that it issues, to be shown once.
+    /// For a command that was forwarded to another replica: the first index at which the other may have written it. It
+    /// is looked for among the commits from there on before it is decided.
+    pub since: Option<u64>,
+    /// The secret of the key that it issues, to be shown once. It never travels.
+    #[serde(skip)]
     pub secret: Option<ApiKey>,
     /// Roughly what it adds to a batch.
     pub bytes: usize,
@@ -86,7 +91,7 @@ pub fn gather_as(
     };
     let (presented, trace) = (origin.presented.clone(), promptory_platform::telemetry::current_trace());
     let bytes = sealer.sealed_bytes() + 1024;
-    Ok(Gathered { command_id, command_hash, may_repeat, presented, command, trace, secret, bytes })
+    Ok(Gathered { command_id, command_hash, may_repeat, presented, command, trace, since: None, secret, bytes })
 }
 
 fn command_id(origin: &Origin<'_>, idempotency_key: Option<&str>) -> Result<CommandId, Failure> {

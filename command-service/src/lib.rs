@@ -10,21 +10,26 @@
 //! | [`load`] | a tenant's state from snapshot and ledger |
 //! | [`cache`] | snapshots and receipts on disk; disposable |
 //! | [`outcome`] | what a command led to, made from its events, the same on every repeat |
+//! | [`forward`] | commands on their way to the replica that wins the races for a tenant |
+//! | [`recent`] | the commands that other replicas wrote lately |
 //! | [`failure`] | why a command led to nothing |
 //! | [`http`] | the routes |
 
 pub mod cache;
 pub mod failure;
+pub mod forward;
 pub mod gather;
 pub mod hot;
 pub mod http;
 pub mod load;
 pub mod outcome;
+pub mod recent;
 pub mod service;
 pub mod wire;
 pub mod writer;
 
 pub use failure::Failure;
+pub use forward::Exchange;
 pub use http::{description, router};
 pub use outcome::Outcome;
 pub use service::{Config, OpenError, Service};

@@ -6,6 +6,7 @@ use promptory_ledger::{Ledger, Recorded};
 
 use crate::cache::{Cache, Receipt};
 use crate::failure::Failure;
+use crate::recent::RECENT_MAX;
 
 /// A state that the ledger confirms.
 #[derive(Clone, Debug)]
@@ -37,7 +38,8 @@ impl Confirmed {
     /// # Errors
     /// The ledger can't be read or contradicts itself; the state is then not to be used any more.
     pub async fn catch_up(&mut self, ledger: &Ledger) -> Result<CaughtUp, Failure> {
-        let mut caught_up = CaughtUp { from: self.state.next_index(), ..CaughtUp::default() };
+        let from = self.state.next_index();
+        let mut caught_up = CaughtUp { from, commits_from: from, ..CaughtUp::default() };
         let tenant = self.state.id().clone();
         if ledger.head(&tenant).await?.is_none_or(|head| head.position.index < self.state.next_index()) {
             return Ok(caught_up);
@@ -66,8 +68,11 @@ impl Confirmed {
                 self.state.evolve(index, event).map_err(|e| broken(e.to_string()))?;
             }
             caught_up.receipts.extend(Receipt::of(&commit.header, first_index));
+            caught_up.commits.push((commit.header.command_id, first_index));
         }
         caught_up.batches.push((recorded.cursor.sequence, batch.header.batch_id));
+        caught_up.forget_old_commits();
+        caught_up.writer = batch.header.writer;
         self.sequence = recorded.cursor.sequence;
         self.recorded_at = batch.header.recorded_at;
         Ok(())
@@ -83,6 +88,22 @@ pub struct CaughtUp {
     pub receipts: Vec<(CommandId, Receipt)>,
     /// The batches: their sequence and id, to find one's own among them.
     pub batches: Vec<(u64, promptory_events::BatchId)>,
+    /// All commands in them and where, from `commits_from` on.
+    pub commits: Vec<(CommandId, u64)>,
+    /// The index from which `commits` has all.
+    pub commits_from: u64,
+    /// Where the writer of the last batch is reached.
+    pub writer: String,
+}
+
+impl CaughtUp {
+    /// A large tenant that is folded anew has millions; only the latest can ever be asked for.
+    fn forget_old_commits(&mut self) {
+        if self.commits.len() > 2 * RECENT_MAX {
+            self.commits.drain(..self.commits.len() - RECENT_MAX);
+            self.commits_from = self.commits.first().map_or(self.commits_from, |(_, index)| *index);
+        }
+    }
 }
 
 /// Whether the ledger holds the batch that a snapshot ends with. It does not if an older ledger was put back: then the

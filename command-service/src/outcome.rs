@@ -1,15 +1,18 @@
 //! What a command led to: made from its commit's events, so a repeat gets the same answer.
 
+use std::borrow::Cow;
+
 use promptory_events::event::Event;
 use promptory_events::{
     CommandId, Incarnation, KeyId, Position, PrincipalId, PromptId, PromptKey, RawCommit, VersionId,
 };
 use promptory_platform::ApiKey;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
 /// What a command led to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
     /// The command.
     pub command_id: CommandId,
@@ -18,7 +21,7 @@ pub struct Outcome {
     /// Whether it had been done before and this is the answer of then.
     pub replayed: bool,
     /// Its events' indexes and names.
-    pub events: Vec<(u64, &'static str)>,
+    pub events: Vec<(u64, Cow<'static, str>)>,
     /// The prompt that it was about.
     pub prompt: Option<PromptId>,
     /// The key that it gave the prompt, if it did.
@@ -29,7 +32,8 @@ pub struct Outcome {
     pub principal: Option<PrincipalId>,
     /// The API key that it issued or revoked.
     pub key_id: Option<KeyId>,
-    /// The API key itself: only the first time.
+    /// The API key itself: only the first time. It never travels.
+    #[serde(skip)]
     pub api_key: Option<ApiKey>,
 }
 
@@ -57,7 +61,7 @@ impl Outcome {
         let last = first + (events.len() as u64).saturating_sub(1);
         let mut outcome = Self::unchanged(command_id, Some(Position { incarnation, index: last }));
         for (event, index) in events.iter().zip(first..) {
-            outcome.events.push((index, event.name()));
+            outcome.events.push((index, event.name().into()));
             outcome.prompt = outcome.prompt.or(event.prompt());
             outcome.take_in(event);
         }

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use promptory_domain::access::{self, Action};
 use promptory_domain::state::TenantStatus;
@@ -10,10 +12,11 @@ use promptory_events::{CommandId, PrincipalId, TenantId};
 use promptory_ledger::{KeyStore, Ledger};
 use promptory_platform::apikey::{ApiKey, Presented as Shown, Secret};
 use promptory_platform::{Clock, Problem};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use crate::cache::Cache;
 use crate::failure::Failure;
+use crate::forward::Exchange;
 use crate::gather::{Gathered, Origin, gather, gather_as};
 use crate::hot::Hot;
 use crate::outcome::Outcome;
@@ -27,8 +30,8 @@ pub struct Config {
     pub cache: PathBuf,
     /// How much memory the states of tenants in use may take together.
     pub hot_bytes: usize,
-    /// Where other writers reach this one; empty when it is alone.
-    pub address: String,
+    /// The way to other replicas; none when it is alone.
+    pub exchange: Option<Exchange>,
 }
 
 /// The command service could not be set up.
@@ -45,8 +48,11 @@ pub struct Service {
     hot: Hot,
     keys: KeyStore,
     ledger: Ledger,
+    system: SystemLook,
 }
 
+/// How often it is seen what other replicas have written to `_system`.
+const SYSTEM_EVERY: Duration = Duration::from_millis(250);
 /// Above so many bytes of body, gathering leaves the async threads: sealing them takes milliseconds.
 const GATHER_INLINE_BYTES: usize = 64 * 1024;
 
@@ -57,8 +63,10 @@ impl Service {
     /// The cache can be neither read nor made.
     pub fn open(config: Config, ledger: Ledger, keys: KeyStore, clock: Clock) -> Result<Self, OpenError> {
         let cache = Cache::open(&config.cache, ledger.incarnation())?;
-        let shared = Shared { ledger: ledger.clone(), cache, clock, address: config.address.into() };
-        Ok(Self { hot: Hot::new(shared, config.hot_bytes), keys, ledger })
+        let address = config.exchange.as_ref().map(Exchange::address).unwrap_or_default();
+        let system = SystemLook::new(matches!(ledger, Ledger::JetStream(_)));
+        let shared = Shared { ledger: ledger.clone(), cache, clock, address, exchange: config.exchange };
+        Ok(Self { hot: Hot::new(shared, config.hot_bytes), keys, ledger, system })
     }
 
     /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is
@@ -89,6 +97,7 @@ impl Service {
             presented: Presented::System,
             command,
             trace: None,
+            since: None,
             secret: Some(key),
             bytes: 0,
         };
@@ -264,7 +273,41 @@ impl Service {
     /// # Errors
     /// The ledger can't be read.
     pub async fn tenant_status(&self, tenant: &TenantId) -> Result<Option<TenantStatus>, Failure> {
-        Ok(self.writer(&TenantId::system()).await?.published.load().state.tenant_status(tenant))
+        let system = self.writer(&TenantId::system()).await?;
+        let known = || system.published.load().state.tenant_status(tenant);
+        if known().is_none() {
+            // Another replica may have made the tenant a moment ago.
+            self.system.look(&system).await;
+        }
+        Ok(known())
+    }
+
+    /// Takes in what other replicas write to `_system`, until the service is dropped or this is aborted: a tenant that is
+    /// suspended there is refused here soon after.
+    pub async fn follow_system(&self) {
+        loop {
+            tokio::time::sleep(SYSTEM_EVERY).await;
+            if let Ok(system) = self.writer(&TenantId::system()).await {
+                self.system.look(&system).await;
+            }
+        }
+    }
+
+    /// Commands that another replica has gathered and let in: they are decided here as if they had come here.
+    ///
+    /// # Errors
+    /// None of them was looked at.
+    pub(crate) async fn take_forwarded(
+        &self,
+        tenant: &TenantId,
+        from: &str,
+        items: Vec<Gathered>,
+    ) -> Result<Answers, Failure> {
+        let writer = self.writer(tenant).await?;
+        let (reply, answers) = oneshot::channel();
+        let job = Job { from: Some(from.into()), ..Job::new(items, reply) };
+        writer.queue.try_send(Message::Job(job)).map_err(|_| Failure::Overloaded)?;
+        answers.await.map_err(|_| Failure::OutcomeUnknown)
     }
 
     /// Stores all snapshots and ends the writers.
@@ -277,6 +320,35 @@ fn authenticated(writer: &Handle, shown: &Shown) -> Option<PrincipalId> {
     writer.published.load().state.authenticate(shown.key, &shown.secret_hash)
 }
 
+/// When `_system` was last looked at, for all who want to know at once.
+#[derive(Clone, Debug)]
+struct SystemLook {
+    /// Whether other processes write it.
+    shared: bool,
+    looked: Arc<Mutex<Option<Instant>>>,
+}
+
+impl SystemLook {
+    fn new(shared: bool) -> Self {
+        Self { shared, looked: Arc::default() }
+    }
+
+    /// Brings the writer of `_system` to the end of the ledger as it was when this was called. Many who call at once share
+    /// a look.
+    async fn look(&self, system: &Handle) {
+        if !self.shared {
+            return;
+        }
+        let called = Instant::now();
+        let mut looked = self.looked.lock().await;
+        if looked.is_none_or(|at| at < called) {
+            let begun = Instant::now();
+            refresh(system).await;
+            *looked = Some(begun);
+        }
+    }
+}
+
 async fn refresh(writer: &Handle) {
     let (done, refreshed) = oneshot::channel();
     if writer.queue.send(Message::Refresh(done)).await.is_ok() {
@@ -286,8 +358,7 @@ async fn refresh(writer: &Handle) {
 
 async fn send(writer: &Handle, items: Vec<Gathered>) -> Result<Answers, Failure> {
     let (reply, answers) = oneshot::channel();
-    let job = Job { items, reply, span: tracing::Span::current() };
-    writer.queue.try_send(Message::Job(job)).map_err(|_| Failure::Overloaded)?;
+    writer.queue.try_send(Message::Job(Job::new(items, reply))).map_err(|_| Failure::Overloaded)?;
     // A writer that ends between taking a job and answering it has a defect: the outcome is open.
     answers.await.map_err(|_| Failure::OutcomeUnknown)
 }

@@ -5,6 +5,7 @@
 
 mod append;
 mod draft;
+mod forwarding;
 mod receipts;
 
 use std::sync::Arc;
@@ -19,9 +20,12 @@ use tokio::task::JoinHandle;
 
 use crate::cache::{Cache, CacheError};
 use crate::failure::Failure;
+use crate::forward::Exchange;
 use crate::gather::Gathered;
 use crate::load::{Confirmed, load};
 use crate::outcome::Outcome;
+use crate::recent::Recent;
+use forwarding::Forwarding;
 use receipts::Receipts;
 
 /// The answers to the commands of one job, in order.
@@ -32,10 +36,31 @@ pub type Answers = Vec<Result<Outcome, Failure>>;
 pub struct Job {
     /// The commands.
     pub items: Vec<Gathered>,
+    /// The answers to the commands that were before them.
+    pub done: Answers,
     /// Where the answers go.
     pub reply: oneshot::Sender<Answers>,
     /// The request's span: the append is its child.
     pub span: tracing::Span,
+    /// The replica that forwarded it here.
+    pub from: Option<Arc<str>>,
+    /// Whether it was forwarded by this replica and is back.
+    pub came_back: bool,
+}
+
+impl Job {
+    /// Commands that came to this replica.
+    #[must_use]
+    pub fn new(items: Vec<Gathered>, reply: oneshot::Sender<Answers>) -> Self {
+        let span = tracing::Span::current();
+        Self { items, done: Answers::new(), reply, span, from: None, came_back: false }
+    }
+
+    /// Answers it with what is done.
+    fn answer(self) {
+        // A caller that went away has its answer in the ledger.
+        let _ = self.reply.send(self.done);
+    }
 }
 
 /// What a writer is told.
@@ -58,8 +83,10 @@ pub struct Shared {
     pub cache: Cache,
     /// The clock.
     pub clock: Clock,
-    /// Where other writers reach this one.
+    /// Where other writers reach this one; empty if they don't.
     pub address: Arc<str>,
+    /// The way to them, if there is one.
+    pub exchange: Option<Exchange>,
 }
 
 /// A running writer.
@@ -89,6 +116,16 @@ pub(crate) struct Writer {
     storing: Option<Storing>,
     /// Whether the ledger may hold batches that this state does not know of.
     behind: bool,
+    /// What others wrote lately.
+    recent: Recent,
+    /// The writer of the last batch that was not ours.
+    winner: String,
+    /// Races lost in a row.
+    losses: u32,
+    /// The winner gets the queue for a while.
+    forwarding: Option<Forwarding>,
+    /// Its own queue, for what comes back.
+    queue: mpsc::WeakSender<Message>,
 }
 
 /// A snapshot on its way: what it goes up to, and how many receipts go with it.
@@ -106,7 +143,9 @@ pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Resul
     let (confirmed, caught_up) = load(&shared.ledger, &shared.cache, tenant).await?;
     let published = Arc::new(ArcSwap::from_pointee(confirmed.clone()));
     let bytes = Arc::new(AtomicUsize::new(0));
+    let recent = Recent::new(&caught_up);
     let receipts = Receipts::new(caught_up.receipts);
+    let (queue, inbox) = mpsc::channel(QUEUE_JOBS);
     let mut writer = Writer {
         shared,
         confirmed,
@@ -116,9 +155,13 @@ pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Resul
         snapshot_at: caught_up.from,
         storing: None,
         behind: false,
+        recent,
+        winner: String::new(),
+        losses: 0,
+        forwarding: None,
+        queue: queue.downgrade(),
     };
     writer.publish();
-    let (queue, inbox) = mpsc::channel(QUEUE_JOBS);
     tokio::spawn(writer.run(inbox));
     Ok(Handle { queue, published, bytes })
 }
@@ -126,10 +169,18 @@ pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Resul
 impl Writer {
     async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         let mut closers = Vec::new();
-        while let Some(message) = inbox.recv().await {
+        loop {
+            let message = match self.next(&mut inbox).await {
+                Next::Message(message) => message,
+                Next::NoMoreForwarding => {
+                    self.forwarding = None;
+                    continue;
+                }
+                Next::End => break,
+            };
             let mut jobs = Vec::new();
             let mut others = Vec::new();
-            sort(message, &mut jobs, &mut others);
+            sort(*message, &mut jobs, &mut others);
             // Group commit: whatever has come while the last append was under way goes into the next one.
             while bytes_of(&jobs) < limits::BATCH_MAX_BYTES {
                 match inbox.try_recv() {
@@ -137,7 +188,12 @@ impl Writer {
                     Err(_) => break,
                 }
             }
-            self.write_jobs(jobs).await;
+            let mut here = self.hand_over(jobs);
+            while !here.is_empty() {
+                // What is left when a winner was found is handed over, too.
+                let left = self.write_jobs(here).await;
+                here = self.hand_over(left);
+            }
             for message in others {
                 match message {
                     Message::Refresh(done) => {
@@ -146,6 +202,9 @@ impl Writer {
                     }
                     // Nothing more comes in; what is in the queue is still written.
                     Message::Close(done) => {
+                        if let Some(forwarding) = self.forwarding.take() {
+                            forwarding.end().await; // before the door is shut on what comes back
+                        }
                         inbox.close();
                         closers.push(done);
                     }
@@ -165,39 +224,68 @@ impl Writer {
         }
     }
 
-    async fn write_jobs(&mut self, mut jobs: Vec<Job>) {
+    /// The next message, or that the time of forwarding is over.
+    async fn next(&self, inbox: &mut mpsc::Receiver<Message>) -> Next {
+        let message = |message: Option<Message>| message.map_or(Next::End, |message| Next::Message(Box::new(message)));
+        match &self.forwarding {
+            None => message(inbox.recv().await),
+            Some(forwarding) => {
+                tokio::time::timeout_at(forwarding.until, inbox.recv()).await.map_or(Next::NoMoreForwarding, message)
+            }
+        }
+    }
+
+    /// Writes jobs and answers them. What is left belongs to the winner of the race that was just lost.
+    async fn write_jobs(&mut self, mut jobs: Vec<Job>) -> Vec<Job> {
         let spans: Vec<_> = jobs.iter().map(|job| tracing::info_span!(parent: &job.span, "append")).collect();
         let counts: Vec<usize> = jobs.iter().map(|job| job.items.len()).collect();
-        let items: Vec<Gathered> = jobs.iter_mut().flat_map(|job| std::mem::take(&mut job.items)).collect();
-        let mut answers = self.write(&items).await.into_iter();
+        let mut items: Vec<Gathered> = jobs.iter_mut().flat_map(|job| std::mem::take(&mut job.items)).collect();
+        let answers = self.write(&items).await;
         drop(spans);
-        for (job, count) in jobs.into_iter().zip(counts) {
-            // A caller that went away has its answer in the ledger.
-            let _ = job.reply.send(answers.by_ref().take(count).collect());
+        let mut rest = items.split_off(answers.len()).into_iter();
+        let mut answers = answers.into_iter();
+        let mut left = Vec::new();
+        for (mut job, count) in jobs.into_iter().zip(counts) {
+            let answered = answers.len().min(count);
+            job.done.extend(answers.by_ref().take(answered));
+            job.items = rest.by_ref().take(count - answered).collect();
+            if job.items.is_empty() { job.answer() } else { left.push(job) }
         }
         self.snapshot_if_due().await;
+        left
     }
 
     /// Takes in what others have appended. After an error the state is made anew from the ledger.
     async fn reload(&mut self) -> Result<Vec<(u64, promptory_events::BatchId)>, Failure> {
         self.behind = true; // until this is through
+        let before = self.confirmed.state.next_index();
         let caught_up = match self.confirmed.catch_up(&self.shared.ledger).await {
             Ok(caught_up) => caught_up,
             Err(error) => {
-                let tenant = self.confirmed.state.id().clone();
-                self.confirmed = Confirmed::empty(tenant);
+                if self.confirmed.state.next_index() != before {
+                    // Part of it is in the state, and its receipts are not kept.
+                    self.confirmed = Confirmed::empty(self.confirmed.state.id().clone());
+                    self.recent = Recent::default();
+                }
                 return Err(error);
             }
         };
         self.behind = false;
         self.receipts.extend(&caught_up.receipts);
+        self.recent.extend(&caught_up);
+        if !caught_up.batches.is_empty() {
+            self.winner = caught_up.writer;
+        }
         self.publish();
         Ok(caught_up.batches)
     }
 
     fn publish(&mut self) {
         self.published.store(Arc::new(self.confirmed.clone()));
-        self.bytes.store(self.confirmed.state.size_bytes() + self.receipts.size_bytes(), Ordering::Relaxed);
+        self.bytes.store(
+            self.confirmed.state.size_bytes() + self.receipts.size_bytes() + self.recent.size_bytes(),
+            Ordering::Relaxed,
+        );
     }
 
     /// Begins to store a snapshot now and then, and takes note of the one that is stored.
@@ -241,6 +329,14 @@ impl Writer {
             Err(error) => tracing::warn!(tenant = %self.confirmed.state.id(), %error, "no snapshot"),
         }
     }
+}
+
+/// What a writer does next.
+enum Next {
+    Message(Box<Message>),
+    NoMoreForwarding,
+    /// Nobody can send to it any more.
+    End,
 }
 
 fn sort(message: Message, jobs: &mut Vec<Job>, others: &mut Vec<Message>) {

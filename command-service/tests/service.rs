@@ -73,7 +73,7 @@ impl World {
 
 fn open(folder: &tempfile::TempDir, name: &str, ledger: &Ledger, keys: &KeyStore, clock: &Clock) -> Service {
     let cache = folder.path().join(format!("cache-{name}.redb"));
-    let config = Config { cache, hot_bytes: 1 << 20, address: String::new() };
+    let config = Config { cache, hot_bytes: 1 << 20, exchange: None };
     Service::open(config, ledger.clone(), keys.clone(), clock.clone()).unwrap()
 }
 

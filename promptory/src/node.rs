@@ -95,6 +95,9 @@ pub enum NodeError {
     /// The command service.
     #[error(transparent)]
     Service(#[from] promptory_command::OpenError),
+    /// The system has no randomness.
+    #[error("no randomness: {0}")]
+    Random(getrandom::Error),
     /// The first keys.
     #[error(transparent)]
     Keys(#[from] keys::KeysError),

@@ -2,9 +2,10 @@
 
 use promptory_events::TenantId;
 use promptory_events::event::Role;
+use serde::{Deserialize, Serialize};
 
 /// Something that needs a right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// See prompts and history.
     Read,

@@ -5,9 +5,10 @@ use promptory_events::{
     Author, CommandId, ContentId, Evidence, KeyId, Label, PrincipalId, PromptId, PromptKey, Sealed, Tag, TenantId,
     Timestamp, VersionId,
 };
+use serde::{Deserialize, Serialize};
 
 /// A command, its caller, and what it claims.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// What should change.
     pub change: Change,
@@ -20,7 +21,7 @@ pub struct Command {
 }
 
 /// What should change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// A new prompt with its first version.
     CreatePrompt {
@@ -162,7 +163,7 @@ pub enum Change {
 }
 
 /// For whom a key is issued.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyHolder {
     /// A new principal, with its first role.
     New {
@@ -176,7 +177,7 @@ pub enum KeyHolder {
 }
 
 /// A prompt by its key or its id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PromptRef {
     /// By the key that it holds now.
     Key(PromptKey),
@@ -185,7 +186,7 @@ pub enum PromptRef {
 }
 
 /// A version to be added.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewVersion {
     /// Its content.
     pub content: Material,
@@ -196,7 +197,7 @@ pub struct NewVersion {
 }
 
 /// A content that was gathered: its keyed id, its length, and its sealed bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Material {
     /// Keyed id of the bytes.
     pub id: ContentId,
@@ -218,7 +219,7 @@ pub struct Context {
 }
 
 /// What a caller showed to be let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Presented {
     /// The system itself (bootstrap).
     System,

@@ -66,7 +66,7 @@ pub(crate) fn moved_to(
     }
     let new = wanted.iter().filter(|label| !current.contains_key(*label)).count();
     if current.len() + new > limits::LABELS_MAX {
-        return Err(Rejection::LimitReached { what: "labels", max: limits::LABELS_MAX });
+        return Err(Rejection::LimitReached { what: "labels".into(), max: limits::LABELS_MAX });
     }
     let moved = wanted.into_iter().filter_map(|label| {
         let before = current.get(&label).copied();

@@ -163,7 +163,7 @@ fn set_tags(id: PromptId, before: &[Tag], tags: &[Tag]) -> Result<Vec<Event>, Re
     after.sort();
     after.dedup();
     if after.len() > limits::TAGS_MAX {
-        return Err(Rejection::LimitReached { what: "tags", max: limits::TAGS_MAX });
+        return Err(Rejection::LimitReached { what: "tags".into(), max: limits::TAGS_MAX });
     }
     if after == before {
         return Ok(Vec::new());

@@ -1,12 +1,15 @@
 //! Every reason to refuse a command, with its stable code.
 
+use std::borrow::Cow;
+
 use promptory_events::event::{Kind, Role};
 use promptory_events::{KeyId, Label, PrincipalId, PromptKey, TenantId, VersionId};
+use serde::{Deserialize, Serialize};
 
 use crate::access::Action;
 
 /// Why a command is refused. Nothing was written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Rejection {
     /// No such key, a wrong secret, or a revoked key: not told apart.
     #[error("the API key opens nothing")]
@@ -62,7 +65,7 @@ pub enum Rejection {
     #[error("at most {max} {what} are allowed")]
     LimitReached {
         /// Of what.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// How many.
         max: usize,
     },

@@ -48,7 +48,7 @@ pub struct EventName {
     /// Its index in the tenant's ledger.
     pub index: u64,
     /// Its name.
-    pub r#type: &'static str,
+    pub r#type: String,
 }
 
 /// A version that a command added.
@@ -63,11 +63,15 @@ pub struct NumberedVersion {
 impl From<&Outcome> for OutcomeDocument {
     fn from(outcome: &Outcome) -> Self {
         // The owner's key comes with a tenant, from an event of the tenant's own ledger.
-        let issued = outcome.events.iter().any(|(_, name)| matches!(*name, "key.issued" | "tenant.created"));
+        let issued = outcome.events.iter().any(|(_, name)| matches!(&**name, "key.issued" | "tenant.created"));
         Self {
             command_id: outcome.command_id.to_string(),
             position: outcome.position.map(|p| p.to_string()),
-            events: outcome.events.iter().map(|(index, name)| EventName { index: *index, r#type: name }).collect(),
+            events: outcome
+                .events
+                .iter()
+                .map(|(index, name)| EventName { index: *index, r#type: name.to_string() })
+                .collect(),
             prompt: outcome.prompt.map(|p| p.to_string()),
             prompt_key: outcome.prompt_key.as_ref().map(ToString::to_string),
             version: outcome.version.map(|(id, number)| NumberedVersion { id: id.to_string(), number }),
@@ -82,7 +86,7 @@ impl From<&Outcome> for OutcomeDocument {
 /// The status that an outcome has on its own.
 fn status(outcome: &Outcome) -> StatusCode {
     let made = ["prompt.created", "version.added", "key.issued", "tenant.created"];
-    let created = outcome.events.iter().any(|(_, name)| made.contains(name));
+    let created = outcome.events.iter().any(|(_, name)| made.contains(&&**name));
     if created { StatusCode::CREATED } else { StatusCode::OK }
 }
 

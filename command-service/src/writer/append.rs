@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use promptory_events::{Batch, BatchHeader, BatchId};
+use promptory_domain::Change;
+use promptory_events::{Batch, BatchHeader, BatchId, Event, RawCommit};
 use promptory_ledger::AppendError;
 
 use super::draft::{Draft, Verdict};
@@ -18,6 +19,10 @@ const OUTCOME_TRIES: u32 = 60;
 const FIRST_PAUSE_MS: u64 = 2;
 const LONGEST_PAUSE_MS: u64 = 500;
 
+/// Conflicts in a row of which the ledger does not show the batch that was first: a leader that is none any more does not
+/// know it yet.
+const BARREN_TRIES: u32 = 12;
+
 enum Appended {
     /// Durable.
     Done,
@@ -25,30 +30,62 @@ enum Appended {
     Lost,
 }
 
+/// What came of some commands.
+enum Written {
+    /// The answers to the first of them.
+    Some(Answers),
+    /// Nothing, a race was lost: to be decided again, authorization included. Whether the other's batch is in the state.
+    Nothing(bool),
+}
+
 impl Writer {
-    /// Decides and appends commands, in order, in as many batches as they need.
+    /// Decides and appends commands, in order, in as many batches as they need. Gives fewer answers than there are
+    /// commands if the rest goes to the winner from now on.
     pub(super) async fn write(&mut self, items: &[Gathered]) -> Answers {
+        let may_go = items.iter().all(|item| item.since.is_none());
         let mut answers = Answers::with_capacity(items.len());
+        let mut barren = 0;
         while answers.len() < items.len() {
             let rest = &items[answers.len()..];
-            match self.write_some(rest).await {
-                Ok(Some(some)) => answers.extend(some),
-                Ok(None) => {} // decide again, authorization included
-                Err(failure) => answers.extend(rest.iter().map(|_| Err(failure.clone()))),
-            }
+            let failure = match self.write_some(rest).await {
+                Ok(Written::Some(some)) => {
+                    barren = 0;
+                    answers.extend(some);
+                    continue;
+                }
+                Ok(Written::Nothing(true)) if may_go && self.begins_forwarding() => return answers,
+                Ok(Written::Nothing(true)) => {
+                    barren = 0;
+                    continue;
+                }
+                Ok(Written::Nothing(false)) if barren < BARREN_TRIES => {
+                    barren += 1;
+                    pause(FIRST_PAUSE_MS << barren.min(8)).await;
+                    continue;
+                }
+                Ok(Written::Nothing(false)) => {
+                    Failure::Unavailable("the ledger has another batch and does not show it".to_owned())
+                }
+                Err(failure) => failure,
+            };
+            answers.extend(rest.iter().map(|_| Err(failure.clone())));
         }
         answers
     }
 
-    async fn write_some(&mut self, items: &[Gathered]) -> Result<Option<Answers>, Failure> {
+    async fn write_some(&mut self, items: &[Gathered]) -> Result<Written, Failure> {
         if self.behind {
             self.reload().await?;
         }
         let draft = self.draft(items)?;
         if !draft.commits.is_empty() {
+            let before = self.confirmed.sequence;
             match self.append(&draft).await? {
-                Appended::Done => {}
-                Appended::Lost => return Ok(None),
+                Appended::Done => self.losses = 0,
+                Appended::Lost => {
+                    self.losses += 1;
+                    return Ok(Written::Nothing(self.confirmed.sequence != before));
+                }
             }
         }
         let mut answers = Answers::with_capacity(draft.verdicts.len());
@@ -56,7 +93,7 @@ impl Writer {
         for (verdict, item) in draft.verdicts.into_iter().zip(items) {
             answers.push(self.answer(verdict, item, &mut last_read).await);
         }
-        Ok(Some(answers))
+        Ok(Written::Some(answers))
     }
 
     async fn append(&mut self, draft: &Draft) -> Result<Appended, Failure> {
@@ -85,7 +122,7 @@ impl Writer {
                     return Err(Failure::Internal(error));
                 }
             }
-            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            pause(pause_ms).await;
             pause_ms = (pause_ms * 2).min(LONGEST_PAUSE_MS);
         }
         self.behind = outcome_open;
@@ -164,7 +201,24 @@ impl Writer {
         let found = batch.indexed().find(|(first, _)| *first == receipt.first_index);
         let (first, commit) = found.filter(|(_, c)| c.header.command_id == item.command_id).ok_or_else(missing)?;
         let outcome = Outcome::of_commit(self.shared.ledger.incarnation(), first, commit);
+        let ours = is_this_very_one(item, commit);
         *last_read = Some(batch);
-        outcome
+        Ok(if ours { Outcome { replayed: false, api_key: item.secret.clone(), ..outcome? } } else { outcome? })
     }
+}
+
+/// Whether a commit is of this command itself and not of an earlier one with the same idempotency key: of one that was
+/// forwarded and not answered, or whose append was not. A secret is shown if it is the one that was issued.
+fn is_this_very_one(item: &Gathered, commit: &RawCommit) -> bool {
+    let Change::IssueKey { secret_hash, .. } = &item.command.change else { return !item.may_repeat };
+    let events = commit.decode_events().unwrap_or_default();
+    events.iter().any(|event| matches!(event, Event::KeyIssued(issued) if issued.secret_hash == *secret_hash))
+}
+
+/// Waits for a random time up to `longest_ms`, so that replicas that wait for the same thing don't come back together.
+async fn pause(longest_ms: u64) {
+    let mut random = [0; 2];
+    // Without randomness the pause is the longest.
+    let part = if getrandom::fill(&mut random).is_ok() { u64::from(u16::from_le_bytes(random)) } else { 0xffff };
+    tokio::time::sleep(Duration::from_micros(1 + longest_ms * 1000 * part / 0xffff)).await;
 }

@@ -8,6 +8,7 @@ use super::Writer;
 use crate::cache::Receipt;
 use crate::failure::Failure;
 use crate::gather::Gathered;
+use crate::recent::Found;
 
 /// Room for the batch's own header.
 const HEADER_ROOM: usize = 1024;
@@ -113,7 +114,12 @@ impl Writer {
 
     fn receipt(&self, draft: &Draft, item: &Gathered) -> Result<Option<Receipt>, Failure> {
         if !item.may_repeat {
-            return Ok(None);
+            let Some(since) = item.since else { return Ok(None) };
+            return match self.recent.find(item.command_id, since) {
+                Found::At(first_index) => Ok(Some(Receipt { hash: item.command_hash, first_index })),
+                Found::Nowhere => Ok(None),
+                Found::Unknown => Err(Failure::OutcomeUnknown),
+            };
         }
         let in_draft = draft.receipts.iter().find(|(id, _)| *id == item.command_id).map(|(_, receipt)| *receipt);
         if let Some(receipt) = in_draft.or_else(|| self.receipts.get(item.command_id)) {

@@ -96,7 +96,7 @@ async fn first_command(node: &Node, tenant: &Tenant, cache: PathBuf) -> Result<D
     // A text that no version has yet.
     let next = node.ledger().head(&tenant.id).await?.map_or(0, |head| head.position.index);
     let (shown, command) = (tenant.key.presented(), add_version(BATCHES + usize::try_from(next).unwrap_or_default())?);
-    let config = promptory_command::Config { cache, hot_bytes: BYTES, address: String::new() };
+    let config = promptory_command::Config { cache, hot_bytes: BYTES, exchange: None };
     let began = Instant::now();
     let service =
         Service::open(config, node.ledger().clone(), node.keys().ok_or_else(no_such_part)?.clone(), Clock::System)?;

@@ -3,13 +3,15 @@
 use std::{io, thread};
 
 use async_nats::Client;
-use promptory_command::Service;
+use promptory_command::{Exchange, Service};
 use promptory_ledger::{KeyStore, Ledger};
 use promptory_platform::ApiKey;
+use promptory_platform::between::Answering;
 use promptory_projection::worker::{self, Scope};
 use promptory_projection::{Shelf, There, serve};
 use promptory_query::ReadSide;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::{Config, NodeError};
 use crate::keys;
@@ -31,6 +33,10 @@ pub fn models(config: &Config) -> promptory_projection::Config {
 pub(super) struct Command {
     service: Service,
     operator: Option<ApiKey>,
+    /// What other replicas forward.
+    forwarded: Option<Answering>,
+    /// What they write to `_system`.
+    following: Option<JoinHandle<()>>,
 }
 
 impl Command {
@@ -40,15 +46,21 @@ impl Command {
         keys: &KeyStore,
         nats: Option<&Client>,
     ) -> Result<Self, NodeError> {
+        let exchange = nats.map(|client| Exchange::new(client.clone())).transpose().map_err(NodeError::Random)?;
         let commands = promptory_command::Config {
             cache: config.data.join("command-cache.redb"),
             hot_bytes: config.hot_bytes,
-            address: String::new(), // alone
+            exchange: exchange.clone(),
         };
-        let _ = nats;
         let service = Service::open(commands, ledger.clone(), keys.clone(), config.clock.clone())?;
         let operator = keys::bootstrap(&config.data, &service).await?;
-        Ok(Self { service, operator })
+        let (mut forwarded, mut following) = (None, None);
+        if let Some(exchange) = exchange {
+            forwarded = Some(exchange.listen(service.clone()).await?);
+            let service = service.clone();
+            following = Some(tokio::spawn(async move { service.follow_system().await }));
+        }
+        Ok(Self { service, operator, forwarded, following })
     }
 
     pub(super) fn service(&self) -> &Service {
@@ -60,6 +72,12 @@ impl Command {
     }
 
     pub(super) async fn stop(self) {
+        if let Some(following) = self.following {
+            following.abort();
+        }
+        if let Some(forwarded) = self.forwarded {
+            forwarded.stop().await;
+        }
         self.service.close().await;
     }
 }

@@ -71,6 +71,6 @@ fn a_prompt_has_a_bounded_number_of_labels() {
         acme.accept(set("greet", &format!("l{n}"), 1));
     }
     let one_more = acme.try_change(set("greet", "more", 1));
-    assert_eq!(one_more, Err(Rejection::LimitReached { what: "labels", max: limits::LABELS_MAX }));
+    assert_eq!(one_more, Err(Rejection::LimitReached { what: "labels".into(), max: limits::LABELS_MAX }));
     assert!(acme.try_change(set("greet", "l0", 2)).is_ok(), "moving one needs no room");
 }

@@ -131,7 +131,10 @@ fn what_is_as_it_was_asked_for_makes_no_event() {
     assert_eq!(acme.try_change(metadata), Ok(vec![]));
     let many: Vec<String> = (0..=limits::TAGS_MAX).map(|n| n.to_string()).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    assert_eq!(acme.try_change(tags(&many)), Err(Rejection::LimitReached { what: "tags", max: limits::TAGS_MAX }));
+    assert_eq!(
+        acme.try_change(tags(&many)),
+        Err(Rejection::LimitReached { what: "tags".into(), max: limits::TAGS_MAX })
+    );
 }
 
 #[test]

@@ -1,0 +1,105 @@
+//! Each role in a node of its own.
+
+use serde_json::json;
+
+use crate::site::{Site, until};
+
+#[test]
+fn what_one_command_replica_writes_a_query_replica_reads_at_that_position_and_says_who_serves_the_rest() {
+    let site = Site::new();
+    let (a, b) = (site.node("a", "command", None), site.node("b", "command", None));
+    let query = site.node("q", "query", None);
+    let acme = a.owner("acme");
+    // Nobody answers yet: early, and to be tried again.
+    let early = query.at(&acme).get("/v1/prompts");
+    assert_eq!((early.status, early.code(), early.header("retry-after")), (503, "unavailable", "1"));
+    assert_eq!(query.ready(), (503, "no-projection".to_owned()));
+    let low = site.node("p-low", "projection", Some("0-1"));
+    low.wait_ready();
+    assert_eq!(query.ready(), (503, "no-projection".to_owned()), "half of the partitions");
+    let high = site.node("p-high", "projection", Some("2,3"));
+    query.wait_ready();
+    assert_eq!(high.ready().0, 200);
+
+    // A tenant that A made is known to B at once, and each writes.
+    let at_b = b.at(&acme);
+    let made = at_b.post("/v1/prompts", &json!({"key": "greet", "text": "Hello"})).expect(201);
+    let added = acme.post("/v1/prompts/greet/versions", &json!({"text": "Hi", "labels": ["production"]})).expect(201);
+    let position = added.json["position"].as_str().unwrap();
+    let reader = query.at(&acme);
+    let read = reader.prompt("greet", &format!("label=production&at_least={position}")).expect(200);
+    assert_eq!((&read.json["text"], read.header("promptory-position")), (&json!("Hi"), position));
+    let then = reader.prompt("greet", &format!("as_of={}", made.json["events"][1]["index"])).expect(200);
+    assert_eq!(then.json["text"], "Hello");
+    assert_eq!(reader.get("/v1/status").expect(200).json["tenant"], "acme");
+    let refused = query.stranger().get("/v1/prompts");
+    assert_eq!(refused.status, 401);
+
+    // The split of the routes.
+    for (client, method, path, role) in [
+        (&reader, "POST", "/v1/prompts", "command"),
+        (&reader, "PUT", "/v1/prompts/greet/key", "command"),
+        (&acme, "GET", "/v1/prompts/greet", "query"),
+        (&low.at(&acme), "GET", "/v1/events", "query"),
+        (&low.at(&acme), "POST", "/v1/commands", "command"),
+    ] {
+        let answer = client.send(method, path, &[], (method != "GET").then_some(&json!({})));
+        assert_eq!(
+            (answer.status, answer.code(), answer.json["role"].as_str()),
+            (421, "misdirected", Some(role)),
+            "{path}"
+        );
+    }
+    assert_eq!(low.stranger().get("/openapi.json").expect(200).json, reader.get("/openapi.json").expect(200).json);
+    assert_eq!(low.stranger().get("/nothing").status, 404);
+    for node in [&a, &b, &low, &query] {
+        assert_eq!(node.ready(), (200, "ready".to_owned()));
+        assert_eq!(node.stranger().get("/healthz").status, 200);
+    }
+}
+
+#[test]
+fn a_suspended_tenant_is_refused_by_every_replica() {
+    let site = Site::new();
+    let (a, b) = (site.node("a", "command", None), site.node("b", "command", None));
+    // `_system` lies in another partition than the tenants below: its projection follows it nevertheless.
+    let home = |tenant: &str| promptory_events::partition::of(&tenant.parse().unwrap(), crate::site::PARTITIONS);
+    let tenant = (0..).map(|n| format!("t{n}")).find(|name| home(name) != home("_system")).unwrap();
+    let projection = site.node("p", "projection", Some(&home(&tenant).to_string()));
+    let query = site.node("q", "query", None);
+    projection.wait_ready();
+    let owner = a.owner(&tenant);
+    let _ = b.at(&owner).post("/v1/prompts", &json!({"key": "greet", "text": "Hello"})).expect(201);
+    let _ = query.at(&owner).prompt("greet", "").expect(200);
+    let suspended = a.operator("a").post(&format!("/v1/tenants/{tenant}/suspend"), &json!({}));
+    assert_eq!(suspended.status, 200, "{}", suspended.json);
+    until("reads are refused", || query.at(&owner).prompt("greet", "").status == 403);
+    until("the other replica refuses", || {
+        b.at(&owner).post("/v1/prompts", &json!({"key": "x", "text": ""})).status == 403
+    });
+}
+
+#[test]
+fn roles_and_partitions_that_can_not_be_had_are_refused() {
+    let site = Site::new();
+    assert!(site.refused("a", "projection", Some("2-4")).contains("no partition 4"));
+    assert!(site.refused("a", "query", Some("1")).contains("role projection"));
+    assert!(site.refused("a", "projection,query", Some("1")).contains("all partitions"));
+}
+
+#[test]
+fn one_process_on_jetstream_is_the_whole_system() {
+    let site = Site::new();
+    let mut node = site.node("one", "command,projection,query", None);
+    let mut acme = node.owner("acme");
+    for round in 0..2 {
+        node.wait_ready();
+        let path = "/v1/prompts";
+        let made = acme.post(path, &json!({"key": format!("k{round}"), "text": "one"})).expect(201);
+        acme.wait_for(made.json["position"].as_str().unwrap());
+        assert_eq!(acme.get(path).json["items"].as_array().unwrap().len(), round + 1);
+        node.stop();
+        node = site.node("one", "command,projection,query", None);
+        acme = node.at(&acme);
+    }
+}

@@ -1,0 +1,5 @@
+//! Roles apart, on a real NATS server: what each process does, and what becomes of requests when one is gone.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod apart;
+mod site;
