@@ -75,8 +75,10 @@ pub struct Handle {
 
 /// Jobs that may wait for one writer. Beyond it callers are told to come back.
 const QUEUE_JOBS: usize = 4096;
-/// A snapshot is worth its write after so many events: folding them again takes well under a second.
-const SNAPSHOT_EVERY_EVENTS: u64 = 10_000;
+/// A snapshot is worth its write after so many batches, which a cold start would have to read again, or so many events,
+/// which it would have to fold: either takes well under a second.
+const SNAPSHOT_EVERY_BATCHES: usize = 4_000;
+const SNAPSHOT_EVERY_EVENTS: u64 = 50_000;
 
 pub(crate) struct Writer {
     shared: Shared,
@@ -84,16 +86,19 @@ pub(crate) struct Writer {
     receipts: Receipts,
     published: Arc<ArcSwap<Confirmed>>,
     bytes: Arc<AtomicUsize>,
+    /// The event that the last snapshot ends before, and the batches since then.
     snapshot_at: u64,
+    batches_since: usize,
     /// A snapshot on its way to the disk, beside the writing.
     storing: Option<Storing>,
     /// Whether the ledger may hold batches that this state does not know of.
     behind: bool,
 }
 
-/// A snapshot on its way: what it goes up to, and how many receipts go with it.
+/// A snapshot on its way: what it goes up to, and how many batches and receipts go with it.
 struct Storing {
     next_index: u64,
+    batches: usize,
     receipts: usize,
     task: JoinHandle<Result<(), CacheError>>,
 }
@@ -114,6 +119,7 @@ pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Resul
         published: published.clone(),
         bytes: bytes.clone(),
         snapshot_at: caught_up.from,
+        batches_since: caught_up.batches.len(),
         storing: None,
         behind: false,
     };
@@ -190,6 +196,7 @@ impl Writer {
             }
         };
         self.behind = false;
+        self.batches_since += caught_up.batches.len();
         self.receipts.extend(&caught_up.receipts);
         self.publish();
         Ok(caught_up.batches)
@@ -205,7 +212,8 @@ impl Writer {
         if self.storing.as_ref().is_some_and(|storing| storing.task.is_finished()) {
             self.stored().await;
         }
-        let due = self.confirmed.state.next_index() >= self.snapshot_at + SNAPSHOT_EVERY_EVENTS;
+        let events = self.confirmed.state.next_index() - self.snapshot_at;
+        let due = events >= SNAPSHOT_EVERY_EVENTS || self.batches_since >= SNAPSHOT_EVERY_BATCHES;
         if due && self.storing.is_none() {
             self.store();
         }
@@ -224,17 +232,18 @@ impl Writer {
     fn store(&mut self) {
         let (cache, confirmed) = (self.shared.cache.clone(), self.confirmed.clone());
         let fresh = self.receipts.unstored().to_vec();
-        let (next_index, receipts) = (confirmed.state.next_index(), fresh.len());
+        let (next_index, batches, receipts) = (confirmed.state.next_index(), self.batches_since, fresh.len());
         let task = tokio::task::spawn_blocking(move || cache.store(&confirmed, &fresh));
-        self.storing = Some(Storing { next_index, receipts, task });
+        self.storing = Some(Storing { next_index, batches, receipts, task });
     }
 
     /// Waits for the snapshot that is on its way. Only then may the receipts that went with it be forgotten.
     async fn stored(&mut self) {
-        let Some(Storing { next_index, receipts, task }) = self.storing.take() else { return };
+        let Some(Storing { next_index, batches, receipts, task }) = self.storing.take() else { return };
         match task.await {
             Ok(Ok(())) => {
                 self.snapshot_at = next_index;
+                self.batches_since -= batches;
                 self.receipts.mark_stored(receipts);
             }
             Ok(Err(error)) => tracing::warn!(tenant = %self.confirmed.state.id(), %error, "no snapshot"),
