@@ -21,6 +21,7 @@ pub mod http;
 pub mod load;
 pub mod outcome;
 pub mod service;
+pub mod threads;
 pub mod wire;
 pub mod writer;
 

@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::gather::{Gathered, Origin, gather, gather_as};
 use crate::hot::Hot;
 use crate::outcome::Outcome;
+use crate::threads::Threads;
 use crate::wire;
 use crate::writer::{Answers, Handle, Job, Message, Shared};
 
@@ -37,6 +38,9 @@ pub enum OpenError {
     /// The file for snapshots and receipts.
     #[error(transparent)]
     Cache(#[from] crate::cache::CacheError),
+    /// The writers' threads.
+    #[error("threads for the writers")]
+    Threads(#[source] io::Error),
 }
 
 /// The command service. Cheap to clone.
@@ -54,11 +58,12 @@ impl Service {
     /// Sets the service up over a ledger and a key store.
     ///
     /// # Errors
-    /// The cache can be neither read nor made.
+    /// The cache can be neither read nor made; the system has no threads left.
     pub fn open(config: Config, ledger: Ledger, keys: KeyStore, clock: Clock) -> Result<Self, OpenError> {
         let cache = Cache::open(&config.cache, ledger.incarnation())?;
         let shared = Shared { ledger: ledger.clone(), cache, clock, address: config.address.into() };
-        Ok(Self { hot: Hot::new(shared, config.hot_bytes), keys, ledger })
+        let threads = Threads::start().map_err(OpenError::Threads)?;
+        Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger })
     }
 
     /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is

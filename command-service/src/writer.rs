@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::gather::Gathered;
 use crate::load::{Confirmed, load};
 use crate::outcome::Outcome;
+use crate::threads::Threads;
 use receipts::Receipts;
 
 /// The answers to the commands of one job, in order.
@@ -107,7 +108,7 @@ struct Storing {
 ///
 /// # Errors
 /// The ledger can't be read or contradicts itself.
-pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Result<Handle, Failure> {
+pub async fn start(shared: Shared, threads: &Threads, tenant: &promptory_events::TenantId) -> Result<Handle, Failure> {
     let (confirmed, caught_up) = load(&shared.ledger, &shared.cache, tenant).await?;
     let published = Arc::new(ArcSwap::from_pointee(confirmed.clone()));
     let bytes = Arc::new(AtomicUsize::new(0));
@@ -125,7 +126,7 @@ pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Resul
     };
     writer.publish();
     let (queue, inbox) = mpsc::channel(QUEUE_JOBS);
-    tokio::spawn(writer.run(inbox));
+    threads.spawn(writer.run(inbox));
     Ok(Handle { queue, published, bytes })
 }
 
