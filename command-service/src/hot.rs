@@ -9,12 +9,14 @@ use promptory_events::TenantId;
 use tokio::sync::{OnceCell, oneshot};
 
 use crate::failure::Failure;
+use crate::threads::Threads;
 use crate::writer::{self, Handle, Message, Shared};
 
 /// The running writers.
 #[derive(Clone, Debug)]
 pub struct Hot {
     shared: Shared,
+    threads: Arc<Threads>,
     max_bytes: usize,
     slots: Arc<Mutex<Slots>>,
 }
@@ -34,8 +36,8 @@ struct Slot {
 impl Hot {
     /// No writer yet; their states may take `max_bytes` together.
     #[must_use]
-    pub fn new(shared: Shared, max_bytes: usize) -> Self {
-        Self { shared, max_bytes, slots: Arc::default() }
+    pub fn new(shared: Shared, threads: Threads, max_bytes: usize) -> Self {
+        Self { shared, threads: Arc::new(threads), max_bytes, slots: Arc::default() }
     }
 
     /// The tenant's writer, loaded if it is not running.
@@ -44,7 +46,7 @@ impl Hot {
     /// The ledger can't be read or contradicts itself.
     pub async fn writer(&self, tenant: &TenantId) -> Result<Handle, Failure> {
         let cell = self.slot(tenant);
-        let handle = cell.get_or_try_init(|| writer::start(self.shared.clone(), tenant)).await?.clone();
+        let handle = cell.get_or_try_init(|| writer::start(self.shared.clone(), &self.threads, tenant)).await?.clone();
         if handle.queue.is_closed() {
             self.forget(tenant, &cell);
             return Err(Failure::Overloaded); // it is being closed this moment; the caller tries again

@@ -25,6 +25,7 @@ pub mod load;
 pub mod outcome;
 pub mod recent;
 pub mod service;
+pub mod threads;
 pub mod wire;
 pub mod writer;
 

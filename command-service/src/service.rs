@@ -20,6 +20,7 @@ use crate::forward::Exchange;
 use crate::gather::{Gathered, Origin, gather, gather_as};
 use crate::hot::Hot;
 use crate::outcome::Outcome;
+use crate::threads::Threads;
 use crate::wire;
 use crate::writer::{Answers, Handle, Job, Message, Shared};
 
@@ -40,6 +41,9 @@ pub enum OpenError {
     /// The file for snapshots and receipts.
     #[error(transparent)]
     Cache(#[from] crate::cache::CacheError),
+    /// The writers' threads.
+    #[error("threads for the writers")]
+    Threads(#[source] io::Error),
 }
 
 /// The command service. Cheap to clone.
@@ -60,13 +64,14 @@ impl Service {
     /// Sets the service up over a ledger and a key store.
     ///
     /// # Errors
-    /// The cache can be neither read nor made.
+    /// The cache can be neither read nor made; the system has no threads left.
     pub fn open(config: Config, ledger: Ledger, keys: KeyStore, clock: Clock) -> Result<Self, OpenError> {
         let cache = Cache::open(&config.cache, ledger.incarnation())?;
         let address = config.exchange.as_ref().map(Exchange::address).unwrap_or_default();
         let system = SystemLook::new(matches!(ledger, Ledger::JetStream(_)));
         let shared = Shared { ledger: ledger.clone(), cache, clock, address, exchange: config.exchange };
-        Ok(Self { hot: Hot::new(shared, config.hot_bytes), keys, ledger, system })
+        let threads = Threads::start().map_err(OpenError::Threads)?;
+        Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, system })
     }
 
     /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is

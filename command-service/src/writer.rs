@@ -25,6 +25,7 @@ use crate::gather::Gathered;
 use crate::load::{Confirmed, load};
 use crate::outcome::Outcome;
 use crate::recent::Recent;
+use crate::threads::Threads;
 use forwarding::Forwarding;
 use receipts::Receipts;
 
@@ -102,8 +103,10 @@ pub struct Handle {
 
 /// Jobs that may wait for one writer. Beyond it callers are told to come back.
 const QUEUE_JOBS: usize = 4096;
-/// A snapshot is worth its write after so many events: folding them again takes well under a second.
-const SNAPSHOT_EVERY_EVENTS: u64 = 10_000;
+/// A snapshot is worth its write after so many batches, which a cold start would have to read again, or so many events,
+/// which it would have to fold: either takes well under a second.
+const SNAPSHOT_EVERY_BATCHES: usize = 4_000;
+const SNAPSHOT_EVERY_EVENTS: u64 = 50_000;
 
 pub(crate) struct Writer {
     shared: Shared,
@@ -111,7 +114,9 @@ pub(crate) struct Writer {
     receipts: Receipts,
     published: Arc<ArcSwap<Confirmed>>,
     bytes: Arc<AtomicUsize>,
+    /// The event that the last snapshot ends before, and the batches since then.
     snapshot_at: u64,
+    batches_since: usize,
     /// A snapshot on its way to the disk, beside the writing.
     storing: Option<Storing>,
     /// Whether the ledger may hold batches that this state does not know of.
@@ -128,9 +133,10 @@ pub(crate) struct Writer {
     queue: mpsc::WeakSender<Message>,
 }
 
-/// A snapshot on its way: what it goes up to, and how many receipts go with it.
+/// A snapshot on its way: what it goes up to, and how many batches and receipts go with it.
 struct Storing {
     next_index: u64,
+    batches: usize,
     receipts: usize,
     task: JoinHandle<Result<(), CacheError>>,
 }
@@ -139,7 +145,7 @@ struct Storing {
 ///
 /// # Errors
 /// The ledger can't be read or contradicts itself.
-pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Result<Handle, Failure> {
+pub async fn start(shared: Shared, threads: &Threads, tenant: &promptory_events::TenantId) -> Result<Handle, Failure> {
     let (confirmed, caught_up) = load(&shared.ledger, &shared.cache, tenant).await?;
     let published = Arc::new(ArcSwap::from_pointee(confirmed.clone()));
     let bytes = Arc::new(AtomicUsize::new(0));
@@ -153,6 +159,7 @@ pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Resul
         published: published.clone(),
         bytes: bytes.clone(),
         snapshot_at: caught_up.from,
+        batches_since: caught_up.batches.len(),
         storing: None,
         behind: false,
         recent,
@@ -162,7 +169,7 @@ pub async fn start(shared: Shared, tenant: &promptory_events::TenantId) -> Resul
         queue: queue.downgrade(),
     };
     writer.publish();
-    tokio::spawn(writer.run(inbox));
+    threads.spawn(writer.run(inbox));
     Ok(Handle { queue, published, bytes })
 }
 
@@ -271,6 +278,7 @@ impl Writer {
             }
         };
         self.behind = false;
+        self.batches_since += caught_up.batches.len();
         self.receipts.extend(&caught_up.receipts);
         self.recent.extend(&caught_up);
         if !caught_up.batches.is_empty() {
@@ -293,7 +301,9 @@ impl Writer {
         if self.storing.as_ref().is_some_and(|storing| storing.task.is_finished()) {
             self.stored().await;
         }
-        let due = self.confirmed.state.next_index() >= self.snapshot_at + SNAPSHOT_EVERY_EVENTS;
+        // After trouble the state may be empty until it is made anew.
+        let events = self.confirmed.state.next_index().saturating_sub(self.snapshot_at);
+        let due = events >= SNAPSHOT_EVERY_EVENTS || self.batches_since >= SNAPSHOT_EVERY_BATCHES;
         if due && self.storing.is_none() {
             self.store();
         }
@@ -312,17 +322,18 @@ impl Writer {
     fn store(&mut self) {
         let (cache, confirmed) = (self.shared.cache.clone(), self.confirmed.clone());
         let fresh = self.receipts.unstored().to_vec();
-        let (next_index, receipts) = (confirmed.state.next_index(), fresh.len());
+        let (next_index, batches, receipts) = (confirmed.state.next_index(), self.batches_since, fresh.len());
         let task = tokio::task::spawn_blocking(move || cache.store(&confirmed, &fresh));
-        self.storing = Some(Storing { next_index, receipts, task });
+        self.storing = Some(Storing { next_index, batches, receipts, task });
     }
 
     /// Waits for the snapshot that is on its way. Only then may the receipts that went with it be forgotten.
     async fn stored(&mut self) {
-        let Some(Storing { next_index, receipts, task }) = self.storing.take() else { return };
+        let Some(Storing { next_index, batches, receipts, task }) = self.storing.take() else { return };
         match task.await {
             Ok(Ok(())) => {
                 self.snapshot_at = next_index;
+                self.batches_since -= batches;
                 self.receipts.mark_stored(receipts);
             }
             Ok(Err(error)) => tracing::warn!(tenant = %self.confirmed.state.id(), %error, "no snapshot"),

@@ -23,7 +23,7 @@ const SYNC_AGE: Duration = Duration::from_secs(1);
 /// Between two pages there is as much time as the last one took to apply, within these bounds: so what comes alone is
 /// taken at once, and under load the applying takes half of a core and its pages grow.
 const GATHER: Duration = Duration::from_millis(1);
-const GATHER_MAX: Duration = Duration::from_millis(5);
+const GATHER_MAX: Duration = Duration::from_millis(10);
 /// How long to wait before the ledger is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often tenants that were left behind are tried again.

@@ -151,6 +151,7 @@ impl Writer {
     fn confirm(&mut self, draft: &Draft, sequence: u64) {
         self.confirmed.state = draft.working.clone();
         self.confirmed.sequence = sequence;
+        self.batches_since += 1;
         self.confirmed.recorded_at = draft.recorded_at;
         self.receipts.extend(&draft.receipts);
         self.publish();
