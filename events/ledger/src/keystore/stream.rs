@@ -286,3 +286,6 @@ impl From<KeyStoreError> for OpenError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

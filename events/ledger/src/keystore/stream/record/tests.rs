@@ -44,6 +44,7 @@ fn a_data_keys_name_says_where_it_lies() {
             assert_eq!(others.len(), LAST_BLOCK - 1);
         }
         assert_eq!(block_number(&block_subject(&keys.tenant, number)), Some(number));
+        assert!(!message.windows(32).any(|window| window == block[0].bytes()), "only wrapped");
     }
     assert!(new_block(&keys, BLOCKS_MAX, 1).is_err());
 }
