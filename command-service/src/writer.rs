@@ -312,7 +312,7 @@ impl Writer {
     /// Stores a snapshot of the state as it is, at the end.
     async fn snapshot(&mut self) {
         self.stored().await;
-        if self.confirmed.state.next_index() != self.snapshot_at {
+        if self.confirmed.state.next_index() > self.snapshot_at {
             self.store();
             self.stored().await;
         }

@@ -1,12 +1,15 @@
-//! The servers of a ledger on NATS JetStream on the command line, and `init`: makes the streams of a ledger on NATS JetStream, once, and compares them with what they should be ever after.
-//! Never changes a stream that is there.
+//! The servers of a ledger on NATS JetStream as they are named on the command line; and `init`, which makes its streams and
+//! those of its key store once, and compares them with what they should be ever after; and the root key, if asked. Never
+//! changes a stream or a root key that is there.
 
+use std::fmt;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use promptory_ledger::jetstream::{self, OpenError, Options, Report, Shape};
+use promptory_ledger::jetstream::{self, Drift, OpenError, Options, Shape};
+use promptory_ledger::{RootKey, RootKeyError};
 
 /// Where the servers are, and who we are to them.
 #[derive(Args, Clone, Debug)]
@@ -28,7 +31,7 @@ pub struct NatsArgs {
     pub nats_ca: Option<PathBuf>,
 }
 
-/// The streams of a ledger: made if there are none, otherwise compared. Fails if anything is not as it should be.
+/// The streams of a ledger and its key store: made if there are none, otherwise compared. Fails if anything is not as it should be.
 #[derive(Args, Clone, Debug)]
 pub struct InitArgs {
     /// The servers.
@@ -40,6 +43,23 @@ pub struct InitArgs {
     /// Partitions of a new ledger. They can't be changed later.
     #[arg(long, default_value_t = 8)]
     pub partitions: u16,
+    /// A file for the root key of the key store: made, readable to its owner alone, unless it is there.
+    #[arg(long, value_name = "FILE")]
+    pub root_key: Option<PathBuf>,
+}
+
+/// What `init` found and did, in words; and what is not as it should be.
+#[derive(Clone, Debug)]
+pub struct Report {
+    text: String,
+    /// Settings that differ. Nothing was changed about them.
+    pub drift: Vec<Drift>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 /// `init` could not do its work.
@@ -48,6 +68,9 @@ pub enum InitError {
     /// The password can't be read.
     #[error("the file with the password")]
     Password(#[source] io::Error),
+    /// The root key can't be made, or what is there is none.
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
     /// The servers, or the shape that was asked for.
     #[error(transparent)]
     Ledger(#[from] OpenError),
@@ -74,11 +97,46 @@ impl NatsArgs {
     }
 }
 
-/// Makes or compares the streams.
+/// Makes the root key if asked, and makes or compares the streams.
 ///
 /// # Errors
-/// The servers can't be reached, are too old, or refuse.
+/// The root key's file can't be made, or is no root key; the servers can't be reached, are too old, or refuse.
 pub async fn run(args: InitArgs) -> Result<Report, InitError> {
+    let options = args.nats.options()?;
+    let root_key = args.root_key.as_deref().map(root_key).transpose()?;
     let shape = Shape { replicas: args.replicas, partitions: args.partitions };
-    Ok(jetstream::init(&args.nats.options()?, shape).await?)
+    let streams = jetstream::init(&options, shape).await?;
+    let text = match root_key {
+        Some(line) => format!("{line}\n{streams}"),
+        None => streams.to_string(),
+    };
+    Ok(Report { text, drift: streams.drift })
+}
+
+/// Makes a root key, or checks the one that is there; says which.
+fn root_key(path: &Path) -> Result<String, RootKeyError> {
+    match RootKey::create(path)? {
+        Some(_) => {
+            Ok(format!("root key     made: {}; keep a copy elsewhere, without it no text can be read", path.display()))
+        }
+        None => RootKey::read(path).map(|_| format!("root key     found: {}", path.display())),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_key_is_made_once_and_checked_ever_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("root.key");
+        assert!(root_key(&path).unwrap().contains("made"));
+        let bytes = fs::read(&path).unwrap();
+        assert!(root_key(&path).unwrap().contains("found"));
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+        fs::write(&path, "short").unwrap();
+        assert!(matches!(root_key(&path), Err(RootKeyError::Length(_))));
+    }
 }

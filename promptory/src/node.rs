@@ -34,6 +34,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The servers of a ledger on NATS JetStream; without them the ledger is in the data folder.
     pub nats: Option<jetstream::Options>,
+    /// The root key's file, if the key store is there too.
+    pub root_key: Option<PathBuf>,
     /// Which parts of the system the process is.
     pub roles: Roles,
     /// The partitions that it has read models of; all if `None`.
@@ -59,6 +61,7 @@ impl Config {
         Self {
             data: data.into(),
             nats: None,
+            root_key: None,
             roles: Roles::all(),
             projected: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),

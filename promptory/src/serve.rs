@@ -24,6 +24,9 @@ pub struct ServeArgs {
     /// The servers of a ledger on NATS JetStream; without them it is in the data folder.
     #[command(flatten)]
     pub nats: Option<NatsArgs>,
+    /// The file with the root key of the key store on JetStream; not needed with the role query alone.
+    #[arg(long, requires = "servers")]
+    pub root_key: Option<PathBuf>,
     /// Which parts of the system this process is: command, projection, query.
     #[arg(long, default_value_t = Roles::all())]
     pub roles: Roles,
@@ -85,6 +88,7 @@ impl ServeArgs {
     fn config(&self) -> Result<Config, InitError> {
         Ok(Config {
             nats: self.nats.as_ref().map(NatsArgs::options).transpose()?,
+            root_key: self.root_key.clone(),
             roles: self.roles.clone(),
             projected: self.partitions.clone(),
             listen: self.listen,

@@ -5,7 +5,7 @@ use std::io;
 
 use promptory_ledger::embedded::{self, Embedded};
 use promptory_ledger::jetstream::{self, JetStream};
-use promptory_ledger::{KeyStore, Ledger};
+use promptory_ledger::{KeyStore, Ledger, RootKey, RootKeyError};
 
 use crate::node::Config;
 
@@ -18,9 +18,15 @@ pub enum StoreError {
     /// A file in it.
     #[error("{0}")]
     File(&'static str, #[source] embedded::OpenError),
-    /// The ledger on JetStream.
-    #[error("the ledger")]
+    /// The ledger or the key store on JetStream.
+    #[error("the ledger on NATS JetStream")]
     JetStream(#[from] jetstream::OpenError),
+    /// The key store on JetStream is wrapped under a key that is not there.
+    #[error("a key store on NATS JetStream needs its root key: --root-key; `promptory init` makes one")]
+    NoRootKey,
+    /// The root key's file.
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
 }
 
 /// The ledger and the key store.
@@ -39,7 +45,7 @@ impl Stores {
     /// The folder can't be used, is held by another process, or is damaged; the servers can't be reached or hold no ledger.
     pub async fn open(config: &Config) -> Result<Self, StoreError> {
         let ledger = open_ledger(config).await?;
-        let keys = open_keys(config)?;
+        let keys = open_keys(config).await?;
         Ok(Self { ledger, keys })
     }
 }
@@ -59,8 +65,16 @@ pub async fn open_ledger(config: &Config) -> Result<Ledger, StoreError> {
     }
 }
 
-/// The key store is a file beside the process, so one process writes and has the read models.
-fn open_keys(config: &Config) -> Result<KeyStore, StoreError> {
-    let opened = KeyStore::open(&config.data.join("keystore.redb"));
-    opened.map_err(|error| StoreError::File("the key store", error))
+/// The key store lies where the ledger lies.
+async fn open_keys(config: &Config) -> Result<KeyStore, StoreError> {
+    match &config.nats {
+        Some(options) => {
+            let root = config.root_key.as_ref().ok_or(StoreError::NoRootKey)?;
+            Ok(KeyStore::on_jetstream(options, &RootKey::read(root)?).await?)
+        }
+        None => {
+            let opened = KeyStore::open(&config.data.join("keystore.redb"));
+            opened.map_err(|error| StoreError::File("the key store", error))
+        }
+    }
 }

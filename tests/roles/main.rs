@@ -2,4 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod apart;
+mod process;
+mod processes;
 mod site;

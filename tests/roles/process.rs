@@ -76,7 +76,8 @@ impl Ground {
         let (address, log) = (data.join("address"), fs::File::create(data.join("log")).unwrap());
         let _ = fs::remove_file(&address);
         // The shell ends the program when its input ends, which is with us.
-        let script = r#"exec 3<&0; "$@" </dev/null & echo $! >"$0"; (cat <&3 >/dev/null; kill -9 $!) 2>/dev/null & wait $!"#;
+        let script =
+            r#"exec 3<&0; "$@" </dev/null & echo $! >"$0"; (cat <&3 >/dev/null; kill -9 $!) 2>/dev/null & wait $!"#;
         let script = script.replacen("kill -9 $!", "kill -9 $(cat \"$0\")", 1);
         let script = script.replacen("wait $!", "wait $(cat \"$0\")", 1);
         let mut command = Command::new("sh");

@@ -99,7 +99,7 @@ fn each_role_is_killed_and_comes_back_and_nobody_hears_anything_wrong() {
 
     // A command replica: the other goes on, and the one that comes back knows all.
     a.kill();
-    let added = add(&writer, "5").expect(201);
+    let _ = add(&writer, "5").expect(201);
     let a = ground.start("a", "command", &[]);
     a.wait_ready();
     let added = add(&a.at(&writer), "6").expect(201).json["position"].clone();

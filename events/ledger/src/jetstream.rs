@@ -4,13 +4,13 @@
 //! An append that returned is as durable as the servers are set to make it: with `sync_interval: always` (which no client
 //! can see) it is on the disk of a majority. What is read is checked against its header; what is missing is an error.
 
-mod append;
-mod fetch;
+pub(crate) mod append;
+pub(crate) mod fetch;
 mod init;
-mod layout;
-mod link;
+pub(crate) mod layout;
+pub(crate) mod link;
 mod marks;
-mod options;
+pub(crate) mod options;
 mod read;
 mod tail;
 mod walk;
@@ -19,6 +19,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream::stream::{Config, Info};
 use bytes::Bytes;
 use promptory_events::{Cursor, Incarnation, TenantId, partition};
 
@@ -30,7 +31,7 @@ pub use tail::JetStreamTail;
 
 use crate::port::{AppendError, Head, ReadError};
 use fetch::InfoError;
-use layout::{Identity, drift, stream_name, wanted};
+use layout::{Identity, KEYS, drift, incarnation_of, stream_name, wanted, wanted_keys};
 use link::Link;
 use marks::Marks;
 
@@ -84,6 +85,15 @@ pub enum OpenError {
     /// The system has no randomness.
     #[error("no randomness: {0}")]
     Random(getrandom::Error),
+    /// The root key is another one than the keys are wrapped with.
+    #[error("the root key is not the one that the keys in the stream KEYS are wrapped with")]
+    WrongRootKey,
+    /// What is in a stream is not what was written there.
+    #[error("the stream {0}")]
+    Damaged(String),
+    /// A thread for the key store.
+    #[error("a thread for the key store: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 /// The ledger on JetStream. Clones are the same ledger and share its two connections.
@@ -214,25 +224,52 @@ impl Inner {
 
 /// What a stream says it is part of. Says aloud, once, what is not as `init` would have made it.
 async fn identity(link: &Link, partition: u16, deadline: Instant) -> Result<Identity, OpenError> {
+    let info = patient_info(link, &stream_name(partition), deadline).await?;
+    let wrong = |why: String| OpenError::Inconsistent(format!("{} {why}", stream_name(partition)));
+    let identity = Identity::of(&info.config).map_err(wrong)?;
+    note(&info, &wanted(partition, identity, info.config.num_replicas));
+    Ok(identity)
+}
+
+/// What a stream says about itself; waits for one that has no leader for the moment.
+async fn patient_info(link: &Link, stream: &str, deadline: Instant) -> Result<Info, OpenError> {
     let began = Instant::now();
-    let info = loop {
-        match fetch::info(link, partition).await {
-            Ok(info) => break info,
+    loop {
+        match fetch::info(link, stream).await {
+            Ok(info) => return Ok(info),
             Err(InfoError::NotFound) if began.elapsed() < NO_STREAM_PATIENCE => {}
-            Err(InfoError::NotFound) => return Err(OpenError::NotInitialised(stream_name(partition))),
+            Err(InfoError::NotFound) => return Err(OpenError::NotInitialised(stream.to_owned())),
             Err(InfoError::Unavailable(_)) if Instant::now() < deadline => {}
             Err(InfoError::Unavailable(why)) => return Err(OpenError::Unavailable(why)),
         }
         tokio::time::sleep(PAUSE).await;
-    };
-    let wrong = |why: String| OpenError::Inconsistent(format!("{} {why}", stream_name(partition)));
-    let identity = Identity::of(&info.config).map_err(wrong)?;
-    for drift in drift(&info.config, &wanted(partition, identity, info.config.num_replicas)) {
+    }
+}
+
+/// Says aloud what is not as `init` would have made it.
+fn note(info: &Info, wanted: &Config) {
+    for drift in drift(&info.config, wanted) {
         tracing::warn!(%drift, "a stream is not set as it should be");
     }
-    if info.state.messages != info.state.last_sequence {
-        let (has, end) = (info.state.messages, info.state.last_sequence);
-        tracing::error!(stream = stream_name(partition), end, has, "a stream has lost batches");
+    let (stream, has, end) = (&wanted.name, info.state.messages, info.state.last_sequence);
+    if has != end {
+        tracing::error!(stream, end, has, "a stream has lost messages");
     }
-    Ok(identity)
+}
+
+/// The key store's stream, if there is one and it is of the same life as the ledger.
+pub(crate) async fn keys_of_ledger(link: &Link, options: &Options) -> Result<Incarnation, OpenError> {
+    let deadline = Instant::now() + options.patience;
+    let Identity { incarnation, .. } = identity(link, 0, deadline).await?;
+    let info = patient_info(link, KEYS, deadline).await?;
+    match incarnation_of(&info.config) {
+        Ok(keys) if keys == incarnation => {}
+        Ok(keys) => {
+            let what = format!("{KEYS} says incarnation {keys}, {} says {incarnation}", stream_name(0));
+            return Err(OpenError::Inconsistent(what));
+        }
+        Err(why) => return Err(OpenError::Inconsistent(format!("{KEYS} {why}"))),
+    }
+    note(&info, &wanted_keys(incarnation, info.config.num_replicas));
+    Ok(incarnation)
 }

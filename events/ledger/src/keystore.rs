@@ -1,25 +1,34 @@
 //! The keys that texts are sealed with: one data key a text, wrapped by its tenant's epoch key, all durable before use.
+//! In a file of one process, or in a stream on NATS JetStream that many share.
 //!
 //! Erasing a text will mean destroying its data key, so a key that is gone ([`KeyStoreError::Erased`]) is told apart
 //! from one that never was ([`KeyStoreError::UnknownKey`], an error).
 
 mod refill;
+mod root;
+mod stream;
 mod tables;
 mod tenant;
+mod wrap;
 
 use std::fmt;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use hmac::Mac;
 use lru::LruCache;
 use promptory_events::{CommandHash, ContentId, DataKeyId, Sealed, TenantId};
 use redb::StorageBackend;
 
+use crate::jetstream;
 use crate::seal::{self, SealError};
 use crate::storage::{OpenError, Store};
 use refill::Refiller;
+pub use root::{RootKey, RootKeyError};
+use stream::Stream;
 use tenant::TenantKeys;
 
 /// Memory for redb's page cache.
@@ -28,6 +37,9 @@ const CACHE_BYTES: usize = 8 * 1024 * 1024;
 const TENANTS: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 /// Data keys in memory, of all tenants together; about 150 bytes each.
 const DATA_KEYS: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
+/// How long a caller waits for the servers of the form on JetStream, and again as long behind another who does. Less
+/// than an election takes: callers hold threads that others need, and can come again.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The key store. Clones are the same store; the last one dropped ends its refill thread.
 #[derive(Clone)]
@@ -43,10 +55,16 @@ struct Inner {
 
 /// What callers and the refill thread have in common.
 struct Shared {
-    store: Store,
+    form: Form,
     tenants: Mutex<LruCache<TenantId, Arc<TenantKeys>>>,
     /// By tenant too: a key of one tenant is unknown to every other.
     data_keys: Mutex<LruCache<(u64, DataKeyId), [u8; 32]>>,
+}
+
+/// Where the keys lie.
+enum Form {
+    File(Store),
+    JetStream(Stream),
 }
 
 /// A key that seals one text.
@@ -85,10 +103,10 @@ pub enum KeyStoreError {
     /// The data key was destroyed: the text is gone for good.
     #[error("the data key {0} was destroyed")]
     Erased(DataKeyId),
-    /// The file can't be read or written.
+    /// The file can't be read or written, or the servers did not answer in time: what was asked for may come to be.
     #[error("the key store can't be used: {0}")]
     Storage(String),
-    /// A stored key does not open under its tenant's epoch key.
+    /// A stored key does not open under its tenant's epoch key, or something that was stored is not there.
     #[error("the key store is damaged: {0}")]
     Damaged(String),
     /// A text can't be sealed or opened.
@@ -116,7 +134,17 @@ impl KeyStore {
     /// # Errors
     /// Another process holds it, it is damaged, or the file system refuses. Blocks while it is opened.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::start(Store::open(path, "keystore", CACHE_BYTES)?)
+        Self::on_file(Store::open(path, "keystore", CACHE_BYTES)?)
+    }
+
+    /// Opens the key store of the ledger on these NATS servers. Many processes may have it open. The first to open a new
+    /// one decides its root key.
+    ///
+    /// # Errors
+    /// As for the ledger; the root key is another one; the stream is of another life of the ledger, or damaged.
+    pub async fn on_jetstream(options: &jetstream::Options, root: &RootKey) -> Result<Self, jetstream::OpenError> {
+        let stream = Stream::open(options, root).await?;
+        Ok(Self::start(Form::JetStream(stream))?)
     }
 
     /// The same on any redb backend, such as [`crate::storage::fault::FaultBackend`].
@@ -124,38 +152,53 @@ impl KeyStore {
     /// # Errors
     /// It is damaged, or the backend refuses.
     pub fn with_backend(backend: impl StorageBackend) -> Result<Self, OpenError> {
-        Self::start(Store::with_backend(backend, "keystore", CACHE_BYTES)?)
+        Self::on_file(Store::with_backend(backend, "keystore", CACHE_BYTES)?)
     }
 
-    fn start(store: Store) -> Result<Self, OpenError> {
+    fn on_file(store: Store) -> Result<Self, OpenError> {
         tables::prepare(&store.db)?;
+        Self::start(Form::File(store)).map_err(OpenError::Io)
+    }
+
+    fn start(form: Form) -> io::Result<Self> {
         let shared = Arc::new(Shared {
-            store,
+            form,
             tenants: Mutex::new(LruCache::new(TENANTS)),
             data_keys: Mutex::new(LruCache::new(DATA_KEYS)),
         });
-        let refiller = Refiller::start(shared.clone()).map_err(OpenError::Io)?;
+        let refiller = Refiller::start(shared.clone())?;
         Ok(Self { inner: Arc::new(Inner { refiller, shared }) })
     }
 
-    /// Syncs of the file since it was opened.
+    /// Syncs of the file since it was opened; 0 on JetStream, whose servers sync.
     #[must_use]
     pub fn fsyncs(&self) -> u64 {
-        self.inner.shared.store.fsyncs()
+        match &self.inner.shared.form {
+            Form::File(store) => store.fsyncs(),
+            Form::JetStream(_) => 0,
+        }
     }
 
     /// Makes the keys of a tenant, durable on return; does nothing if it has them.
     ///
     /// # Errors
-    /// The file can't be read or written; no randomness. Blocks for a sync if the tenant is new.
+    /// The store can't be read or written; no randomness. Blocks for a sync, or for the servers, if the tenant is new.
     pub fn ensure_tenant(&self, tenant: &TenantId) -> Result<(), KeyStoreError> {
-        let shared = &self.inner.shared;
-        match shared.tenant(tenant) {
+        let (shared, until) = (&self.inner.shared, patience());
+        match shared.tenant(tenant, until) {
             Err(KeyStoreError::UnknownTenant(_)) => {}
             found => return found.map(drop),
         }
-        if let Some(made) = tables::create_tenant(&shared.store.db, tenant)? {
-            lock(&shared.tenants).get_or_insert(tenant.clone(), || Arc::new(made));
+        match &shared.form {
+            Form::File(store) => {
+                if let Some(made) = tables::create_tenant(&store.db, tenant)? {
+                    shared.remember(made);
+                }
+            }
+            Form::JetStream(stream) => {
+                let keys = shared.remember(stream.create_tenant(tenant, until)?);
+                self.ask_for_refill(&keys); // the first block is a message of its own
+            }
         }
         Ok(())
     }
@@ -165,7 +208,7 @@ impl KeyStore {
     /// # Errors
     /// The tenant has no keys; the file can't be read.
     pub fn content_id(&self, tenant: &TenantId, bytes: &[u8]) -> Result<ContentId, KeyStoreError> {
-        let mut mac = self.inner.shared.tenant(tenant)?.content.clone();
+        let mut mac = self.inner.shared.tenant(tenant, patience())?.content.clone();
         mac.update(bytes);
         Ok(ContentId(mac.finalize().into_bytes().into()))
     }
@@ -175,7 +218,7 @@ impl KeyStore {
     /// # Errors
     /// The tenant has no keys; the file can't be read.
     pub fn command_hash(&self, tenant: &TenantId, bytes: &[u8]) -> Result<CommandHash, KeyStoreError> {
-        let mut mac = self.inner.shared.tenant(tenant)?.command.clone();
+        let mut mac = self.inner.shared.tenant(tenant, patience())?.command.clone();
         mac.update(b"promptory/command-hash/1\0");
         mac.update(bytes);
         let digest = mac.finalize().into_bytes();
@@ -184,40 +227,51 @@ impl KeyStore {
         Ok(CommandHash(out))
     }
 
-    /// A data key that nothing was sealed with yet, durable already. Blocks (for one sync) only if the tenant's block
-    /// is used up before the next one is made.
+    /// A data key that nothing was sealed with yet, durable already. Blocks (for one sync, or for the servers) only if the
+    /// tenant's block is used up before the next one is made.
     ///
     /// # Errors
-    /// The tenant has no keys; the file can't be read or written; no randomness.
+    /// The tenant has no keys; the store can't be read or written; no randomness.
     pub fn take(&self, tenant: &TenantId) -> Result<DataKey, KeyStoreError> {
-        let shared = &self.inner.shared;
-        let keys = shared.tenant(tenant)?;
+        let (shared, until) = (&self.inner.shared, patience());
+        let keys = shared.tenant(tenant, until)?;
         let key = loop {
             if let Some(key) = keys.pop() {
                 break key;
             }
-            shared.refill(&keys, |left| left == 0)?;
+            shared.refill(&keys, |left| left == 0, until)?;
         };
-        if keys.claim_refill() {
-            self.inner.refiller.ask(&keys);
-        }
+        self.ask_for_refill(&keys);
         // What was just written is what is read next.
         lock(&shared.data_keys).put((keys.serial, key.kid), key.key);
         Ok(key)
     }
 
-    /// The data key of a sealed text.
+    fn ask_for_refill(&self, keys: &Arc<TenantKeys>) {
+        if keys.claim_refill() {
+            self.inner.refiller.ask(keys);
+        }
+    }
+
+    /// The data key of a sealed text. On JetStream, one that is not in memory comes from the leader with its whole block.
     ///
     /// # Errors
-    /// Never there and destroyed are told apart; the tenant has no keys; the file can't be read or is damaged.
+    /// Never there and destroyed are told apart; the tenant has no keys; the store can't be read or is damaged.
     pub fn get(&self, tenant: &TenantId, kid: DataKeyId) -> Result<DataKey, KeyStoreError> {
-        let shared = &self.inner.shared;
-        let keys = shared.tenant(tenant)?;
-        if let Some(key) = lock(&shared.data_keys).get(&(keys.serial, kid)) {
-            return Ok(DataKey::new(kid, *key));
+        let (shared, until) = (&self.inner.shared, patience());
+        let keys = shared.tenant(tenant, until)?;
+        let look = || lock(&shared.data_keys).get(&(keys.serial, kid)).map(|key| DataKey::new(kid, *key));
+        if let Some(key) = look() {
+            return Ok(key);
         }
-        let key = tables::data_key(&shared.store.db, &keys, kid)?;
-        lock(&shared.data_keys).put((keys.serial, kid), key.key);
+        let (key, others) = match &shared.form {
+            Form::File(store) => (tables::data_key(&store.db, &keys, kid)?, Vec::new()),
+            Form::JetStream(stream) => stream.data_keys(&keys, kid, look, until)?,
+        };
+        let mut data_keys = lock(&shared.data_keys);
+        for key in others.iter().chain([&key]) {
+            data_keys.put((keys.serial, key.kid), key.key);
+        }
         Ok(key)
     }
 
@@ -240,25 +294,37 @@ impl KeyStore {
     }
 }
 
+/// When a call that begins now stops waiting.
+fn patience() -> Instant {
+    Instant::now() + PATIENCE
+}
+
 impl Shared {
-    fn tenant(&self, tenant: &TenantId) -> Result<Arc<TenantKeys>, KeyStoreError> {
-        // Held while it is loaded (one look-up), so that a tenant is in memory once.
-        let mut tenants = lock(&self.tenants);
-        if let Some(keys) = tenants.get(tenant) {
+    fn tenant(&self, tenant: &TenantId, until: Instant) -> Result<Arc<TenantKeys>, KeyStoreError> {
+        if let Some(keys) = lock(&self.tenants).get(tenant) {
             return Ok(keys.clone());
         }
-        let keys = tables::load_tenant(&self.store.db, tenant)?;
-        let keys = Arc::new(keys.ok_or_else(|| KeyStoreError::UnknownTenant(tenant.clone()))?);
-        tenants.put(tenant.clone(), keys.clone());
-        Ok(keys)
+        let keys = match &self.form {
+            Form::File(store) => tables::load_tenant(&store.db, tenant)?,
+            Form::JetStream(stream) => stream.load_tenant(tenant, until)?,
+        };
+        Ok(self.remember(keys.ok_or_else(|| KeyStoreError::UnknownTenant(tenant.clone()))?))
+    }
+
+    /// Of two that loaded or made a tenant's keys at once, the first's are kept: a tenant is in memory once.
+    fn remember(&self, keys: TenantKeys) -> Arc<TenantKeys> {
+        lock(&self.tenants).get_or_insert(keys.tenant.clone(), || Arc::new(keys)).clone()
     }
 
     /// Makes the tenant's next block if `wanted` says so of the number of keys left.
-    fn refill(&self, keys: &TenantKeys, wanted: impl Fn(usize) -> bool) -> Result<(), KeyStoreError> {
-        // One at a time for a tenant; who waited here finds the block made.
-        let _making = lock(&keys.making);
+    fn refill(&self, keys: &TenantKeys, wanted: impl Fn(usize) -> bool, until: Instant) -> Result<(), KeyStoreError> {
+        // One at a time for a tenant; who waited here finds the block made, or that it is too late to try.
+        let mut next = lock(&keys.making);
         if wanted(keys.left()) {
-            let block = tables::add_block(&self.store.db, keys, keys.next_block())?;
+            let block = match &self.form {
+                Form::File(store) => tables::add_block(&store.db, keys, keys.next_block())?,
+                Form::JetStream(stream) => stream.add_block(keys, keys.next_block(), &mut next, until)?,
+            };
             keys.add(block); // durable before it is handed out
         }
         Ok(())

@@ -5,7 +5,7 @@
 //! | [`port`] | [`Ledger`]: append with a guard, read, follow; what every form promises |
 //! | [`embedded`] | the form on redb: group commit, one fsync for many batches |
 //! | [`jetstream`] | the form on NATS JetStream: a stream a partition, a subject a tenant |
-//! | [`keystore`] | data keys, wrapped by the tenant's epoch key; the tenant's content key |
+//! | [`keystore`] | data keys, wrapped by the tenant's epoch key; the tenant's content key; in a file or on JetStream |
 //! | [`seal`] | how a text is sealed and opened |
 //! | [`storage`] | the file under redb, counted and (in tests) broken on purpose |
 
@@ -19,7 +19,7 @@ pub mod port;
 pub mod seal;
 pub mod storage;
 
-pub use keystore::{DataKey, KeyStore, KeyStoreError};
+pub use keystore::{DataKey, KeyStore, KeyStoreError, RootKey, RootKeyError};
 pub use port::{AppendError, Head, Ledger, ReadError, Reader, Recorded, Tail};
 pub use seal::SealError;
 pub use storage::OpenError;

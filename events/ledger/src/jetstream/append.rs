@@ -96,7 +96,7 @@ fn not_now(error: ReadError) -> AppendError {
 }
 
 /// What an answer that is no acknowledgement means. Whatever is not known to be "not written" is unknown.
-fn outcome(error: PublishError) -> AppendError {
+pub(crate) fn outcome(error: PublishError) -> AppendError {
     match error.kind() {
         PublishErrorKind::WrongLastSequence => return AppendError::Conflict,
         // No leader, or the stream is not there for the moment; an append that nobody heard.

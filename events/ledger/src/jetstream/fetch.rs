@@ -25,16 +25,16 @@ const WHOLE_FOR: Duration = Duration::from_secs(1);
 const HUNG_FOR: Duration = Duration::from_secs(5);
 
 /// What asking for a stream came to.
-pub(super) enum InfoError {
+pub(crate) enum InfoError {
     /// There is no such stream, says the server.
     NotFound,
     /// It can't be asked for now.
     Unavailable(String),
 }
 
-/// Asks the leader of a partition's stream about it.
-pub(super) async fn info(link: &Link, partition: u16) -> Result<Info, InfoError> {
-    match link.context.get_stream(stream_name(partition)).await {
+/// Asks the leader of a stream about it.
+pub(crate) async fn info(link: &Link, stream: &str) -> Result<Info, InfoError> {
+    match link.context.get_stream(stream).await {
         Ok(stream) => Ok(stream.cached_info().clone()),
         Err(error) => {
             let code = match &error.kind() {
@@ -52,7 +52,7 @@ pub(super) async fn info(link: &Link, partition: u16) -> Result<Info, InfoError>
 impl Inner {
     /// What the stream of a partition says of itself, if it is still the one that was opened.
     pub(super) async fn info(&self, partition: u16) -> Result<Info, ReadError> {
-        let info = info(&self.reads, partition).await.map_err(|error| match error {
+        let info = info(&self.reads, &stream_name(partition)).await.map_err(|error| match error {
             // Not taken for a fact: a server that has just started says it too.
             InfoError::NotFound => ReadError::Unavailable(format!("{} is not there", stream_name(partition))),
             InfoError::Unavailable(why) => ReadError::Unavailable(why),

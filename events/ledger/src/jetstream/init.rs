@@ -1,4 +1,5 @@
-//! Making a ledger's streams: idempotent, and never a change to what is there. What differs is reported.
+//! Making the streams of a ledger and of its key store: idempotent, and never a change to what is there. What differs is
+//! reported.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use async_nats::jetstream::stream::{Config, Info};
 use promptory_events::Incarnation;
 
 use super::fetch::{InfoError, info};
-use super::layout::{Drift, Identity, PARTITIONS_MAX, drift, stream_name, wanted};
+use super::layout::{Drift, Identity, KEYS, PARTITIONS_MAX, drift, stream_name, wanted, wanted_keys};
 use super::link::{Link, with_causes};
 use super::{OpenError, Options};
 
@@ -93,22 +94,27 @@ impl Init {
         };
         let Some(identity) = self.first(&mut report).await? else { return Ok(report) };
         report.incarnation = Some(identity.incarnation);
-        let mut there = Vec::new();
+        let mut streams = Vec::new();
         for partition in 0..identity.partitions {
-            there.push(self.look(partition).await?);
+            streams.push(wanted(partition, identity, self.shape.replicas));
+        }
+        streams.push(wanted_keys(identity.incarnation, self.shape.replicas));
+        let mut there = Vec::new();
+        for wanted in &streams {
+            there.push(self.look(&wanted.name).await?);
         }
         let holds_something = there.iter().flatten().any(|info| info.state.last_sequence > 0);
-        for (partition, found) in (0..identity.partitions).zip(there) {
+        for (wanted, found) in streams.iter().zip(there) {
             match found {
-                Some(info) => self.compare(&info, partition, identity, &mut report),
-                None if holds_something => report.drift.push(missing(partition)),
+                Some(info) => compare(&info, wanted, &mut report),
+                None if holds_something => report.drift.push(missing(&wanted.name)),
                 None => {
-                    let info = self.create(partition, identity, &mut report).await?;
-                    self.compare(&info, partition, identity, &mut report);
+                    let info = self.create(wanted, &mut report).await?;
+                    compare(&info, wanted, &mut report);
                 }
             }
         }
-        if self.look(identity.partitions).await?.is_some() {
+        if self.look(&stream_name(identity.partitions)).await?.is_some() {
             let (stream, setting) = (stream_name(identity.partitions), "existence");
             report.drift.push(Drift { stream, setting, expected: "no such stream".into(), found: "there".into() });
         }
@@ -118,22 +124,22 @@ impl Init {
     /// What ledger this is. Its first stream decides: of two that run at once, the one that creates it gives its
     /// incarnation to the rest.
     async fn first(&self, report: &mut Report) -> Result<Option<Identity>, OpenError> {
-        let info = match self.look(0).await? {
+        let info = match self.look(&stream_name(0)).await? {
             Some(info) => info,
             None => {
                 let mut orphans = Vec::new();
-                for partition in 1..self.shape.partitions {
-                    orphans.extend(self.look(partition).await?.map(|_| partition));
+                for name in (1..self.shape.partitions).map(stream_name).chain([KEYS.to_owned()]) {
+                    orphans.extend(self.look(&name).await?.map(|_| name));
                 }
                 if !orphans.is_empty() {
-                    report.found.extend(orphans.into_iter().map(stream_name));
-                    report.drift.push(missing(0));
+                    report.found.extend(orphans);
+                    report.drift.push(missing(&stream_name(0)));
                     return Ok(None);
                 }
                 let mut incarnation = [0; 8];
                 getrandom::fill(&mut incarnation).map_err(OpenError::Random)?;
                 let identity = Identity { incarnation: Incarnation(incarnation), partitions: self.shape.partitions };
-                self.create(0, identity, report).await?
+                self.create(&wanted(0, identity, self.shape.replicas), report).await?
             }
         };
         match Identity::of(&info.config) {
@@ -157,26 +163,10 @@ impl Init {
         }
     }
 
-    fn compare(&self, info: &Info, partition: u16, identity: Identity, report: &mut Report) {
-        let name = stream_name(partition);
-        report.drift.extend(drift(&info.config, &wanted(partition, identity, self.shape.replicas)));
-        if info.state.messages != info.state.last_sequence {
-            report.drift.push(Drift {
-                stream: name.clone(),
-                setting: "messages",
-                expected: info.state.last_sequence.to_string(),
-                found: info.state.messages.to_string(),
-            });
-        }
-        if !report.created.contains(&name) {
-            report.found.push(name);
-        }
-    }
-
     /// Asks for a stream, and again while the cluster can't say.
-    async fn look(&self, partition: u16) -> Result<Option<Info>, OpenError> {
+    async fn look(&self, stream: &str) -> Result<Option<Info>, OpenError> {
         loop {
-            match info(&self.link, partition).await {
+            match info(&self.link, stream).await {
                 Ok(info) => return Ok(Some(info)),
                 Err(InfoError::NotFound) => return Ok(None),
                 Err(InfoError::Unavailable(why)) => self.pause(why).await?,
@@ -184,8 +174,7 @@ impl Init {
         }
     }
 
-    async fn create(&self, partition: u16, identity: Identity, report: &mut Report) -> Result<Info, OpenError> {
-        let config: Config = wanted(partition, identity, self.shape.replicas);
+    async fn create(&self, config: &Config, report: &mut Report) -> Result<Info, OpenError> {
         loop {
             match self.link.context.create_stream(config.clone()).await {
                 Ok(_) => {
@@ -201,13 +190,13 @@ impl Init {
                     CreateStreamErrorKind::JetStream(e) if is_transient(e.error_code()) => {
                         self.pause(with_causes(&error)).await?;
                     }
-                    _ => return Err(OpenError::Create { stream: config.name, why: with_causes(&error) }),
+                    _ => return Err(OpenError::Create { stream: config.name.clone(), why: with_causes(&error) }),
                 },
             }
         }
         // As it is now, whoever made it: on a cluster the answer may come before the stream can be asked for.
         loop {
-            if let Some(info) = self.look(partition).await? {
+            if let Some(info) = self.look(&config.name).await? {
                 return Ok(info);
             }
             self.pause(format!("{} was created and is not there yet", config.name)).await?;
@@ -223,12 +212,28 @@ impl Init {
     }
 }
 
+fn compare(info: &Info, wanted: &Config, report: &mut Report) {
+    report.drift.extend(drift(&info.config, wanted));
+    let (stream, state) = (wanted.name.clone(), &info.state);
+    if state.messages != state.last_sequence {
+        report.drift.push(Drift {
+            stream: stream.clone(),
+            setting: "messages",
+            expected: state.last_sequence.to_string(),
+            found: state.messages.to_string(),
+        });
+    }
+    if !report.created.contains(&stream) {
+        report.found.push(stream);
+    }
+}
+
 /// A cluster that is still finding its leader, or whose servers are not all there yet.
 fn is_transient(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::CLUSTER_NOT_AVAILABLE | ErrorCode::CLUSTER_NO_PEERS | ErrorCode::INSUFFICIENT_RESOURCES)
 }
 
-fn missing(partition: u16) -> Drift {
-    let why = "nothing; not created, because the ledger holds batches already".to_owned();
-    Drift { stream: stream_name(partition), setting: "existence", expected: "a stream".into(), found: why }
+fn missing(stream: &str) -> Drift {
+    let why = "nothing; not created, because the ledger holds something already".to_owned();
+    Drift { stream: stream.to_owned(), setting: "existence", expected: "a stream".into(), found: why }
 }

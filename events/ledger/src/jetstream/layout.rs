@@ -23,18 +23,26 @@ pub(super) struct Identity {
     pub(super) partitions: u16,
 }
 
+/// What a stream says about itself under a key.
+fn said<'c>(config: &'c Config, key: &str) -> Result<&'c String, String> {
+    config.metadata.get(key).ok_or_else(|| format!("says nothing of {key}"))
+}
+
+/// Which life of a ledger a stream says it belongs to.
+pub(crate) fn incarnation_of(config: &Config) -> Result<Incarnation, String> {
+    let format = said(config, FORMAT_KEY)?;
+    if format != FORMAT {
+        return Err(format!("has format {format:?}, this release reads {FORMAT}"));
+    }
+    let incarnation = said(config, INCARNATION_KEY)?;
+    incarnation.parse().map_err(|_| format!("has the incarnation {incarnation:?}, which is none"))
+}
+
 impl Identity {
     /// What a stream says it is part of.
     pub(super) fn of(config: &Config) -> Result<Self, String> {
-        let said = |key: &str| config.metadata.get(key).ok_or_else(|| format!("says nothing of {key}"));
-        let format = said(FORMAT_KEY)?;
-        if format != FORMAT {
-            return Err(format!("has format {format:?}, this release reads {FORMAT}"));
-        }
-        let incarnation = said(INCARNATION_KEY)?;
-        let incarnation =
-            incarnation.parse().map_err(|_| format!("has the incarnation {incarnation:?}, which is none"))?;
-        let partitions = said(PARTITIONS_KEY)?;
+        let incarnation = incarnation_of(config)?;
+        let partitions = said(config, PARTITIONS_KEY)?;
         match partitions.parse() {
             Ok(partitions @ 1..=PARTITIONS_MAX) => Ok(Self { incarnation, partitions }),
             _ => Err(format!("says that there are {partitions:?} partitions")),
@@ -65,20 +73,46 @@ pub(super) fn wanted(partition: u16, identity: Identity, replicas: usize) -> Con
     Config {
         name: stream_name(partition),
         subjects: vec![format!("ledger.{partition}.*")],
+        deny_delete: true,
+        allow_direct: true,
+        metadata: identity.metadata(),
+        ..kept_for_ever(replicas)
+    }
+}
+
+/// The stream of the key store.
+pub(crate) const KEYS: &str = "KEYS";
+
+/// What the key store's stream is created with. Messages may be deleted one by one, which erasure needs; who may do it
+/// is a matter of permissions. Only the leader answers: a replica that is behind would say that a key never was.
+pub(crate) fn wanted_keys(incarnation: Incarnation, replicas: usize) -> Config {
+    Config {
+        name: KEYS.to_owned(),
+        subjects: vec!["keys.>".to_owned()],
+        deny_delete: false,
+        allow_direct: false,
+        metadata: HashMap::from([
+            (FORMAT_KEY.to_owned(), FORMAT.to_owned()),
+            (INCARNATION_KEY.to_owned(), incarnation.to_string()),
+        ]),
+        ..kept_for_ever(replicas)
+    }
+}
+
+/// What every stream has in common: in files, without limits, never purged, never changed by the server.
+fn kept_for_ever(replicas: usize) -> Config {
+    Config {
         retention: RetentionPolicy::Limits,
         storage: StorageType::File,
         num_replicas: replicas,
         discard: DiscardPolicy::New,
-        deny_delete: true,
         deny_purge: true,
-        allow_direct: true,
         compression: Some(Compression::None),
         max_bytes: -1,
         max_messages: -1,
         max_messages_per_subject: -1,
         max_message_size: -1,
         max_consumers: -1,
-        metadata: identity.metadata(),
         ..Config::default()
     }
 }

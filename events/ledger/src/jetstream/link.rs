@@ -20,16 +20,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// One connection.
 #[derive(Clone)]
-pub(super) struct Link {
+pub(crate) struct Link {
     client: Client,
-    pub(super) context: Context,
+    pub(crate) context: Context,
     /// For what another server can be asked as well: gives up sooner.
     pub(super) impatient: Context,
 }
 
 impl Link {
     /// Connects and checks version and `max_payload` of the server. Waits for one that is not there yet.
-    pub(super) async fn connect(options: &Options, name: &str) -> Result<Self, OpenError> {
+    pub(crate) async fn connect(options: &Options, name: &str) -> Result<Self, OpenError> {
         let client = options.connect(name).await?;
         let context =
             |timeout| ContextBuilder::new().timeout(timeout).backpressure_on_inflight(true).build(client.clone());
@@ -38,7 +38,7 @@ impl Link {
     }
 
     /// Whether there is a connection now. What is sent without one would wait in memory for the next.
-    pub(super) fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         self.client.connection_state() == State::Connected
     }
 
@@ -105,7 +105,7 @@ async fn note(event: Event) {
 }
 
 /// An error with what caused it; async-nats says only half of it in its own words.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -9,7 +9,7 @@ use async_nats::{ConnectOptions, ServerAddr};
 use super::OpenError;
 
 /// How long an answer of a server is waited for.
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a connection is tried; two that are missed end it.
 const PING_INTERVAL: Duration = Duration::from_secs(2);
 const FIRST_RECONNECT_MS: u64 = 20;
@@ -22,7 +22,7 @@ pub struct Options {
     credential: Credential,
     root_ca: Option<PathBuf>,
     /// How long the first connection, and a stream without a leader, are waited for.
-    pub(super) patience: Duration,
+    pub(crate) patience: Duration,
 }
 
 #[derive(Clone)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use super::Shared;
 use super::tenant::TenantKeys;
+use super::{Shared, patience};
 
 /// Tenants that may wait for a block; one that finds no room asks again with its next key.
 const QUEUE: usize = 256;
@@ -36,7 +36,7 @@ impl Refiller {
 fn run(shared: &Shared, asked: &Receiver<Arc<TenantKeys>>) {
     for keys in asked {
         // A failure shows again, and to the caller, when the block is used up.
-        if let Err(error) = shared.refill(&keys, |left| keys.is_low(left)) {
+        if let Err(error) = shared.refill(&keys, |left| keys.is_low(left), patience()) {
             tracing::warn!(tenant = %keys.tenant, %error, "no data keys could be made ahead");
         }
         keys.release_refill();

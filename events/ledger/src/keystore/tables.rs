@@ -1,11 +1,11 @@
-//! The tables, and how keys are wrapped in them. Every write is one durable transaction.
+//! The file form: tables on redb. Every write is one durable transaction.
 
 use promptory_events::{DataKeyId, TenantId};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::tenant::{FIRST_BLOCK, TenantKeys};
+use super::wrap::{FIRST_EPOCH, Fresh, random_block, secrets_aad, unwrap, unwrap_data_key, wrap, wrap_data_key};
 use super::{DataKey, KeyStoreError};
-use crate::seal;
 use crate::storage::OpenError;
 
 const META: TableDefinition<&str, u16> = TableDefinition::new("meta");
@@ -22,7 +22,6 @@ type TenantRow = (u32, u64, &'static [u8; 12], &'static [u8; 80]);
 type KeyName = (&'static str, &'static [u8; 16]);
 
 const FORMAT: u16 = 1;
-const FIRST_EPOCH: u32 = 1;
 
 impl<E: Into<redb::Error>> From<Redb<E>> for KeyStoreError {
     fn from(Redb(error): Redb<E>) -> Self {
@@ -62,12 +61,7 @@ fn create(db: &Database) -> Result<(), redb::Error> {
 
 /// Makes a tenant's epoch key, content key, command key and first block; `None` if it has them already.
 pub(super) fn create_tenant(db: &Database, tenant: &TenantId) -> Result<Option<TenantKeys>, KeyStoreError> {
-    let mut epoch_key = [0; 32];
-    let mut secrets = [0; 64];
-    let mut nonce = [0; 12];
-    for random in [epoch_key.as_mut_slice(), &mut secrets, &mut nonce] {
-        getrandom::fill(random).map_err(KeyStoreError::Random)?;
-    }
+    let Fresh { epoch_key, secrets, nonce } = Fresh::random()?;
     let wrapped: [u8; 80] = wrap(&epoch_key, nonce, &secrets_aad(tenant), &secrets)?;
     let keys = TenantKeys::new(tenant.clone(), FIRST_EPOCH, epoch_key, &secrets);
     let txn = db.begin_write().map_err(Redb)?;
@@ -122,25 +116,11 @@ fn put_block(txn: &WriteTransaction, keys: &TenantKeys, count: usize) -> Result<
     let block = random_block(next, count)?;
     let mut table = txn.open_table(DATA_KEYS).map_err(Redb)?;
     for key in &block {
-        let wrapped: [u8; 48] = wrap(&keys.epoch_key, nonce_of(key.kid), &key_aad(keys, key.kid), &key.key)?;
-        table.insert((tenant, &key.kid.0), (keys.epoch, &wrapped)).map_err(Redb)?;
+        table.insert((tenant, &key.kid.0), (keys.epoch, &wrap_data_key(keys, key)?)).map_err(Redb)?;
     }
     // The counter moves with the keys, in one transaction: a number is never given twice.
     tenants.insert(tenant, (epoch, next + block.len() as u64, &nonce, &wrapped)).map_err(Redb)?;
     Ok(block)
-}
-
-fn random_block(next: u64, count: usize) -> Result<Vec<DataKey>, KeyStoreError> {
-    let mut random = vec![0; count * 40];
-    getrandom::fill(&mut random).map_err(KeyStoreError::Random)?;
-    let key = |(counter, random): (u64, &[u8])| {
-        let (mut kid, mut key) = ([0; 16], [0; 32]);
-        kid[..8].copy_from_slice(&counter.to_be_bytes());
-        kid[8..].copy_from_slice(&random[..8]);
-        key.copy_from_slice(&random[8..]);
-        DataKey::new(DataKeyId(kid), key)
-    };
-    Ok((next..).zip(random.chunks_exact(40)).map(key).collect())
 }
 
 /// Looks a data key up in the file.
@@ -148,9 +128,7 @@ pub(super) fn data_key(db: &Database, keys: &TenantKeys, kid: DataKeyId) -> Resu
     let txn = db.begin_read().map_err(Redb)?;
     let name = (keys.tenant.as_str(), &kid.0);
     if let Some(row) = txn.open_table(DATA_KEYS).map_err(Redb)?.get(name).map_err(Redb)? {
-        let key = unwrap(&keys.epoch_key, nonce_of(kid), &key_aad(keys, kid), row.value().1);
-        let key = key.ok_or_else(|| KeyStoreError::Damaged(format!("the data key {kid} of {}", keys.tenant)))?;
-        return Ok(DataKey::new(kid, key));
+        return unwrap_data_key(keys, kid, row.value().1);
     }
     if txn.open_table(ERASED).map_err(Redb)?.get(name).map_err(Redb)?.is_some() {
         return Err(KeyStoreError::Erased(kid));
@@ -166,29 +144,4 @@ pub(super) fn erase(db: &Database, tenant: &TenantId, kid: DataKeyId) -> Result<
     txn.open_table(ERASED)?.insert((tenant.as_str(), &kid.0), 0)?;
     txn.commit()?;
     Ok(())
-}
-
-/// The low half of the counter and the random part: never twice under one epoch key, even if a block was lost to a
-/// power failure and its numbers were given again.
-fn nonce_of(kid: DataKeyId) -> [u8; 12] {
-    let mut nonce = [0; 12];
-    nonce.copy_from_slice(&kid.0[4..]);
-    nonce
-}
-
-fn key_aad(keys: &TenantKeys, kid: DataKeyId) -> Vec<u8> {
-    [b"promptory/data-key/1\0", keys.tenant.as_str().as_bytes(), b"\0", &kid.0].concat()
-}
-
-fn secrets_aad(tenant: &TenantId) -> Vec<u8> {
-    [b"promptory/tenant-keys/1\0", tenant.as_str().as_bytes()].concat()
-}
-
-fn wrap<const N: usize>(key: &[u8; 32], nonce: [u8; 12], aad: &[u8], msg: &[u8]) -> Result<[u8; N], KeyStoreError> {
-    let ct = seal::encrypt(key, nonce, aad, msg);
-    ct.and_then(|ct| ct.try_into().ok()).ok_or(KeyStoreError::Seal(seal::SealError::NotAuthentic))
-}
-
-fn unwrap<const N: usize>(key: &[u8; 32], nonce: [u8; 12], aad: &[u8], ct: &[u8]) -> Option<[u8; N]> {
-    seal::decrypt(key, nonce, aad, ct)?.try_into().ok()
 }

@@ -13,7 +13,7 @@ use crate::seal;
 
 /// The first block of data keys is small: most tenants write little. A busy tenant's blocks double up to the last.
 pub(super) const FIRST_BLOCK: usize = 64;
-const LAST_BLOCK: usize = 4096;
+pub(super) const LAST_BLOCK: usize = 4096;
 
 static SERIALS: AtomicU64 = AtomicU64::new(0);
 
@@ -28,8 +28,10 @@ pub(super) struct TenantKeys {
     pub(super) content: Hmac<Sha256>,
     /// Keyed for command hashes. Another key: a content may be any bytes, also those of a command.
     pub(super) command: Hmac<Sha256>,
-    /// Held while a block is made.
-    pub(super) making: Mutex<()>,
+    /// Held while a block is made. On JetStream: the number of the next one, if it is known.
+    pub(super) making: Mutex<Option<u64>>,
+    /// On JetStream: held while a block is read, so that many who want its keys read it once.
+    pub(super) reading: Mutex<()>,
     pool: Mutex<Pool>,
 }
 
@@ -54,6 +56,7 @@ impl TenantKeys {
             content: seal::hmac(content),
             command: seal::hmac(command),
             making: Mutex::default(),
+            reading: Mutex::default(),
             pool: Mutex::default(),
         }
     }

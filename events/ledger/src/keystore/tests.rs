@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use promptory_events::{DataKeyId, TenantId};
 
 use super::tenant::FIRST_BLOCK;
-use super::{KeyStore, KeyStoreError, tables};
+use super::{Form, KeyStore, KeyStoreError, tables};
 use crate::seal::{SealError, aad};
 use crate::storage::OpenError;
 use crate::storage::fault::FaultBackend;
@@ -115,7 +115,8 @@ fn a_key_that_never_was_and_one_that_was_destroyed_are_told_apart() {
     let unknown = DataKeyId([0xab; 16]);
     assert!(matches!(keys.get(&acme, unknown), Err(KeyStoreError::UnknownKey(kid)) if kid == unknown));
     assert!(matches!(keys.get(&demo, gone), Err(KeyStoreError::UnknownKey(_))), "another tenant's key is no key");
-    tables::erase(&keys.inner.shared.store.db, &acme, gone).unwrap();
+    let Form::File(store) = &keys.inner.shared.form else { panic!("it is a file") };
+    tables::erase(&store.db, &acme, gone).unwrap();
     let again = KeyStore::with_backend(disk.kill()).unwrap();
     assert!(matches!(again.get(&acme, gone), Err(KeyStoreError::Erased(kid)) if kid == gone));
 }

@@ -5,9 +5,9 @@
 use std::any::Any;
 use std::sync::OnceLock;
 
-use promptory_ledger::Ledger;
 use promptory_ledger::embedded::Embedded;
 use promptory_ledger::jetstream::{JetStream, Options, Shape, init};
+use promptory_ledger::{Ledger, RootKey};
 use promptory_test_nats::{Cluster, Server, User};
 
 /// An empty ledger, and what must live as long as it does.
@@ -21,17 +21,32 @@ pub async fn embedded(partitions: u16) -> Made {
 
 /// On one server.
 pub async fn jetstream_r1(partitions: u16) -> Made {
-    // Ends with the program: see promptory_test_nats.
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    let server = SERVER.get_or_init(Server::start);
-    (fresh(&options(&server.url(), &server.user()), partitions, 1).await, Box::new(()))
+    (fresh(&one_server(), partitions, 1).await, Box::new(()))
 }
 
 /// Three copies on three servers.
 pub async fn jetstream_r3(partitions: u16) -> Made {
+    (fresh(&three_servers(), partitions, 3).await, Box::new(()))
+}
+
+/// An account of its own on one server for the whole test program, which ends with it: see `promptory_test_nats`.
+pub fn one_server() -> Options {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    let server = SERVER.get_or_init(Server::start);
+    options(&server.url(), &server.user())
+}
+
+/// The same on three.
+pub fn three_servers() -> Options {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     let cluster = CLUSTER.get_or_init(Cluster::start);
-    (fresh(&options(&cluster.url(), &cluster.user()), partitions, 3).await, Box::new(()))
+    options(&cluster.url(), &cluster.user())
+}
+
+/// A root key.
+pub fn root_key() -> RootKey {
+    let folder = tempfile::tempdir().unwrap();
+    RootKey::create(&folder.path().join("root.key")).unwrap().unwrap()
 }
 
 pub fn options(url: &str, user: &User) -> Options {
@@ -42,9 +57,9 @@ async fn fresh(options: &Options, partitions: u16, replicas: usize) -> Ledger {
     Ledger::JetStream(made(options, partitions, replicas).await)
 }
 
-/// Makes a ledger and opens it.
+/// Makes a ledger, with the stream of its key store, and opens it.
 pub async fn made(options: &Options, partitions: u16, replicas: usize) -> JetStream {
     let report = init(options, Shape { replicas, partitions }).await.unwrap();
-    assert_eq!((report.created.len(), report.drift.as_slice()), (usize::from(partitions), [].as_slice()));
+    assert_eq!((report.created.len(), report.drift.as_slice()), (usize::from(partitions) + 1, [].as_slice()));
     JetStream::open(options).await.unwrap()
 }

@@ -8,6 +8,7 @@ mod damage;
 #[path = "../forms/mod.rs"]
 mod forms;
 mod init;
+mod keys;
 mod shipped;
 #[path = "../support/mod.rs"]
 mod support;

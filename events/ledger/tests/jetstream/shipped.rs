@@ -6,12 +6,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, Context, stream};
+use promptory_ledger::KeyStore;
 use promptory_ledger::jetstream::{JetStream, OpenError, Options, Shape, init};
 use promptory_test_nats::{Cluster, Config, Place, Server};
 use tempfile::TempDir;
 
 use crate::support::tenant;
-use crate::{fill, read_all};
+use crate::{fill, forms, read_all};
 
 fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("deploy/nats")
@@ -87,9 +88,9 @@ impl Secrets {
 async fn each_credential_does_its_work_and_no_other(secrets: &Secrets, servers: &str, replicas: usize) {
     let shape = Shape { replicas, partitions: 2 };
     let made = init(&secrets.operator(servers), shape).await.unwrap();
-    assert_eq!((made.created.len(), made.found.len(), made.drift.len()), (2, 0, 0));
+    assert_eq!((made.created.len(), made.found.len(), made.drift.len()), (3, 0, 0), "two partitions and KEYS");
     let again = init(&secrets.operator(servers), shape).await.unwrap();
-    assert_eq!((again.created.len(), again.found.len(), again.drift.len()), (0, 2, 0), "{again}");
+    assert_eq!((again.created.len(), again.found.len(), again.drift.len()), (0, 3, 0), "{again}");
     assert_eq!(again.incarnation, made.incarnation);
 
     let ledger = JetStream::open(&secrets.service(servers)).await.unwrap();
@@ -101,27 +102,37 @@ async fn each_credential_does_its_work_and_no_other(secrets: &Secrets, servers: 
     let mut tail = ledger.tail(partition, Some(filled[0].1)).await.unwrap();
     assert_eq!(tail.next().await.unwrap()[0].cursor, filled[1].1);
 
-    refused(&secrets.misused(servers).await, partition).await;
+    let root = forms::root_key();
+    let keys = KeyStore::on_jetstream(&secrets.service(servers), &root).await.unwrap();
+    keys.ensure_tenant(&acme).unwrap();
+    let kid = keys.take(&acme).unwrap().kid;
+
+    for stream in [format!("LEDGER-{partition}"), "KEYS".to_owned()] {
+        refused(&secrets.misused(servers).await, &stream).await;
+    }
     assert_eq!(read_all(&ledger, &acme).await.len(), 5, "nothing was lost");
+    let again = KeyStore::on_jetstream(&secrets.service(servers), &root).await.unwrap();
+    assert_eq!(again.get(&acme, kid).unwrap().kid, kid);
     let operators = JetStream::open(&secrets.operator(servers)).await.unwrap();
     assert!(operators.head(&acme).await.is_err(), "the operator reads no batch");
+    let impatient = secrets.operator(servers).patience(Duration::ZERO);
+    assert!(KeyStore::on_jetstream(&impatient, &root).await.is_err(), "and no key");
 }
 
 /// What the service must not be able to do to a stream.
-async fn refused(service: &Context, partition: u16) {
-    let name = format!("LEDGER-{partition}");
-    let stream = service.get_stream(&name).await.unwrap();
+async fn refused(service: &Context, name: &str) {
+    let stream = service.get_stream(name).await.unwrap();
     let config = stream.cached_info().config.clone();
     let update = stream::Config { max_age: Duration::from_secs(1), ..config.clone() };
     assert!(service.update_stream(update).await.is_err(), "update");
     assert!(stream.purge().await.is_err(), "purge");
     assert!(stream.delete_message(1).await.is_err(), "delete a message");
-    assert!(service.delete_stream(&name).await.is_err(), "delete");
+    assert!(service.delete_stream(name).await.is_err(), "delete");
     let other = stream::Config { name: "OTHER".into(), subjects: vec!["other".into()], ..Default::default() };
     assert!(service.create_stream(other).await.is_err(), "create");
     let restore = service.request::<_, _, serde_json::Value>(format!("STREAM.RESTORE.{name}"), &()).await;
     assert!(restore.is_err(), "restore");
-    let now = service.get_stream(&name).await.unwrap();
+    let now = service.get_stream(name).await.unwrap();
     assert_eq!(now.cached_info().config, config);
     assert_eq!(now.cached_info().state, stream.cached_info().state);
 }
