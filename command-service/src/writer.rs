@@ -180,7 +180,7 @@ impl Writer {
             let message = match self.next(&mut inbox).await {
                 Next::Message(message) => message,
                 Next::NoMoreForwarding => {
-                    self.forwarding = None;
+                    self.ends_forwarding();
                     continue;
                 }
                 Next::End => break,

@@ -192,6 +192,22 @@ async fn two_replicas_on_one_prompt_show_no_conflict_to_any_client() {
     no_client_sees_a_conflict(&world, other).await;
 }
 
+#[tokio::test]
+async fn a_refusal_never_rests_on_what_was() {
+    let world = World::new().await;
+    let other = world.replica("two");
+    let label = |version| json!({"type": "set_label", "prompt": "a", "label": "production", "version": version});
+    world.one(create("a")).await.unwrap();
+    one(&other, &world.owner, label(1)).await.unwrap();
+    world.one(add("a", "two")).await.unwrap();
+    one(&other, &world.owner, label(2)).await.expect("the other replica has added the version");
+    world.one(create("b")).await.unwrap();
+    one(&other, &world.owner, add("b", "two")).await.expect("the other replica has created it");
+    world.one(label(1)).await.unwrap();
+    let back = one(&other, &world.owner, label(2)).await.unwrap();
+    assert_eq!(back.events.len(), 1, "it is not what it was");
+}
+
 /// 16 clients of two replicas add 160 versions to one prompt.
 async fn no_client_sees_a_conflict(world: &World, other: Service) {
     world.one(create("hot")).await.unwrap();

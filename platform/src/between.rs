@@ -17,6 +17,8 @@ use tokio_util::task::TaskTracker;
 
 /// After the listening has ended, requests under way have this long.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
+/// And their answers, to leave, this long.
+const FLUSH_WAIT: Duration = Duration::from_secs(1);
 
 /// A place to listen on can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +110,8 @@ impl Answering {
         if tokio::time::timeout(DRAIN_WAIT, self.tasks.wait()).await.is_err() {
             tracing::warn!(requests = self.tasks.len(), "ending with requests over NATS under way");
         }
-        let _ = self.client.flush().await; // without a connection nobody waits for the answers any more
+        // Without a connection nobody waits for the answers any more.
+        let _ = tokio::time::timeout(FLUSH_WAIT, self.client.flush()).await;
     }
 }
 

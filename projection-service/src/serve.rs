@@ -10,7 +10,7 @@ use async_nats::Client;
 use bytes::Bytes;
 use promptory_events::partition;
 use promptory_platform::between::{Answering, ListenError, Place};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::ask::AskError;
@@ -47,6 +47,14 @@ pub(crate) fn stand_subject(partition: u16) -> String {
 pub struct Serving {
     answering: Arc<Answering>,
     joining: JoinHandle<()>,
+    stopping: watch::Sender<bool>,
+}
+
+/// What answers, and whether it is to end.
+#[derive(Clone)]
+struct Answerer {
+    shelf: Shelf,
+    stopping: watch::Receiver<bool>,
 }
 
 /// Begins to answer for partitions, for each as soon as it has caught up. Several processes may answer for one.
@@ -57,16 +65,19 @@ pub async fn start(client: Client, shelf: Shelf, partitions: Vec<u16>) -> Result
     let answering = Answering::start(client, "promptory-projection", "Answers from the read models").await?;
     let answering = Arc::new(answering);
     let at_once = Arc::new(Semaphore::new(QUESTIONS_AT_ONCE));
+    let (stopping, told) = watch::channel(false);
+    let answerer = Answerer { shelf, stopping: told };
     for partition in &partitions {
-        listen(&answering, &shelf, *partition, stand_subject(*partition), &at_once).await?;
+        listen(&answering, &answerer, *partition, stand_subject(*partition), &at_once).await?;
     }
-    let joining = tokio::spawn(join(answering.clone(), shelf, partitions, at_once));
-    Ok(Serving { answering, joining })
+    let joining = tokio::spawn(join(answering.clone(), answerer, partitions, at_once));
+    Ok(Serving { answering, joining, stopping })
 }
 
 impl Serving {
     /// Takes no more questions, and answers those that it has.
     pub async fn stop(self) {
+        let _ = self.stopping.send(true); // who waits for a position is answered now
         self.joining.abort();
         let _ = self.joining.await; // cancelled, and its handle to the service with it
         match Arc::try_unwrap(self.answering) {
@@ -77,15 +88,15 @@ impl Serving {
 }
 
 /// Listens for the questions of each partition once it has caught up.
-async fn join(answering: Arc<Answering>, shelf: Shelf, partitions: Vec<u16>, questions: Arc<Semaphore>) {
+async fn join(answering: Arc<Answering>, answerer: Answerer, partitions: Vec<u16>, questions: Arc<Semaphore>) {
     let followed = Arc::new(Semaphore::new(FOLLOWED_AT_ONCE));
     let mut waiting = partitions;
     while !waiting.is_empty() {
-        let (ready, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|p| shelf.can_answer(*p));
+        let (ready, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|p| answerer.shelf.can_answer(*p));
         waiting = later;
         for partition in ready {
             for (subject, at_once) in [(follow_subject(partition), &followed), (ask_subject(partition), &questions)] {
-                while let Err(error) = listen(&answering, &shelf, partition, subject.clone(), at_once).await {
+                while let Err(error) = listen(&answering, &answerer, partition, subject.clone(), at_once).await {
                     tracing::warn!(%error, partition, "trying again");
                     tokio::time::sleep(LISTEN_AGAIN).await;
                 }
@@ -98,26 +109,28 @@ async fn join(answering: Arc<Answering>, shelf: Shelf, partitions: Vec<u16>, que
 
 async fn listen(
     answering: &Answering,
-    shelf: &Shelf,
+    answerer: &Answerer,
     partition: u16,
     subject: String,
     at_once: &Arc<Semaphore>,
 ) -> Result<(), ListenError> {
     let busy = wire::encode_answer(Told::Refused(AskError::Busy));
     let place = Place { queue: subject.clone(), subject, at_once: at_once.clone(), busy };
-    let shelf = shelf.clone();
-    answering.listen(place, move |request| answer(shelf.clone(), partition, request)).await
+    let answerer = answerer.clone();
+    answering.listen(place, move |request| answer(answerer.clone(), partition, request)).await
 }
 
-async fn answer(shelf: Shelf, partition: u16, request: Bytes) -> Bytes {
+async fn answer(answerer: Answerer, partition: u16, request: Bytes) -> Bytes {
     let told = match wire::decode(&request) {
         Err(error) => Told::Refused(AskError::Unavailable(error.to_string())),
-        Ok(asked) => told(&shelf, partition, asked).await.unwrap_or_else(Told::Refused),
+        Ok(asked) => told(answerer, partition, asked).await.unwrap_or_else(Told::Refused),
     };
     wire::encode_answer(told)
 }
 
-async fn told(shelf: &Shelf, partition: u16, asked: Asked) -> Result<Told, AskError> {
+async fn told(answerer: Answerer, partition: u16, asked: Asked) -> Result<Told, AskError> {
+    let Answerer { shelf, mut stopping } = answerer;
+    let shelf = &shelf;
     match asked {
         Asked::Question(ask) => {
             ours(shelf, partition, &ask.tenant)?;
@@ -125,7 +138,10 @@ async fn told(shelf: &Shelf, partition: u16, asked: Asked) -> Result<Told, AskEr
         }
         Asked::Beyond { tenant, after } => {
             ours(shelf, partition, &tenant)?;
-            shelf.beyond(&tenant, after, FOLLOW_WAIT).await.map(Told::Position)
+            tokio::select! {
+                at = shelf.beyond(&tenant, after, FOLLOW_WAIT) => at.map(Told::Position),
+                _ = stopping.wait_for(|stop| *stop) => Ok(Told::Position(after)),
+            }
         }
         Asked::Health => Ok(Told::Health(shelf.health())),
     }

@@ -29,7 +29,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Every role in one process, on a data folder that lasts.
+    /// A server: every role in one process on a data folder, or roles apart on a ledger on NATS JetStream.
     Serve(serve::ServeArgs),
     /// A server with a real history in it.
     Demo(serve::DemoArgs),

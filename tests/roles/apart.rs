@@ -97,7 +97,7 @@ fn one_process_on_jetstream_is_the_whole_system() {
         let path = "/v1/prompts";
         let made = acme.post(path, &json!({"key": format!("k{round}"), "text": "one"})).expect(201);
         acme.wait_for(made.json["position"].as_str().unwrap());
-        assert_eq!(acme.get(path).json["items"].as_array().unwrap().len(), round + 1);
+        assert_eq!(acme.get(path).json["prompts"].as_array().unwrap().len(), round + 1);
         node.stop();
         node = site.node("one", "command,projection,query", None);
         acme = node.at(&acme);

@@ -25,7 +25,7 @@ fn events(client: &Client, after: Option<u64>) -> BufReader<TcpStream> {
     let key = &client.key;
     write!(
         stream,
-        "GET /v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nAuthorization: Bearer {key}\r\n{resume}\r\n"
+        "GET /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: text/event-stream\r\nAuthorization: Bearer {key}\r\n{resume}\r\n"
     )
     .unwrap();
     BufReader::new(stream)

@@ -44,10 +44,12 @@ impl Writer {
     pub(super) async fn write(&mut self, items: &[Gathered]) -> Answers {
         let may_go = items.iter().all(|item| item.since.is_none());
         let mut answers = Answers::with_capacity(items.len());
-        let mut barren = 0;
+        let (mut barren, mut fresh) = (0, false);
         while answers.len() < items.len() {
             let rest = &items[answers.len()..];
-            let failure = match self.write_some(rest).await {
+            let written = self.write_some(rest, fresh).await;
+            fresh |= matches!(written, Ok(Written::Some(_) | Written::Nothing(true)));
+            let failure = match written {
                 Ok(Written::Some(some)) => {
                     barren = 0;
                     answers.extend(some);
@@ -73,13 +75,20 @@ impl Writer {
         answers
     }
 
-    async fn write_some(&mut self, items: &[Gathered]) -> Result<Written, Failure> {
+    /// `fresh`: the state has been seen to be the ledger's since the commands came.
+    async fn write_some(&mut self, items: &[Gathered], fresh: bool) -> Result<Written, Failure> {
         if self.behind {
             self.reload().await?;
         }
         let draft = self.draft(items)?;
-        if !draft.commits.is_empty() {
-            let before = self.confirmed.sequence;
+        let before = self.confirmed.sequence;
+        if draft.commits.is_empty() && !fresh {
+            // No append shows whether another replica has written: a refusal may not rest on what was.
+            self.reload().await?;
+            if self.confirmed.sequence != before {
+                return Ok(Written::Nothing(true));
+            }
+        } else if !draft.commits.is_empty() {
             match self.append(&draft).await? {
                 Appended::Done => self.losses = 0,
                 Appended::Lost => {

@@ -46,8 +46,8 @@ impl Writer {
         if self.losses < LOSSES || self.forwarding.is_some() || !exchange.is_another(&self.winner) {
             return false;
         }
-        // Without a handle nobody can send to this writer any more, and it ends.
-        let Some(back) = self.queue.upgrade() else { return false };
+        // A writer that ends takes nothing back.
+        let Some(back) = self.queue.upgrade().filter(|queue| !queue.is_closed()) else { return false };
         self.losses = 0;
         metrics::counter!("promptory_forwardings_total").increment(1);
         tracing::debug!(tenant = %self.confirmed.state.id(), to = self.winner, "the queue goes to the winner");
@@ -58,6 +58,12 @@ impl Writer {
         true
     }
 
+    /// From now on this replica writes again.
+    pub(super) fn ends_forwarding(&mut self) {
+        self.forwarding = None;
+        self.behind = true; // the winner has written meanwhile
+    }
+
     /// Hands jobs over that the winner may have; gives those back that are to be written here.
     pub(super) fn hand_over(&mut self, jobs: Vec<Job>) -> Vec<Job> {
         let Some(forwarding) = &self.forwarding else { return jobs };
@@ -66,7 +72,7 @@ impl Writer {
             // Of two that forward to each other one writes: the one with the smaller address.
             || jobs.iter().any(|job| job.from.as_deref() == Some(&forwarding.to) && *self.shared.address < *forwarding.to);
         if over {
-            self.forwarding = None;
+            self.ends_forwarding();
             return jobs;
         }
         let mut here = Vec::new();

@@ -65,8 +65,10 @@ impl Shelf {
         wait: Duration,
     ) -> Result<Option<Position>, AskError> {
         let slot = self.existing(tenant).await?;
-        self.opened(&slot).await?;
         let mut position = slot.position.subscribe();
+        if position.borrow().is_none() {
+            self.opened(&slot).await?; // announced from then on, also while the store is closed
+        }
         let moved = |at: &Option<Position>| match (*at, after) {
             (Some(at), Some(after)) => at.incarnation != after.incarnation || at.index > after.index,
             (at, _) => at.is_some(),
