@@ -12,6 +12,7 @@ mod link;
 mod marks;
 mod options;
 mod read;
+mod scrub;
 mod tail;
 mod walk;
 
@@ -26,6 +27,7 @@ pub use init::{Report, Shape, init};
 pub use layout::{Drift, PARTITIONS_MAX};
 pub use options::Options;
 pub use read::JetStreamReader;
+pub use scrub::{Ranges, ReplicaReport, ScrubReport, StreamReport, scrub};
 pub use tail::JetStreamTail;
 
 use crate::port::{AppendError, Head, ReadError};

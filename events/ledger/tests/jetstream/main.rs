@@ -8,6 +8,8 @@ mod damage;
 #[path = "../forms/mod.rs"]
 mod forms;
 mod init;
+mod power;
+mod scrub;
 mod shipped;
 #[path = "../support/mod.rs"]
 mod support;
