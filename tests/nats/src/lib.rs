@@ -160,6 +160,17 @@ impl Server {
         drop(self.process().take());
     }
 
+    /// Ends it in order (SIGTERM), as an operator does: it writes down where its streams stand.
+    pub fn stop(&self) {
+        self.signal("TERM");
+        let since = Instant::now();
+        while self.is_running() {
+            assert!(since.elapsed() < HEALTHY_WITHIN, "{} does not stop", self.name);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.kill();
+    }
+
     /// Kills it and takes what it did not sync from its disk, which must be one that can lose power.
     pub fn lose_power(&self) {
         self.kill();

@@ -61,13 +61,13 @@ impl Partition {
                 Err(InfoError::Unavailable(why)) => return Err(OpenError::Unavailable(why)),
             }
         };
-        // A server alone is in no cluster and says nothing of replicas.
+        // With one replica there is one place, and a server alone does not say which.
         let mut names: Vec<Option<String>> = match &stream.cluster {
-            Some(cluster) => {
+            Some(cluster) if stream.config.num_replicas > 1 => {
                 let others = cluster.replicas.iter().map(|peer| &peer.name);
                 cluster.leader.iter().chain(others).cloned().map(Some).collect()
             }
-            None => vec![None],
+            _ => vec![None],
         };
         names.sort_unstable();
         // The leader may be the one that lost its end: each replica says how far it goes, at the least.
@@ -75,9 +75,10 @@ impl Partition {
         let placed = futures::future::join_all(placing).await;
         let reach = |found: &Result<copy::Placed, String>| found.as_ref().map_or(0, |(_, pending)| *pending);
         let end = placed.iter().map(reach).fold(stream.state.last_sequence, u64::max);
-        let own = link.server_name();
+        let leader = stream.cluster.as_ref().and_then(|cluster| cluster.leader.clone());
+        let only = leader.unwrap_or_else(|| link.server_name());
         let start = |(name, placed): (Option<String>, _)| {
-            Copy::start(link.clone(), number, name, own.clone(), end, placed, options.patience)
+            Copy::start(link.clone(), number, name, only.clone(), end, placed, options.patience)
         };
         let copies: Vec<_> = names.into_iter().zip(placed).map(start).collect();
         let expected = stream.config.num_replicas;

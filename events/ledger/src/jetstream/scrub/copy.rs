@@ -72,7 +72,7 @@ pub(super) async fn placed(
             Ok(consumer) => {
                 let info = consumer.cached_info();
                 let lies_on = info.cluster.as_ref().and_then(|cluster| cluster.leader.as_deref());
-                if lies_on == on {
+                if on.is_none() || lies_on == on {
                     let pending = info.num_pending;
                     return Ok((consumer, pending));
                 }
@@ -112,13 +112,13 @@ impl Copy {
         link: Link,
         partition: u16,
         on: Option<String>,
-        own: String,
+        only: String,
         end: u64,
         placed: Result<Placed, String>,
         patience: Duration,
     ) -> Self {
         let (sender, messages) = mpsc::channel(AHEAD);
-        let name = on.clone().unwrap_or(own);
+        let name = on.clone().unwrap_or(only);
         let mut reading = Reading { link, partition, on, next: 1, end, patience, sender };
         let task = tokio::spawn(async move {
             if let Err(why) = reading.run(placed).await {
