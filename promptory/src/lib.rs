@@ -7,6 +7,7 @@
 //! | [`keys`] | the first keys, written once |
 //! | [`init`] | `init`: the streams of a ledger on NATS JetStream |
 //! | [`import`] | histories in, over the public HTTP API |
+//! | [`scrub`] | `scrub`: what each replica of a ledger on NATS JetStream holds |
 //! | [`offline`] | `replay` and `rebuild`, on a data folder that no server holds |
 //! | [`mod@bench`] | the load driver |
 
@@ -16,4 +17,5 @@ pub mod init;
 pub mod keys;
 pub mod node;
 pub mod offline;
+pub mod scrub;
 pub mod serve;

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use promptory_events::{Cursor, Incarnation, TenantId, partition};
 
 pub use init::{Report, Shape, init};
-pub use layout::{Drift, PARTITIONS_MAX};
+pub use layout::{Drift, INCARNATION_KEY, PARTITIONS_MAX};
 pub use options::Options;
 pub use read::JetStreamReader;
 pub use scrub::{Ranges, ReplicaReport, ScrubReport, StreamReport, scrub};

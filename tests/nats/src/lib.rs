@@ -195,11 +195,12 @@ impl Server {
 
     /// Starts it again on the same folder and ports; returns when it is healthy.
     pub fn restart(&self) {
-        self.start_again();
+        self.launch();
         assert!(self.wait_healthy(), "{} does not come back: {}", self.name, self.log());
     }
 
-    fn start_again(&self) {
+    /// Starts it again, and waits for nothing.
+    pub fn launch(&self) {
         self.kill();
         *self.process() = Some(Process::start(self.folder.path(), &self.config));
     }
@@ -331,7 +332,7 @@ impl Cluster {
 
     /// Starts those that do not run; returns when all are healthy.
     pub fn start_all(&self) {
-        self.servers.iter().filter(|server| !server.is_running()).for_each(Server::start_again);
+        self.servers.iter().filter(|server| !server.is_running()).for_each(Server::launch);
         for server in &self.servers {
             assert!(server.wait_healthy(), "{} does not come back: {}", server.name, server.log());
         }

@@ -171,10 +171,6 @@ async fn damaged(damage: impl Fn(&Server, &User)) {
     server.stop();
     damage(server, &world.user);
     server.restart();
-    println!("LOG {}", server.log());
-    let o = std::process::Command::new("curl").arg("-s").arg(format!("{}/jsz?accounts=1&streams=1&raft=1", server.monitor())).output().unwrap();
-    println!("{}", String::from_utf8_lossy(&o.stdout));
-    println!("{:?}", server.blocks(&world.user, STREAM));
     let report = world.scrub().await;
     println!("{report}");
     assert!(!report.is_whole());
