@@ -70,7 +70,10 @@ async fn drill(args: &Args) -> Result<(), String> {
     let began = Instant::now();
     let in_time = || args.seconds.is_none_or(|seconds| began.elapsed() < Duration::from_secs(seconds));
     let (writers, tenants) = (args.writers, args.tenants);
-    println!("seed {}, {writers} writers over {tenants} tenants, {} partitions of 3 replicas", args.seed, args.partitions);
+    println!(
+        "seed {}, {writers} writers over {tenants} tenants, {} partitions of 3 replicas",
+        args.seed, args.partitions
+    );
     let cluster = block_in_place(|| Cluster::on_disks(Syncing::Shipped));
     let (mut round, mut total, mut slowest) = (0, 0, Duration::ZERO);
     while round < args.rounds && in_time() {
@@ -175,13 +178,15 @@ impl<'c> OneLedger<'c> {
         let name = &self.cluster.servers()[server].name;
         for stream in &report.streams {
             let innocent = |replica: &promptory_ledger::jetstream::ReplicaReport| {
-                replica.missing.count + replica.differs.count == 0 || (stream.stream == target.stream && replica.name == *name)
+                replica.missing.count + replica.differs.count == 0
+                    || (stream.stream == target.stream && replica.name == *name)
             };
             if !stream.replicas.iter().all(innocent) || stream.broken_count > 0 {
                 return Err(format!("the scrub says more than that {name} is damaged: {report}"));
             }
         }
-        let lost: u64 = report.streams.iter().flat_map(|s| &s.replicas).map(|r| r.missing.count + r.differs.count).sum();
+        let lost: u64 =
+            report.streams.iter().flat_map(|s| &s.replicas).map(|r| r.missing.count + r.differs.count).sum();
         block_in_place(|| target.heal(server));
         Ok(format!(", the scrub found {lost} on {name}, healed"))
     }

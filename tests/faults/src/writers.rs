@@ -176,7 +176,9 @@ impl Writer {
         }
         match self.ledger.head(&self.tenant).await {
             Ok(Some(head)) if head.cursor.sequence >= sequence => {}
-            Ok(head) => self.oracle.wrong(format!("{}: {sequence} was acknowledged, the head is {head:?}", self.tenant)),
+            Ok(head) => {
+                self.oracle.wrong(format!("{}: {sequence} was acknowledged, the head is {head:?}", self.tenant))
+            }
             Err(_) => {}
         }
     }

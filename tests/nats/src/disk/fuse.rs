@@ -41,7 +41,21 @@ impl Fuse {
         let (atime, mtime, ctime, crtime) = (time, time, time, time);
         let blksize = BLOCK as u32;
         Ok(FileAttr {
-            ino, size, blocks, atime, mtime, ctime, crtime, kind, perm, nlink: 1, uid, gid, rdev, blksize, flags,
+            ino,
+            size,
+            blocks,
+            atime,
+            mtime,
+            ctime,
+            crtime,
+            kind,
+            perm,
+            nlink: 1,
+            uid,
+            gid,
+            rdev,
+            blksize,
+            flags,
         })
     }
 

@@ -39,7 +39,11 @@ impl fmt::Display for Ranges {
         let mut told = 0;
         for (n, (first, last)) in self.ranges.iter().enumerate() {
             let comma = if n > 0 { ", " } else { "" };
-            if first == last { write!(f, "{comma}{first}")? } else { write!(f, "{comma}{first} to {last}")? }
+            if first == last {
+                write!(f, "{comma}{first}")?
+            } else {
+                write!(f, "{comma}{first} to {last}")?
+            }
             told += last - first + 1;
         }
         if told < self.count {
