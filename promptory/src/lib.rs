@@ -9,6 +9,7 @@
 //! | [`keys`] | the first keys, written once |
 //! | [`init`] | `init`: the streams of a ledger on NATS JetStream |
 //! | [`import`] | histories in, over the public HTTP API |
+//! | [`scrub`] | `scrub`: what each replica of a ledger on NATS JetStream holds |
 //! | [`offline`] | `replay` and `rebuild`, on a data folder that no server holds |
 //! | [`mod@bench`] | the load driver |
 
@@ -19,5 +20,6 @@ pub mod keys;
 pub mod node;
 pub mod offline;
 pub mod roles;
+pub mod scrub;
 pub mod serve;
 pub mod stores;

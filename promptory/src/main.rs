@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use promptory::{bench, import, init, offline, serve};
+use promptory::{bench, import, init, offline, scrub, serve};
 use promptory_platform::telemetry;
 
 #[global_allocator]
@@ -35,6 +35,8 @@ enum Command {
     Demo(serve::DemoArgs),
     /// The streams of a ledger on NATS JetStream: made, or compared with what they should be.
     Init(init::InitArgs),
+    /// What each replica of a ledger on NATS JetStream holds, compared.
+    Scrub(scrub::ScrubArgs),
     /// A history in, over HTTP.
     Import(import::ImportArgs),
     /// What a tenant's ledger says, folded from the ledger alone.
@@ -78,6 +80,13 @@ async fn run(command: Command) -> ExitCode {
             Ok(report) => {
                 say(&report.to_string());
                 if report.drift.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            }
+            Err(error) => failed(&error),
+        },
+        Command::Scrub(args) => match scrub::run(args).await {
+            Ok(found) => {
+                say(&found.to_string());
+                if found.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
             Err(error) => failed(&error),
         },

@@ -24,6 +24,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("promptory-query", vec!["events", "platform", "projection"]),
         ("promptory", all.to_vec()),
         ("promptory-test-nats", vec![]),
+        ("promptory-test-faults", vec!["events", "ledger", "test-nats"]),
     ])
 }
 

@@ -8,4 +8,5 @@ mod crash;
 mod docs;
 mod feed;
 mod layers;
+mod scrub;
 mod trace;

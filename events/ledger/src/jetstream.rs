@@ -12,6 +12,7 @@ pub(crate) mod link;
 mod marks;
 pub(crate) mod options;
 mod read;
+mod scrub;
 mod tail;
 mod walk;
 
@@ -24,9 +25,10 @@ use bytes::Bytes;
 use promptory_events::{Cursor, Incarnation, TenantId, partition};
 
 pub use init::{Report, Shape, init};
-pub use layout::{Drift, PARTITIONS_MAX};
+pub use layout::{Drift, INCARNATION_KEY, PARTITIONS_MAX};
 pub use options::Options;
 pub use read::JetStreamReader;
+pub use scrub::{Ranges, ReplicaReport, ScrubReport, StreamReport, scrub};
 pub use tail::JetStreamTail;
 
 use crate::port::{AppendError, Head, ReadError};

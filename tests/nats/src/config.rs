@@ -1,26 +1,48 @@
-//! The configuration of test servers: durable as the shipped one, and with many accounts, so that tests share servers and
-//! not streams.
+//! The configuration of test servers: sizes and durability of the shipped one, taken from it, and many accounts, so that
+//! tests share servers and not streams.
 
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use crate::{Config, Place};
+use crate::{Config, Place, store};
+
+/// What is shipped.
+const SHIPPED: &str = include_str!("../../../deploy/nats/ledger.conf");
+/// A port on which nobody listens: what servers hear of each other leads around our proxies otherwise.
+const NOWHERE: &str = "127.0.0.1:1";
 
 /// Accounts of a server, each with one user who may do everything in it.
 pub const ACCOUNTS: usize = 64;
+
+/// When servers sync what they write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syncing {
+    /// As the shipped configuration says: before anything is acknowledged.
+    Shipped,
+    /// As a server does that nobody configured: every two minutes.
+    Lazy,
+}
+
+/// A setting's line in the shipped configuration.
+fn shipped(setting: &str) -> &'static str {
+    let line = SHIPPED.lines().map(str::trim).find(|line| line.starts_with(setting));
+    line.unwrap_or_else(|| panic!("deploy/nats/ledger.conf does not set {setting}"))
+}
 
 pub(crate) fn account(number: usize) -> String {
     format!("t{number}")
 }
 
-pub(crate) fn write(folder: &Path, place: &Place) -> Config {
+pub(crate) fn write(folder: &Path, place: &Place, syncing: Syncing) -> Config {
     let Place { name, port, http, route, others } = place;
+    let sync_interval = if syncing == Syncing::Shipped { shipped("sync_interval") } else { "" };
     let mut text = format!(
-        "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{http}\"\nmax_payload: 8MiB\n\
-         jetstream {{ store_dir: {:?}, max_file: 64GiB, sync_interval: always }}\nsystem_account: SYS\n\
+        "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{http}\"\n{}\n\
+         jetstream {{\n  store_dir: {:?}\n  max_file: 64GiB\n  {sync_interval}\n}}\nsystem_account: SYS\n\
          accounts {{\n  SYS {{ users: [{{ user: sys, password: sys }}] }}\n",
-        folder.join("store")
+        shipped("max_payload"),
+        folder.join(store::FOLDER)
     );
     for number in 0..ACCOUNTS {
         let name = account(number);
@@ -32,7 +54,8 @@ pub(crate) fn write(folder: &Path, place: &Place) -> Config {
         let routes: Vec<_> = others.iter().map(|other| format!("nats://127.0.0.1:{other}")).collect();
         let routes = routes.join(", ");
         let listen = format!("127.0.0.1:{route}");
-        writeln!(text, "cluster {{ name: test, listen: {listen:?}, no_advertise: true, routes: [{routes}] }}").unwrap();
+        let rest = format!("advertise: {NOWHERE:?}, no_advertise: true, routes: [{routes}]");
+        writeln!(text, "cluster {{ name: test, listen: {listen:?}, {rest} }}").unwrap();
     }
     let file = folder.join("nats.conf");
     fs::write(&file, text).unwrap();

@@ -1,13 +1,16 @@
 //! Real NATS servers by handle: one alone or a cluster of three, on free ports of the loopback address, with a store in a
-//! temporary folder and `sync_interval: always`.
+//! temporary folder. They can be killed, paused, cut off from each other and, on a disk of ours, lose their power.
 //!
 //! A server ends with its handle, and with the process that started it however that ends. A server that can't be started
 //! fails the test: nothing is ever skipped.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "only tests use it; they may panic, and print")]
 
 mod config;
+mod disk;
 mod http;
 mod process;
+mod routes;
+mod store;
 
 use std::fs;
 use std::net::TcpListener;
@@ -16,9 +19,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-pub use config::ACCOUNTS;
+pub use config::{ACCOUNTS, Syncing};
+use disk::Disk;
 pub use process::binary;
 use process::{Janitor, Process};
+use routes::Routes;
+pub use store::flip_bit;
 
 /// How long a server, or a cluster, may take until it is healthy.
 const HEALTHY_WITHIN: Duration = Duration::from_secs(60);
@@ -42,6 +48,8 @@ pub struct Server {
     config: Config,
     process: Mutex<Option<Process>>,
     users: AtomicUsize,
+    // After the process, which has files open on it.
+    disk: Option<Mutex<Disk>>,
     // Last: it removes the folder after the process is gone.
     folder: Janitor,
 }
@@ -66,21 +74,22 @@ pub struct Place {
     pub http: u16,
     /// For the other servers of a cluster.
     pub route: u16,
-    /// Where the others of the cluster listen for it; none for a server alone.
+    /// Where it finds the others of the cluster: ways of its own to them; none for a server alone.
     pub others: Vec<u16>,
 }
 
 impl Place {
-    fn all(count: usize) -> Vec<Self> {
+    fn all(count: usize) -> (Vec<Self>, Routes) {
         let ports = free_ports(3 * count);
+        let routes = Routes::between(&ports[2 * count..]);
         let place = |n: usize| Self {
             name: format!("n{n}"),
             port: ports[n],
             http: ports[count + n],
             route: ports[2 * count + n],
-            others: (0..count).filter(|other| *other != n).map(|other| ports[2 * count + other]).collect(),
+            others: routes.from(n),
         };
-        (0..count).map(place).collect()
+        ((0..count).map(place).collect(), routes)
     }
 }
 
@@ -88,13 +97,13 @@ impl Server {
     /// Starts a server alone, with [`ACCOUNTS`] accounts.
     #[must_use]
     pub fn start() -> Self {
-        Self::with_config(config::write)
+        Self::with_config(|folder, place| config::write(folder, place, Syncing::Shipped))
     }
 
     /// Starts a server alone on a configuration that `write` makes, in the folder that it is given if it likes.
     pub fn with_config(write: impl Fn(&Path, &Place) -> Config) -> Self {
         for _ in 0..START_TRIES {
-            let server = Self::new(&Place::all(1)[0], &write);
+            let server = Self::new(&Place::all(1).0[0], &write, false);
             if server.wait_healthy() {
                 return server;
             }
@@ -103,12 +112,13 @@ impl Server {
         panic!("no NATS server could be started");
     }
 
-    fn new(place: &Place, write: impl Fn(&Path, &Place) -> Config) -> Self {
+    fn new(place: &Place, write: impl Fn(&Path, &Place) -> Config, can_lose_power: bool) -> Self {
         let folder = Janitor::new();
+        let disk = can_lose_power.then(|| Mutex::new(Disk::new(&folder.path().join(store::FOLDER))));
         let config = write(folder.path(), place);
         let process = Mutex::new(Some(Process::start(folder.path(), &config)));
         let Place { name, port, http, .. } = place.clone();
-        Self { name, port, http, config, process, users: AtomicUsize::new(0), folder }
+        Self { name, port, http, config, process, users: AtomicUsize::new(0), disk, folder }
     }
 
     /// Where clients connect.
@@ -121,6 +131,12 @@ impl Server {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where it says how it is, over HTTP.
+    #[must_use]
+    pub fn monitor(&self) -> String {
+        format!("http://127.0.0.1:{}", self.http)
     }
 
     /// Its folder: configuration, log, store.
@@ -144,13 +160,47 @@ impl Server {
         drop(self.process().take());
     }
 
+    /// Ends it in order (SIGTERM), as an operator does: it writes down where its streams stand.
+    pub fn stop(&self) {
+        self.signal("TERM");
+        let since = Instant::now();
+        while self.is_running() {
+            assert!(since.elapsed() < HEALTHY_WITHIN, "{} does not stop", self.name);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.kill();
+    }
+
+    /// Kills it and takes what it did not sync from its disk, which must be one that can lose power.
+    pub fn lose_power(&self) {
+        self.kill();
+        self.disk().lose_power();
+    }
+
+    /// Makes what it has written durable, as the kernel does by itself with what is half a minute old.
+    pub fn write_back(&self) {
+        self.disk().write_back();
+    }
+
+    /// What it has written and not synced.
+    #[must_use]
+    pub fn unsynced_bytes(&self) -> usize {
+        self.disk().unsynced_bytes()
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        let disk = self.disk.as_ref().expect("a server that was started to lose power");
+        disk.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     /// Starts it again on the same folder and ports; returns when it is healthy.
     pub fn restart(&self) {
-        self.start_again();
+        self.launch();
         assert!(self.wait_healthy(), "{} does not come back: {}", self.name, self.log());
     }
 
-    fn start_again(&self) {
+    /// Starts it again, and waits for nothing.
+    pub fn launch(&self) {
         self.kill();
         *self.process() = Some(Process::start(self.folder.path(), &self.config));
     }
@@ -169,7 +219,9 @@ impl Server {
         self.process().as_ref().expect("it runs").signal(signal);
     }
 
-    fn is_running(&self) -> bool {
+    /// Whether it was started and has not ended.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
         self.process().as_mut().is_some_and(Process::is_running)
     }
 
@@ -202,20 +254,32 @@ impl Server {
 pub struct Cluster {
     servers: Vec<Server>,
     users: AtomicUsize,
+    routes: Routes,
 }
 
 impl Cluster {
     /// Starts three servers with [`ACCOUNTS`] accounts; returns when all are healthy.
     #[must_use]
     pub fn start() -> Self {
-        Self::with_config(config::write)
+        Self::with_config(|folder, place| config::write(folder, place, Syncing::Shipped))
+    }
+
+    /// The same on disks that can lose power.
+    #[must_use]
+    pub fn on_disks(syncing: Syncing) -> Self {
+        Self::try_often(|folder, place| config::write(folder, place, syncing), true)
     }
 
     /// Starts three servers on configurations that `write` makes.
     pub fn with_config(write: impl Fn(&Path, &Place) -> Config) -> Self {
+        Self::try_often(write, false)
+    }
+
+    fn try_often(write: impl Fn(&Path, &Place) -> Config, can_lose_power: bool) -> Self {
         for _ in 0..START_TRIES {
-            let servers = Place::all(3).iter().map(|place| Server::new(place, &write)).collect();
-            let cluster = Self { servers, users: AtomicUsize::new(0) };
+            let (places, routes) = Place::all(3);
+            let servers = places.iter().map(|place| Server::new(place, &write, can_lose_power)).collect();
+            let cluster = Self { servers, users: AtomicUsize::new(0), routes };
             if cluster.servers.iter().all(Server::wait_healthy) {
                 return cluster;
             }
@@ -248,10 +312,27 @@ impl Cluster {
         user(&self.users)
     }
 
+    /// Holds back what one server sends to another (by their places in [`Cluster::servers`]), or lets it go on. Both ways
+    /// are cut with two calls.
+    pub fn cut(&self, from: usize, to: usize, cut: bool) {
+        self.routes.cut(from, to, cut);
+    }
+
+    /// Takes the power of all at one moment; they stay off.
+    pub fn lose_power(&self) {
+        self.servers.iter().filter(|server| server.is_running()).for_each(Server::pause);
+        self.servers.iter().for_each(Server::lose_power);
+    }
+
     /// Kills all, then starts all.
     pub fn restart_all(&self) {
         self.servers.iter().for_each(Server::kill);
-        self.servers.iter().for_each(Server::start_again);
+        self.start_all();
+    }
+
+    /// Starts those that do not run; returns when all are healthy.
+    pub fn start_all(&self) {
+        self.servers.iter().filter(|server| !server.is_running()).for_each(Server::launch);
         for server in &self.servers {
             assert!(server.wait_healthy(), "{} does not come back: {}", server.name, server.log());
         }

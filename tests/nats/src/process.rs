@@ -57,12 +57,14 @@ impl Drop for Process {
     }
 }
 
-/// Waits for the end of its input; then ends the server whose configuration lies in the folder, and removes the folder.
+/// Waits for the end of its input; then ends the server whose configuration lies in the folder, takes off a disk that is
+/// left over, and removes the folder.
 const SCRIPT: &str = r#"cat >/dev/null
 pid=$(cat "$1/pid" 2>/dev/null)
 if [ -n "$pid" ] && tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF "$1/pid"; then
     kill -9 "$pid" && sleep 0.3
 fi
+umount -l "$1/store" 2>/dev/null
 rm -rf "$1""#;
 
 /// A temporary folder with somebody who cleans up.

@@ -9,7 +9,8 @@ use async_nats::jetstream::stream::{
 use promptory_events::{Incarnation, TenantId};
 
 const FORMAT_KEY: &str = "promptory-format";
-const INCARNATION_KEY: &str = "promptory-incarnation";
+/// Where a stream says in its metadata which life of the ledger it is of: only a ledger's streams say it.
+pub const INCARNATION_KEY: &str = "promptory-incarnation";
 const PARTITIONS_KEY: &str = "promptory-partitions";
 const FORMAT: &str = "1";
 

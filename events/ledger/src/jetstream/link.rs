@@ -42,6 +42,10 @@ impl Link {
         self.client.connection_state() == State::Connected
     }
 
+    pub(super) fn server_name(&self) -> String {
+        self.client.server_info().server_name
+    }
+
     pub(super) fn server_version(&self) -> String {
         self.client.server_info().version
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::pull::{Config, Stream as Messages};
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, ReplayPolicy};
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, ReplayPolicy};
 use futures::{FutureExt, StreamExt};
 use promptory_events::{Batch, Cursor, limits};
 use tokio::sync::mpsc;
@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use super::Inner;
 use super::fetch::stream_of;
 use super::layout::{stream_name, subject};
-use super::link::with_causes;
+use super::link::{Link, with_causes};
 use crate::chain::{PAGE, header_of};
 use crate::port::{ReadError, Recorded};
 
@@ -91,6 +91,28 @@ struct Follower {
     pages: mpsc::Sender<Result<Vec<Recorded>, ReadError>>,
 }
 
+/// An unnamed consumer in the server's memory, from a sequence on. On a cluster it lies on one of the stream's replicas, as
+/// it comes, and gives what that replica holds.
+pub(super) async fn consumer(link: &Link, partition: u16, next: u64) -> Result<Consumer<Config>, ReadError> {
+    let config = Config {
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: next },
+        ack_policy: AckPolicy::None,
+        replay_policy: ReplayPolicy::Instant,
+        memory_storage: true,
+        num_replicas: 1,
+        inactive_threshold: FORGOTTEN_AFTER,
+        ..Config::default()
+    };
+    let stream = stream_of(link, partition).await?;
+    stream.create_consumer(config).await.map_err(|error| ReadError::Unavailable(with_causes(&error)))
+}
+
+/// Pulls from a consumer: a window in bytes, and a heartbeat that shows when it is gone.
+pub(super) async fn pull(consumer: &Consumer<Config>) -> Result<Messages, ReadError> {
+    let pull = consumer.stream().max_bytes_per_batch(WINDOW_BYTES).heartbeat(HEARTBEAT).expires(PULL_EXPIRES);
+    pull.messages().await.map_err(|error| ReadError::Unavailable(with_causes(&error)))
+}
+
 /// A page under way and the error that ended it, if one did.
 type Gathered = (Vec<Recorded>, Option<ReadError>);
 
@@ -117,7 +139,8 @@ impl Follower {
     /// Follows with one consumer until it is lost. `Ok`: nobody listens any more.
     async fn follow(&mut self) -> Result<(), ReadError> {
         self.stream_reaches(self.next - 1).await?;
-        let mut messages = self.consumer().await?;
+        let consumer = consumer(&self.inner.reads, self.partition, self.next).await?;
+        let mut messages = pull(&consumer).await?;
         let mut delivered = 0;
         loop {
             let (page, error) = self.gather(&mut messages, &mut delivered).await;
@@ -153,23 +176,6 @@ impl Follower {
         let why = format!("the cursor {last} is beyond the end {end}");
         let since = *self.behind_since.get_or_insert_with(Instant::now);
         Err(if since.elapsed() >= BEHIND_MAX { ReadError::Corrupt(why) } else { ReadError::Unavailable(why) })
-    }
-
-    async fn consumer(&self) -> Result<Messages, ReadError> {
-        let unavailable = |error: &dyn std::error::Error| ReadError::Unavailable(with_causes(error));
-        let config = Config {
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next },
-            ack_policy: AckPolicy::None,
-            replay_policy: ReplayPolicy::Instant,
-            memory_storage: true,
-            num_replicas: 1,
-            inactive_threshold: FORGOTTEN_AFTER,
-            ..Config::default()
-        };
-        let stream = stream_of(&self.inner.reads, self.partition).await?;
-        let consumer = stream.create_consumer(config).await.map_err(|error| unavailable(&error))?;
-        let pull = consumer.stream().max_bytes_per_batch(WINDOW_BYTES).heartbeat(HEARTBEAT).expires(PULL_EXPIRES);
-        pull.messages().await.map_err(|error| unavailable(&error))
     }
 
     /// Waits for one message and takes what else is there, a page at most.

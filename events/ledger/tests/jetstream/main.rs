@@ -9,6 +9,8 @@ mod damage;
 mod forms;
 mod init;
 mod keys;
+mod power;
+mod scrub;
 mod shipped;
 #[path = "../support/mod.rs"]
 mod support;

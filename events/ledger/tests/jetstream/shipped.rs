@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, Context, stream};
 use promptory_ledger::KeyStore;
-use promptory_ledger::jetstream::{JetStream, OpenError, Options, Shape, init};
+use promptory_ledger::jetstream::{JetStream, OpenError, Options, Shape, init, scrub};
 use promptory_test_nats::{Cluster, Config, Place, Server};
 use tempfile::TempDir;
 
@@ -101,6 +101,10 @@ async fn each_credential_does_its_work_and_no_other(secrets: &Secrets, servers: 
     let partition = promptory_events::partition::of(&acme, 2);
     let mut tail = ledger.tail(partition, Some(filled[0].1)).await.unwrap();
     assert_eq!(tail.next().await.unwrap()[0].cursor, filled[1].1);
+
+    let report = scrub(&secrets.service(servers)).await.unwrap();
+    assert!(report.is_whole(), "what the service may do is enough to look at every replica: {report}");
+    assert!(report.streams.iter().all(|stream| stream.replicas.len() == replicas), "{report}");
 
     let root = forms::root_key();
     let keys = KeyStore::on_jetstream(&secrets.service(servers), &root).await.unwrap();

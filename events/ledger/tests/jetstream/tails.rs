@@ -98,7 +98,7 @@ async fn tails_and_reads_go_on_when_leaders_are_killed() {
 }
 
 /// Appends to one tenant until told to stop; what was acknowledged.
-async fn write_on(ledger: JetStream, tenant: TenantId, stop: Arc<AtomicBool>) -> Vec<(BatchId, Cursor)> {
+pub(crate) async fn write_on(ledger: JetStream, tenant: TenantId, stop: Arc<AtomicBool>) -> Vec<(BatchId, Cursor)> {
     let mut acknowledged = Vec::new();
     let mut draft = Draft::first(ledger.incarnation(), &tenant).id(1);
     while !stop.load(Ordering::Relaxed) {
