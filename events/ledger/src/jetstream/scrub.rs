@@ -50,7 +50,7 @@ impl Partition {
     async fn new(link: &Link, options: &Options, identity: Identity, number: u16) -> Result<Self, OpenError> {
         let deadline = Instant::now() + options.patience;
         let stream = loop {
-            match info(link, number).await {
+            match info(link, &stream_name(number)).await {
                 Ok(info) if Identity::of(&info.config) == Ok(identity) => break info,
                 // Another ledger, or another release's.
                 Ok(_) => return Err(OpenError::Inconsistent(format!("{} is of another ledger", stream_name(number)))),
