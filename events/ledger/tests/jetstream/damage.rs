@@ -90,8 +90,12 @@ async fn streams_that_were_made_anew_are_another_ledger() {
     let acme = tenant("acme");
     let (last, cursor) = fill(&world.ledger, &acme, 5).await.pop().unwrap();
     let mut following = world.ledger.tail(0, Some(cursor)).await.unwrap();
+    let shape = Shape { replicas: 1, partitions: 1 };
     world.operator.delete_stream("LEDGER-0").await.unwrap();
-    let report = init(&world.options, Shape { replicas: 1, partitions: 1 }).await.unwrap();
+    let report = init(&world.options, shape).await.unwrap();
+    assert!(report.created.is_empty() && report.drift.len() == 1, "keys without a ledger are no new ledger: {report}");
+    world.operator.delete_stream("KEYS").await.unwrap();
+    let report = init(&world.options, shape).await.unwrap();
     assert_ne!(report.incarnation, Some(world.ledger.incarnation()));
 
     assert_corrupt(world.ledger.head(&acme).await, "incarnation");
