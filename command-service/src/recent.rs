@@ -95,12 +95,12 @@ mod tests {
     fn what_is_not_remembered_is_not_taken_for_absent() {
         let mut recent = Recent::new(&caught_up(10..20));
         assert_eq!(recent.find(id(12), 0), Found::At(12));
-        assert_eq!(recent.find(id(99), 10), Found::Nowhere);
-        assert_eq!(recent.find(id(99), 9), Found::Unknown, "before the state began");
+        assert_eq!(recent.find(id(9_999_999), 10), Found::Nowhere);
+        assert_eq!(recent.find(id(9_999_999), 9), Found::Unknown, "before the state began");
         // Own commits lie between: they are known otherwise.
         recent.extend(&caught_up(30..30 + RECENT_MAX as u64));
         assert_eq!(recent.find(id(12), 10), Found::Unknown, "forgotten");
-        assert_eq!(recent.find(id(99), 30), Found::Nowhere);
+        assert_eq!(recent.find(id(9_999_999), 30), Found::Nowhere);
         assert!(recent.size_bytes() <= RECENT_MAX * BYTES_EACH);
         let skipped = CaughtUp { commits_from: 200_000, ..caught_up(100_000..100_000) };
         recent.extend(&skipped);

@@ -136,6 +136,16 @@ impl Service {
         Ok(answers)
     }
 
+    /// Makes a tenant's keys if it has none. What may wait for servers leaves the async threads.
+    async fn ensure_keys(&self, tenant: &TenantId) -> Result<(), Failure> {
+        if !self.system.shared {
+            return Ok(self.keys.ensure_tenant(tenant)?);
+        }
+        let (keys, tenant) = (self.keys.clone(), tenant.clone());
+        let ensured = tokio::task::spawn_blocking(move || keys.ensure_tenant(&tenant)).await;
+        Ok(ensured.map_err(|error| Failure::Internal(error.to_string()))??)
+    }
+
     async fn gather_all(
         &self,
         tenant: &TenantId,
@@ -144,8 +154,8 @@ impl Service {
         requests: Vec<wire::Request>,
     ) -> Result<Vec<Result<Gathered, Failure>>, Failure> {
         let (keys, tenant) = (self.keys.clone(), tenant.clone());
-        let heavy =
-            requests.len() > 8 || requests.iter().map(wire::Request::size_hint).sum::<usize>() > GATHER_INLINE_BYTES;
+        let heavy = self.system.shared // and the keys come from servers, as the ledger does
+            || requests.len() > 8 || requests.iter().map(wire::Request::size_hint).sum::<usize>() > GATHER_INLINE_BYTES;
         let all = move || {
             let origin = Origin { tenant: &tenant, principal, presented };
             requests.into_iter().map(|request| gather(&origin, &keys, request)).collect::<Vec<_>>()
@@ -168,7 +178,7 @@ impl Service {
         };
         // Made-up tenants stop here, before anything is loaded for them.
         let status = status.ok_or(Rejection::Unauthenticated)?;
-        self.keys.ensure_tenant(&shown.tenant)?;
+        self.ensure_keys(&shown.tenant).await?;
         let writer = self.writer(&shown.tenant).await?;
         let principal = match authenticated(&writer, shown) {
             Some(principal) => principal,
@@ -252,7 +262,7 @@ impl Service {
         if state.tenant_status(tenant).is_none() {
             return Err(Rejection::TenantNotFound(tenant.clone()).into());
         }
-        self.keys.ensure_tenant(tenant)?;
+        self.ensure_keys(tenant).await?;
         Ok(Origin { tenant, principal, presented: Presented::Operator { principal, key: shown.key } })
     }
 

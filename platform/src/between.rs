@@ -140,3 +140,6 @@ pub async fn ask(client: &Client, subject: String, request: Bytes, patience: Dur
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, Context, stream};
+use futures::StreamExt;
 use promptory_ledger::KeyStore;
 use promptory_ledger::jetstream::{JetStream, OpenError, Options, Shape, init, scrub};
 use promptory_test_nats::{Cluster, Config, Place, Server};
@@ -111,6 +112,7 @@ async fn each_credential_does_its_work_and_no_other(secrets: &Secrets, servers: 
     keys.ensure_tenant(&acme).unwrap();
     let kid = keys.take(&acme).unwrap().kid;
 
+    processes_ask_and_answer(secrets, servers).await;
     for stream in [format!("LEDGER-{partition}"), "KEYS".to_owned()] {
         refused(&secrets.misused(servers).await, &stream).await;
     }
@@ -121,6 +123,29 @@ async fn each_credential_does_its_work_and_no_other(secrets: &Secrets, servers: 
     assert!(operators.head(&acme).await.is_err(), "the operator reads no batch");
     let impatient = secrets.operator(servers).patience(Duration::ZERO);
     assert!(KeyStore::on_jetstream(&impatient, &root).await.is_err(), "and no key");
+}
+
+/// Processes of the service ask and answer each other; nobody else asks them.
+async fn processes_ask_and_answer(secrets: &Secrets, servers: &str) {
+    let answerer = secrets.service(servers).connect("answerer").await.unwrap();
+    let asker = secrets.service(servers).connect("asker").await.unwrap();
+    let operator = secrets.operator(servers).connect("operator").await.unwrap();
+    for subject in ["ask.0", "follow.1", "stand.0", "command.0123"] {
+        let mut asked = answerer.queue_subscribe(subject, subject.to_owned()).await.unwrap();
+        answerer.flush().await.unwrap();
+        let request = |payload: &'static str| {
+            let impatient = Some(Duration::from_millis(if payload == "refused" { 300 } else { 5000 }));
+            async_nats::Request::new().payload(payload.into()).timeout(impatient)
+        };
+        assert!(operator.send_request(subject, request("refused")).await.is_err(), "{subject}");
+        let answering = async {
+            let message = asked.next().await.unwrap();
+            assert_eq!(message.payload, "allowed");
+            answerer.publish(message.reply.unwrap(), "answer".into()).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(asker.send_request(subject, request("allowed")), answering);
+        assert_eq!(answer.unwrap().payload, "answer", "{subject}");
+    }
 }
 
 /// What the service must not be able to do to a stream.
