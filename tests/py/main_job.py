@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The main job: import every data set over HTTP, compare with git, recompute the history digest, replay.
 
-A server of its own, on a temporary folder. Holds if the oracle finds no mismatch, the digest that Python recomputes from
+A server of its own, on a temporary folder; with --ledgers also on one real NATS server, and on a cluster of three: the
+history digest must be the same on each. Holds if the oracle finds no mismatch, the digest that Python recomputes from
 HTTP answers is the one that `promptory replay` folds out of the ledger, a second import changes nothing, and the model's
 digest is the same in the running server and after a replay. Asks the questions of the bundled data where it is imported.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from dataset import data_files, key_of
 from history_digest import history_digest
+from nats_servers import NatsServers
 from oracle import compare
 from promptory_client import Refused, Server, content_bytes, last_position, run_json
 
@@ -64,7 +66,7 @@ def answer_to(client, question):
 
 
 def run(server, files):
-    """The job; gives what went wrong."""
+    """The job on one ledger; gives the history digest and what went wrong."""
     reached = [import_file(server, file) for file in files][-1]
     client = server.client()
     # The read side follows: only `at_least` says that it has everything.
@@ -80,11 +82,36 @@ def run(server, files):
         wrong.append(f"a second import changed something: {status}, now {again}")
     print("a second import changed nothing" if again == status else wrong[-1], flush=True)
     server.stop()
-    report = run_json([server.binary, "replay", "--data", str(server.data), "--tenant", TENANT])
+    report = run_json([server.binary, "replay", "--data", str(server.data), "--tenant", TENANT, *server.extra])
     for field, here in (("history_digest", digest), ("model_digest", status["model_digest"])):
         print(f"replay: {field} {report[field]}: {'the same' if report[field] == here else 'DIFFERS from ' + here}")
         if report[field] != here:
             wrong.append(f"{field} differs from the replay's")
+    return digest, wrong
+
+
+def run_on(ledger, binary, work, files):
+    """The job on one kind of ledger: `embedded`, or the number of NATS servers."""
+    print(f"== {ledger}" if ledger == "embedded" else f"== JetStream, replicas: {ledger}", flush=True)
+    work.mkdir()
+    if ledger == "embedded":
+        with Server(binary, work / "data", TENANT).start() as server:
+            return run(server, files)
+    with NatsServers(work / "nats", int(ledger)) as nats:
+        nats.init(binary)
+        with Server(binary, work / "data", TENANT, nats.arguments).start() as server:
+            return run(server, files)
+
+
+def run_all(args, work):
+    """The job on every ledger; gives what went wrong."""
+    digests, wrong = set(), []
+    for number, ledger in enumerate(args.ledgers):
+        digest, failures = run_on(ledger, Path(args.binary).resolve(), work / str(number), data_files(args.data))
+        digests.add(digest)
+        wrong += failures
+    if len(digests) > 1:
+        wrong.append(f"the history digests differ: {sorted(digests)}")
     return wrong
 
 
@@ -93,11 +120,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", required=True, help="folders with *.jsonl.gz and *.oracle.json.gz, or files")
     parser.add_argument("--binary", default="target/release/promptory")
+    parser.add_argument("--ledgers", nargs="+", choices=["embedded", "1", "3"], default=["embedded"])
     args = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="promptory-main-"))
     try:
-        with Server(Path(args.binary).resolve(), work / "data", TENANT).start() as server:
-            wrong = run(server, data_files(args.data))
+        wrong = run_all(args, work)
     except (RuntimeError, AssertionError, Refused, OSError) as failure:
         wrong = [str(failure)]
     for failure in wrong:
