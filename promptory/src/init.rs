@@ -16,18 +16,18 @@ use promptory_ledger::{RootKey, RootKeyError};
 pub struct NatsArgs {
     /// The servers of one cluster: nats://host:port or tls://host:port, separated by commas.
     #[arg(long = "ledger", value_name = "URL")]
-    pub servers: String,
+    pub servers: Option<String>,
     /// The user; the password comes from a file.
-    #[arg(long, requires = "nats_password_file", conflicts_with = "nats_creds")]
+    #[arg(long, requires_all = ["servers", "nats_password_file"], conflicts_with = "nats_creds")]
     pub nats_user: Option<String>,
     /// A file with the user's password and nothing else.
     #[arg(long, requires = "nats_user")]
     pub nats_password_file: Option<PathBuf>,
     /// A credentials file (JWT and seed) instead of user and password.
-    #[arg(long)]
+    #[arg(long, requires = "servers")]
     pub nats_creds: Option<PathBuf>,
     /// The authority that signed the servers' certificates, as PEM; requires TLS.
-    #[arg(long)]
+    #[arg(long, requires = "servers")]
     pub nats_ca: Option<PathBuf>,
 }
 
@@ -65,6 +65,9 @@ impl fmt::Display for Report {
 /// `init` could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
+    /// There is nothing to be done without servers.
+    #[error("which servers? --ledger names them")]
+    NoServers,
     /// The password can't be read.
     #[error("the file with the password")]
     Password(#[source] io::Error),
@@ -80,9 +83,18 @@ impl NatsArgs {
     /// The same as the ledger takes it.
     ///
     /// # Errors
-    /// The address is none; the password can't be read.
+    /// No servers are named; the address is none; the password can't be read.
     pub fn options(&self) -> Result<Options, InitError> {
-        let mut options = Options::new(&self.servers)?;
+        self.given()?.ok_or(InitError::NoServers)
+    }
+
+    /// The same, if servers are named.
+    ///
+    /// # Errors
+    /// The address is none; the password can't be read.
+    pub fn given(&self) -> Result<Option<Options>, InitError> {
+        let Some(servers) = &self.servers else { return Ok(None) };
+        let mut options = Options::new(servers)?;
         if let (Some(user), Some(file)) = (&self.nats_user, &self.nats_password_file) {
             let password = fs::read_to_string(file).map_err(InitError::Password)?;
             options = options.password(user, password.trim_end_matches(['\r', '\n']));
@@ -93,7 +105,7 @@ impl NatsArgs {
         if let Some(file) = &self.nats_ca {
             options = options.root_ca(file);
         }
-        Ok(options)
+        Ok(Some(options))
     }
 }
 

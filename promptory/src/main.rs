@@ -128,3 +128,28 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
 fn say(text: &str) {
     println!("{text}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parses(line: &str) -> bool {
+        Cli::try_parse_from(line.split(' ')).is_ok()
+    }
+
+    #[test]
+    fn a_server_needs_nothing_and_what_is_about_nats_needs_its_servers() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+        for line in ["serve", "serve --data d", "replay --tenant acme", "rebuild --tenant acme", "demo"] {
+            assert!(parses(&format!("promptory {line}")), "{line}");
+        }
+        let user = "--nats-user u --nats-password-file p";
+        for line in [user, "--nats-ca ca.pem", "--root-key k", "--roles nobody", "--partitions x"] {
+            assert!(!parses(&format!("promptory serve {line}")), "{line}");
+        }
+        let all =
+            format!("--ledger nats://a:1 {user} --nats-ca ca.pem --root-key k --roles projection --partitions 0,2-3");
+        assert!(parses(&format!("promptory serve {all}")));
+    }
+}

@@ -25,7 +25,7 @@ pub struct ReplayArgs {
     pub data: PathBuf,
     /// The servers of a ledger on NATS JetStream; without them it is in the data folder.
     #[command(flatten)]
-    pub nats: Option<NatsArgs>,
+    pub nats: NatsArgs,
     /// The file with the root key of the key store on JetStream.
     #[arg(long, requires = "servers")]
     pub root_key: Option<PathBuf>,
@@ -60,7 +60,7 @@ pub struct RebuildArgs {
     pub data: PathBuf,
     /// The servers of a ledger on NATS JetStream; without them it is in the data folder.
     #[command(flatten)]
-    pub nats: Option<NatsArgs>,
+    pub nats: NatsArgs,
     /// The file with the root key of the key store on JetStream.
     #[arg(long, requires = "servers")]
     pub root_key: Option<PathBuf>,
@@ -112,12 +112,8 @@ impl ReplayArgs {
     }
 }
 
-async fn stores(
-    data: &PathBuf,
-    nats: Option<&NatsArgs>,
-    root_key: Option<PathBuf>,
-) -> Result<(Config, Stores), OfflineError> {
-    let config = Config { nats: nats.map(NatsArgs::options).transpose()?, root_key, ..Config::new(data) };
+async fn stores(data: &PathBuf, nats: &NatsArgs, root_key: Option<PathBuf>) -> Result<(Config, Stores), OfflineError> {
+    let config = Config { nats: nats.given()?, root_key, ..Config::new(data) };
     if config.nats.is_none() && !data.join("ledger.redb").is_file() {
         return Err(OfflineError::NoLedger(data.clone()));
     }
@@ -131,7 +127,7 @@ async fn stores(
 /// The folder is held or damaged, the ledger contradicts itself or ends before the point.
 pub async fn replay(args: ReplayArgs) -> Result<(), OfflineError> {
     let point = args.point()?;
-    let (_, stores) = stores(&args.data, args.nats.as_ref(), args.root_key).await?;
+    let (_, stores) = stores(&args.data, &args.nats, args.root_key).await?;
     let said = fold(&stores.ledger, &stores.keys, &args.tenant, point).await?;
     let mut report = json!({
         "tenant": args.tenant,
@@ -153,7 +149,7 @@ pub async fn replay(args: ReplayArgs) -> Result<(), OfflineError> {
 /// # Errors
 /// The folder is held or damaged, or the ledger contradicts itself; the old models stay then.
 pub async fn rebuild(args: RebuildArgs) -> Result<(), OfflineError> {
-    let (config, stores) = stores(&args.data, args.nats.as_ref(), args.root_key).await?;
+    let (config, stores) = stores(&args.data, &args.nats, args.root_key).await?;
     let shelf = Shelf::new(node::models(&config), stores.ledger.clone(), stores.keys.clone());
     let bar = ProgressBar::new(0).with_style(style());
     let shown = bar.clone();

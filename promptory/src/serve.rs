@@ -23,7 +23,7 @@ pub struct ServeArgs {
     pub data: PathBuf,
     /// The servers of a ledger on NATS JetStream; without them it is in the data folder.
     #[command(flatten)]
-    pub nats: Option<NatsArgs>,
+    pub nats: NatsArgs,
     /// The file with the root key of the key store on JetStream; not needed with the role query alone.
     #[arg(long, requires = "servers")]
     pub root_key: Option<PathBuf>,
@@ -87,7 +87,7 @@ pub enum ServeError {
 impl ServeArgs {
     fn config(&self) -> Result<Config, InitError> {
         Ok(Config {
-            nats: self.nats.as_ref().map(NatsArgs::options).transpose()?,
+            nats: self.nats.given()?,
             root_key: self.root_key.clone(),
             roles: self.roles.clone(),
             projected: self.partitions.clone(),
@@ -109,7 +109,7 @@ pub async fn serve(args: ServeArgs) -> Result<(), ServeError> {
     let node = Node::start(args.config()?).await?;
     let owner = match node.service() {
         // Another process has set the system up and holds the operator's key: then this one makes no tenant.
-        Some(service) if args.nats.is_none() || keys::operator_file(&args.data).exists() => {
+        Some(service) if args.nats.servers.is_none() || keys::operator_file(&args.data).exists() => {
             keys::ensure_tenant(&args.data, service, &args.tenant).await.map_err(NodeError::from)?
         }
         _ => None,

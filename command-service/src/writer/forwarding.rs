@@ -77,7 +77,9 @@ impl Writer {
         }
         let mut here = Vec::new();
         for job in jobs {
-            if job.items.iter().any(|item| item.since.is_some()) {
+            let one = std::slice::from_ref(&job);
+            let fits = bytes_of(one) <= FORWARDED_MAX_BYTES && count(one) <= 2 * FORWARDED_MAX;
+            if !fits || job.items.iter().any(|item| item.since.is_some()) {
                 here.push(job);
                 continue;
             }
