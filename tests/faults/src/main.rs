@@ -149,7 +149,7 @@ impl<'c> OneLedger<'c> {
         self.oracle.mark(Instant::now());
         back = back.max(self.back(fault).await?);
         let checked = Instant::now();
-        self.check().await?;
+        self.check().await.map_err(|wrong| format!("after {fault:?} on {stream}{note}: {wrong}"))?;
         let about = done.server.map_or("all".to_owned(), |n| format!("n{n}"));
         println!(
             "{round:>4} {:<17} {stream} {about:<4} back after {:>5.1} s, {:>6} acknowledged, checked in {:.1} s{note}",
