@@ -146,10 +146,7 @@ impl Target<'_> {
 
     /// Makes a damaged replica whole, as the operations page says.
     pub fn heal(&self, server: usize) {
-        let server = &self.cluster.servers()[server];
-        server.stop();
-        fs::remove_dir_all(server.stream_folder(self.user, self.stream)).unwrap();
-        server.restart();
+        self.cluster.servers()[server].renew(self.user, self.stream);
     }
 
     fn cut(&self, one: usize, other: usize, cut: bool, both_ways: bool) {

@@ -23,6 +23,9 @@ const ROUNDS_OF_A_LEDGER: usize = 10;
 const BACK_WITHIN: Duration = Duration::from_secs(15);
 /// After this, whatever the fault was, something hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a fault that the others can live with lasts.
+const HELD_AT_LEAST: Duration = Duration::from_secs(1);
+const HELD_MORE_MS: u64 = 7000;
 /// Undisturbed, before each fault.
 const UNDISTURBED: Duration = Duration::from_millis(1500);
 
@@ -137,10 +140,16 @@ impl<'c> OneLedger<'c> {
             note = self.damaged(&target, &done).await?;
             self.oracle.mark(Instant::now());
         }
-        let back = self.back(fault).await?;
+        let mut back = self.back(fault).await?;
+        if fault.leaves_a_majority() && !done.damaged {
+            // Long enough for what comes of it later: servers that miss each other, elections.
+            tokio::time::sleep(HELD_AT_LEAST + Duration::from_millis(numbers.below(HELD_MORE_MS))).await;
+        }
         block_in_place(|| target.undo());
+        self.oracle.mark(Instant::now());
+        back = back.max(self.back(fault).await?);
         let checked = Instant::now();
-        self.check().await?;
+        self.check().await.map_err(|wrong| format!("after {fault:?} on {stream}{note}: {wrong}"))?;
         let about = done.server.map_or("all".to_owned(), |n| format!("n{n}"));
         println!(
             "{round:>4} {:<17} {stream} {about:<4} back after {:>5.1} s, {:>6} acknowledged, checked in {:.1} s{note}",

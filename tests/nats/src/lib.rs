@@ -229,7 +229,7 @@ impl Server {
     fn wait_healthy(&self) -> bool {
         let since = Instant::now();
         while since.elapsed() < HEALTHY_WITHIN {
-            if http::is_ok(self.http, "/healthz") {
+            if http::get(self.http, "/healthz").is_some() {
                 return true;
             }
             if !self.is_running() {

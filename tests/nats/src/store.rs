@@ -1,9 +1,9 @@
-//! The files under a server's streams, for damaging them as disks do. The server must not run.
+//! The files under a server's streams: damaged as disks do, removed as operators do.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Server, User};
+use crate::{Server, User, http};
 
 /// Where the streams lie in a server's folder.
 pub(crate) const FOLDER: &str = "store";
@@ -24,6 +24,27 @@ impl Server {
         blocks.retain(|path| path.extension().is_some_and(|extension| extension == "blk"));
         blocks.sort_by_key(|path| number(path));
         blocks
+    }
+}
+
+impl Server {
+    /// Throws a stream's replica away, as the operations page says: the folders of the stream and of its replica group,
+    /// while the server is stopped. It comes back from the others.
+    pub fn renew(&self, user: &User, stream: &str) {
+        let group = self.replica_group(user, stream);
+        self.stop();
+        fs::remove_dir_all(self.stream_folder(user, stream)).unwrap();
+        // Of the servers' own account, which is called SYS here.
+        fs::remove_dir_all(self.folder().join(FOLDER).join("jetstream/SYS/_js_").join(group)).unwrap();
+        self.restart();
+    }
+
+    fn replica_group(&self, user: &User, stream: &str) -> String {
+        let path = format!("/jsz?acc={}&streams=1&raft=1", user.name);
+        let said: serde_json::Value = serde_json::from_str(&http::get(self.http, &path).unwrap()).unwrap();
+        let streams = said["account_details"][0]["stream_detail"].as_array().unwrap();
+        let ours = streams.iter().find(|detail| detail["name"] == stream).unwrap();
+        ours["stream_raft_group"].as_str().unwrap().to_owned()
     }
 }
 

@@ -124,13 +124,6 @@ impl World {
         right
     }
 
-    /// What the operations page says: stop the server, remove the stream's folder, start it.
-    fn heal(&self, server: &Server) {
-        server.kill();
-        fs::remove_dir_all(server.stream_folder(&self.user, STREAM)).unwrap();
-        server.restart();
-    }
-
     async fn whole_again(&self) -> ScrubReport {
         for _ in 0..20 {
             let report = self.scrub().await;
@@ -186,7 +179,7 @@ async fn damaged(damage: impl Fn(&Server, &User)) {
     let again = world.scrub().await;
     assert!(!again.is_whole(), "found while it leads, too: {again}");
 
-    world.heal(server);
+    server.renew(&world.user, STREAM);
     println!("{}", world.whole_again().await);
     world.lead(&server.name).await;
     assert_eq!(world.no_wrong_answer().await, 3, "the healed replica leads and answers");
