@@ -40,7 +40,7 @@ pub struct Ground {
 }
 
 enum Servers {
-    One(#[allow(dead_code, reason = "it ends with its handle")] Server),
+    One(#[allow(dead_code, reason = "it ends with its handle")] Box<Server>),
     Three(#[allow(dead_code, reason = "they end with their handle")] Cluster),
 }
 
@@ -49,7 +49,7 @@ impl Ground {
     pub fn one() -> Self {
         let server = Server::start();
         let (url, user) = (server.url(), server.user().name);
-        Self::on(url, user, 1, Servers::One(server))
+        Self::on(url, user, 1, Servers::One(Box::new(server)))
     }
 
     /// On three, each with a copy of everything.

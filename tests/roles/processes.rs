@@ -204,8 +204,8 @@ fn a_killed_command_process_loses_and_doubles_nothing_on_three_servers() {
         let read = reader.prompt("hot", &format!("version={number}")).expect(200);
         assert!(texts.insert(read.json["text"].as_str().unwrap().to_owned()), "a text is there twice: {}", read.json);
     }
-    let wanted = (0..5).flat_map(|r| (0..16).flat_map(move |c| (0..20).map(move |n| format!("{r}/{c}/{n}"))));
-    assert!(wanted.clone().all(|text| texts.contains(&text)), "an acknowledged version is not there");
+    let mut wanted = (0..5).flat_map(|r| (0..16).flat_map(move |c| (0..20).map(move |n| format!("{r}/{c}/{n}"))));
+    assert!(wanted.all(|text| texts.contains(&text)), "an acknowledged version is not there");
 }
 
 /// Whether A answers: it dies in the middle.

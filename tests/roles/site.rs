@@ -69,7 +69,7 @@ impl Site {
             let ledger = Ledger::JetStream(JetStream::open(&self.options).await.unwrap());
             Node::start_on(config, ledger, Some(self.keys.clone())).await
         });
-        refused.err().expect("it is refused").to_string()
+        refused.expect_err("it is refused").to_string()
     }
 }
 
