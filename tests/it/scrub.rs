@@ -14,7 +14,7 @@ async fn a_scrub_says_what_it_found_to_people_and_to_machines() {
     let (password, metrics) = (folder.path().join("password"), folder.path().join("scrub.prom"));
     fs::write(&password, &user.name).unwrap();
     let nats = NatsArgs {
-        servers: cluster.url(),
+        servers: Some(cluster.url()),
         nats_user: Some(user.name),
         nats_password_file: Some(password),
         nats_creds: None,
