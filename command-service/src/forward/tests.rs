@@ -69,7 +69,7 @@ struct Pair {
     w: Service,
     owner: Shown,
     /// What was forwarded to W and not answered.
-    held: mpsc::UnboundedReceiver<Forwarded>,
+    held: mpsc::Receiver<Forwarded>,
     ledger: Ledger,
     _answering: Answering,
     _folder: tempfile::TempDir,
@@ -110,11 +110,11 @@ impl Pair {
     }
 
     /// Listens as W would, and never answers.
-    async fn silent(w: &Exchange, service: Service, dies: Dies) -> (Answering, mpsc::UnboundedReceiver<Forwarded>) {
+    async fn silent(w: &Exchange, service: Service, dies: Dies) -> (Answering, mpsc::Receiver<Forwarded>) {
         let answering = Answering::start(w.client.clone(), "test", "Never answers").await.unwrap();
         let at_once = Arc::new(Semaphore::new(1024));
         let place = Place { subject: w.address().to_string(), queue: "w".to_owned(), at_once, busy: Bytes::new() };
-        let (hold, held) = mpsc::unbounded_channel();
+        let (hold, held) = mpsc::channel(1024);
         let silence = move |bytes: Bytes| {
             let (hold, service) = (hold.clone(), service.clone());
             async move {
@@ -123,7 +123,7 @@ impl Pair {
                     let again: Forwarded = decode(&bytes).unwrap();
                     service.take_forwarded(&again.tenant, &again.from, again.items).await.unwrap();
                 }
-                hold.send(forwarded).unwrap();
+                hold.try_send(forwarded).unwrap();
                 std::future::pending().await
             }
         };
