@@ -69,7 +69,8 @@ fn a_suspended_tenant_is_refused_by_every_replica() {
     let query = site.node("q", "query", None);
     projection.wait_ready();
     let owner = a.owner(&tenant);
-    let _ = b.at(&owner).post("/v1/prompts", &json!({"key": "greet", "text": "Hello"})).expect(201);
+    let made = b.at(&owner).post("/v1/prompts", &json!({"key": "greet", "text": "Hello"})).expect(201);
+    query.at(&owner).wait_for(made.json["position"].as_str().unwrap());
     let _ = query.at(&owner).prompt("greet", "").expect(200);
     let suspended = a.operator("a").post(&format!("/v1/tenants/{tenant}/suspend"), &json!({}));
     assert_eq!(suspended.status, 200, "{}", suspended.json);

@@ -129,8 +129,10 @@ impl Process {
     /// Tells it to stop; its exit code and how long it took.
     pub fn stop(mut self) -> (Option<i32>, Duration) {
         let since = Instant::now();
+        let held = self.shell.stdin.take(); // waiting would close it, and that kills
         self.signal("-TERM");
         let code = self.shell.wait().unwrap().code();
+        drop(held);
         (code, since.elapsed())
     }
 
