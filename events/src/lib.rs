@@ -30,7 +30,7 @@ pub use codec::{Batch, BatchHeader, CodecError, RawCommit};
 pub use commit::{Author, Commit, CommitHeader, Credential, Evidence, TraceContext};
 pub use event::Event;
 pub use id::{
-    BatchId, CommandHash, CommandId, ContentId, DataKeyId, Incarnation, KeyId, PrincipalId, PromptId, TenantId,
+    BackupId, BatchId, CommandHash, CommandId, ContentId, DataKeyId, Incarnation, KeyId, PrincipalId, PromptId, TenantId,
     VersionId,
 };
 pub use key::{Label, PromptKey, Tag};

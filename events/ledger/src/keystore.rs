@@ -3,6 +3,7 @@
 //! Erasing a text will mean destroying its data key, so a key that is gone ([`KeyStoreError::Erased`]) is told apart
 //! from one that never was ([`KeyStoreError::UnknownKey`], an error).
 
+mod export;
 mod refill;
 mod tables;
 mod tenant;
@@ -19,6 +20,7 @@ use redb::StorageBackend;
 
 use crate::seal::{self, SealError};
 use crate::storage::{OpenError, Store};
+pub use export::{ExportCursor, KeyPage};
 use refill::Refiller;
 use tenant::TenantKeys;
 
@@ -88,6 +90,9 @@ pub enum KeyStoreError {
     /// The file can't be read or written.
     #[error("the key store can't be used: {0}")]
     Storage(String),
+    /// An import brings keys for a tenant that has others.
+    #[error("the tenant {0} has other keys here already")]
+    OtherKeys(TenantId),
     /// A stored key does not open under its tenant's epoch key.
     #[error("the key store is damaged: {0}")]
     Damaged(String),
