@@ -16,6 +16,9 @@ pub enum Failure {
     /// The idempotency key was used with another body.
     #[error("this idempotency key was used with another body")]
     IdempotencyMismatch,
+    /// Keys leave the house encrypted or not at all.
+    #[error("this server was started without --backup-key, so it gives no keys")]
+    NoBackupKey,
     /// The tenant is suspended.
     #[error("the tenant is suspended")]
     Suspended,

@@ -2,6 +2,7 @@
 
 mod access;
 mod answer;
+mod backups;
 mod batch;
 mod error;
 mod prompts;
@@ -39,6 +40,8 @@ pub fn router(service: Service) -> (Router, OpenApi) {
         .routes(routes!(tenants::add_owner))
         .routes(routes!(tenants::suspend))
         .routes(routes!(tenants::resume))
+        .routes(routes!(backups::ledger))
+        .routes(routes!(backups::keys))
         .with_state(service)
         .split_for_parts()
 }

@@ -1,5 +1,7 @@
 //! The command service: authenticate, gather, hand over to the tenant's writer, wait for the answer.
 
+mod backup;
+
 use std::io;
 use std::path::PathBuf;
 
@@ -19,6 +21,8 @@ use crate::hot::Hot;
 use crate::outcome::Outcome;
 use crate::wire;
 use crate::writer::{Answers, Handle, Job, Message, Shared};
+
+pub use backup::Stream;
 
 /// How the command service is set up.
 #[derive(Clone, Debug)]
@@ -45,6 +49,7 @@ pub struct Service {
     hot: Hot,
     keys: KeyStore,
     ledger: Ledger,
+    backups: backup::Backups,
 }
 
 /// Above so many bytes of body, gathering leaves the async threads: sealing them takes milliseconds.
@@ -57,8 +62,9 @@ impl Service {
     /// The cache can be neither read nor made.
     pub fn open(config: Config, ledger: Ledger, keys: KeyStore, clock: Clock) -> Result<Self, OpenError> {
         let cache = Cache::open(&config.cache, ledger.incarnation())?;
+        let backups = backup::Backups::new(clock.clone());
         let shared = Shared { ledger: ledger.clone(), cache, clock, address: config.address.into() };
-        Ok(Self { hot: Hot::new(shared, config.hot_bytes), keys, ledger })
+        Ok(Self { hot: Hot::new(shared, config.hot_bytes), keys, ledger, backups })
     }
 
     /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is
@@ -227,19 +233,25 @@ impl Service {
 
     /// An operator acting in a tenant: its key is checked against `_system`, and the tenant must be there.
     async fn operator_origin<'a>(&self, shown: &Shown, tenant: &'a TenantId) -> Result<Origin<'a>, Failure> {
-        if !shown.tenant.is_system() {
-            return Err(Rejection::NotInThisLedger(shown.tenant.clone()).into());
-        }
-        let (system, principal) = self.admit(shown).await?;
+        let (system, principal) = self.operator(shown).await?;
         let state = &system.published.load().state;
-        if !state.roles(principal).any(|(role, _)| access::allows(role, Action::ManageTenants)) {
-            return Err(Rejection::Forbidden(Action::ManageTenants).into());
-        }
         if state.tenant_status(tenant).is_none() {
             return Err(Rejection::TenantNotFound(tenant.clone()).into());
         }
         self.keys.ensure_tenant(tenant)?;
         Ok(Origin { tenant, principal, presented: Presented::Operator { principal, key: shown.key } })
+    }
+
+    /// Lets an operator in.
+    async fn operator(&self, shown: &Shown) -> Result<(Handle, PrincipalId), Failure> {
+        if !shown.tenant.is_system() {
+            return Err(Rejection::NotInThisLedger(shown.tenant.clone()).into());
+        }
+        let (system, principal) = self.admit(shown).await?;
+        if !system.published.load().state.roles(principal).any(|(role, _)| access::allows(role, Action::ManageTenants)) {
+            return Err(Rejection::Forbidden(Action::ManageTenants).into());
+        }
+        Ok((system, principal))
     }
 
     async fn submit_one(&self, tenant: &TenantId, item: Gathered) -> Result<Outcome, Failure> {

@@ -37,6 +37,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// The clock.
     pub clock: Clock,
+    /// What keys are encrypted with in a backup; without it this node gives none.
+    pub backup_key: Option<promptory_ledger::backup::BackupKey>,
 }
 
 impl Config {
@@ -51,6 +53,7 @@ impl Config {
             open_max: 64,
             cache_bytes: 32 * 1024 * 1024,
             clock: Clock::System,
+            backup_key: None,
         }
     }
 }
@@ -262,5 +265,5 @@ fn open_service(config: &Config, stores: &Stores) -> Result<Service, NodeError> 
         address: String::new(), // alone
     };
     let (ledger, keys) = (stores.ledger.clone(), stores.keys.clone());
-    Ok(Service::open(commands, ledger, keys, config.clock.clone())?)
+    Ok(Service::open(commands, ledger, keys, config.clock.clone())?.with_backup_key(config.backup_key.clone()))
 }

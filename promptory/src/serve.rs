@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use promptory_events::TenantId;
+use promptory_ledger::backup::{BackupKey, BackupKeyError};
 use promptory_platform::shutdown;
 
 use crate::import;
@@ -37,6 +38,9 @@ pub struct ServeArgs {
     /// Read models open at once.
     #[arg(long, default_value_t = 64)]
     pub open_max: usize,
+    /// What keys are encrypted with in a backup: a file of 64 hex digits that only its owner reads.
+    #[arg(long)]
+    pub backup_key: Option<PathBuf>,
 }
 
 /// A server with a real history in it: prints its address, a key and five questions, and stays up.
@@ -62,20 +66,24 @@ pub enum ServeError {
     /// The history could not be imported.
     #[error(transparent)]
     Import(#[from] import::ImportError),
+    /// The backup key.
+    #[error(transparent)]
+    BackupKey(#[from] BackupKeyError),
     /// A task failed.
     #[error("a task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
 }
 
 impl ServeArgs {
-    fn config(&self) -> Config {
-        Config {
+    fn config(&self) -> Result<Config, ServeError> {
+        Ok(Config {
+            backup_key: self.backup_key.as_deref().map(BackupKey::read).transpose()?,
             listen: self.listen,
             hot_bytes: self.hot_mib << 20,
             cache_bytes: self.cache_mib << 20,
             open_max: self.open_max,
             ..Config::new(&self.data)
-        }
+        })
     }
 }
 
@@ -85,7 +93,7 @@ impl ServeArgs {
 /// It could not be started.
 pub async fn serve(args: ServeArgs) -> Result<(), ServeError> {
     let stop = shutdown::on_signal()?;
-    let node = Node::start(args.config()).await?;
+    let node = Node::start(args.config()?).await?;
     let owner = keys::ensure_tenant(&args.data, node.service(), &args.tenant).await.map_err(NodeError::from)?;
     let mut out = io::stdout().lock();
     writeln!(out, "Promptory at {}", node.url())?;

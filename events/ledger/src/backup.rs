@@ -26,8 +26,8 @@ use promptory_events::{BackupId, Incarnation, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::keystore::KeyStoreError;
-use crate::port::{Ledger, ReadError};
-use lineage::{Broken, Lineages};
+use crate::port::{Ledger, ReadError, Recorded};
+use lineage::Broken;
 
 pub use keys::{BackupKey, BackupKeyError};
 pub use lineage::Summary;
@@ -123,21 +123,17 @@ pub enum BackupError {
     Interrupted(String),
 }
 
-/// Everything that is in a ledger now: each tenant's lineage, checked batch by batch. `each` sees every batch too.
+/// Gives every batch that is in a ledger now, partition by partition, each in order.
 ///
 /// # Errors
-/// The ledger can't be read, or what is in it can't be so.
+/// The ledger can't be read, or `each` does not go on.
 pub async fn sweep(
     ledger: &Ledger,
-    mut each: impl FnMut(&promptory_events::BatchHeader, &crate::Recorded) -> Result<(), Broken>,
-) -> Result<Lineages, BackupError> {
-    let mut lineages = Lineages::new(ledger.incarnation());
+    mut each: impl FnMut(&Recorded) -> Result<(), BackupError>,
+) -> Result<(), BackupError> {
     let mut sweep = write::Sweep::begin(ledger).await?;
     while let Some(page) = sweep.next(ledger).await? {
-        for recorded in &page {
-            let header = lineages.take(recorded.cursor.sequence, &recorded.bytes)?;
-            each(&header, recorded)?;
-        }
+        page.iter().try_for_each(&mut each)?;
     }
-    Ok(lineages)
+    Ok(())
 }

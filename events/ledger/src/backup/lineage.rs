@@ -146,13 +146,19 @@ impl Lineages {
 
     /// All tenants, in order of their names.
     pub fn summaries(&self) -> impl Iterator<Item = Summary> + '_ {
-        self.tenants.iter().map(|(tenant, lineage)| Summary {
-            tenant: tenant.clone(),
-            batches: lineage.batches,
-            events: lineage.next_index,
-            recorded_at: lineage.recorded_at,
-            digest: lineage.digest(),
-        })
+        self.tenants.iter().map(|(tenant, lineage)| Summary::of(tenant, lineage))
+    }
+
+    /// One tenant's, in few words.
+    #[must_use]
+    pub fn summary(&self, tenant: &TenantId) -> Option<Summary> {
+        self.tenants.get(tenant).map(|lineage| Summary::of(tenant, lineage))
+    }
+
+    /// How many tenants there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tenants.len()
     }
 }
 
@@ -170,4 +176,16 @@ pub struct Summary {
     pub recorded_at: Timestamp,
     /// SHA-256 over all batches as a restore keeps them, hex.
     pub digest: String,
+}
+
+impl Summary {
+    fn of(tenant: &TenantId, lineage: &Lineage) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            batches: lineage.batches,
+            events: lineage.next_index,
+            recorded_at: lineage.recorded_at,
+            digest: lineage.digest(),
+        }
+    }
 }

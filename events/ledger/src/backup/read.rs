@@ -125,7 +125,7 @@ impl Archive {
 
     /// The file ends here: is it whole?
     fn end(&self) -> Result<(), BackupError> {
-        if !self.summed || self.tenants.len() < self.lineages.summaries().count() {
+        if !self.summed || self.tenants.len() < self.lineages.len() {
             return Err(BackupError::Cut(self.frames.at));
         }
         if !self.tenants.iter().cloned().eq(self.lineages.summaries()) {

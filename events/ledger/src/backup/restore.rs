@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use promptory_events::{Batch, BatchHeader, CodecError, CommandId, Cursor, TenantId, partition};
+use promptory_events::{Batch, BatchHeader, CodecError, CommandId, Cursor, Incarnation, TenantId, partition};
 use tokio::sync::mpsc;
 
 use super::lineage::Lineages;
@@ -81,27 +81,26 @@ pub struct Progress {
 
 /// The id of the command that says, in `_system`, that a backup was restored; `part` numbers them.
 #[must_use]
-pub fn record_id(contents: &Contents, into: promptory_events::Incarnation, part: usize) -> CommandId {
+pub fn record_id(contents: &Contents, into: Incarnation, part: usize) -> CommandId {
     let key = format!("restore/{}/{into}/{part}", contents.header.backup);
     CommandId::from_idempotency_key(&TenantId::system(), promptory_events::PrincipalId::SYSTEM, &key)
 }
 
-/// Restores a checked file into an empty ledger; with `resume` also into one where a restore of it was interrupted. Reads
-/// everything back and compares. Gives what is there now, for the event that says so (see [`record_id`]).
+/// Restores a file, whose `contents` were checked ([`Archive::check`]), into an empty ledger; with `resume` also into one
+/// where a restore of it was interrupted. Reads everything back and compares. What was restored is then to be recorded
+/// (see [`record_id`]).
 ///
 /// # Errors
 /// The ledger is not empty, somebody writes to it, or it can't be written; the file is damaged.
 pub async fn restore(
     ledger: &Ledger,
     path: &Path,
+    contents: &Contents,
     resume: bool,
     mut progress: impl FnMut(Progress),
-) -> Result<Contents, RestoreError> {
-    // The whole file first: nothing of a damaged one is appended.
-    let contents = check(path).await?;
-    let Some(system) = contents.tenant(&TenantId::system()) else { return Err(RestoreError::NoSystem) };
-    let recorded: HashSet<_> = (0..=contents.tenants.len()).map(|part| record_id(&contents, ledger.incarnation(), part)).collect();
-    let there = there(ledger, system.events, &recorded).await?;
+) -> Result<(), RestoreError> {
+    let records = Records::of(contents, ledger.incarnation())?;
+    let there = there(ledger, &records).await?;
     if let Some(first) = there.summaries().next() {
         if !resume {
             return Err(RestoreError::NotEmpty(first.tenant));
@@ -121,34 +120,45 @@ pub async fn restore(
         }
         appender.finish().await?; // all else before `_system`
     }
-    let now = self::there(ledger, contents.tenant(&TenantId::system()).map_or(0, |s| s.events), &recorded).await?;
+    let now = self::there(ledger, &records).await?;
     match contents.tenants.iter().find(|said| now.get(&said.tenant).is_none_or(|is| is.digest() != said.digest)) {
         Some(other) => Err(RestoreError::Differs(other.tenant.clone())),
-        None => Ok(contents),
+        None => Ok(()),
     }
 }
 
-async fn check(path: &Path) -> Result<Contents, BackupError> {
-    let path = path.to_owned();
-    let checking = tokio::task::spawn_blocking(move || Archive::check(&path));
-    checking.await.map_err(|error| BackupError::Interrupted(error.to_string()))?
+/// The events that say, behind all others of `_system`, that this backup was restored here.
+struct Records {
+    /// Events of `_system` in the backup.
+    behind: u64,
+    commands: HashSet<CommandId>,
 }
 
-/// What is in the ledger, without the events that say, behind all others of `_system`, that it was restored.
-async fn there(ledger: &Ledger, system: u64, recorded: &HashSet<CommandId>) -> Result<Lineages, BackupError> {
+impl Records {
+    fn of(contents: &Contents, into: Incarnation) -> Result<Self, RestoreError> {
+        let system = contents.tenant(&TenantId::system()).ok_or(RestoreError::NoSystem)?;
+        let commands = (0..contents.tenants.len()).map(|part| record_id(contents, into, part)).collect();
+        Ok(Self { behind: system.events, commands })
+    }
+
+    fn has(&self, bytes: &Bytes) -> bool {
+        let Ok(batch) = Batch::parse(bytes.clone()) else { return false };
+        let behind = batch.header.tenant.is_system() && batch.header.first_index >= self.behind;
+        behind && batch.commits.iter().all(|commit| self.commands.contains(&commit.header.command_id))
+    }
+}
+
+/// What is in the ledger, without the events that say that it was restored.
+async fn there(ledger: &Ledger, records: &Records) -> Result<Lineages, BackupError> {
     let mut said = Lineages::new(ledger.incarnation());
-    let system_id = TenantId::system();
-    sweep(ledger, |header, batch| {
-        let ours = header.tenant == system_id && header.first_index >= system && is_record(&batch.bytes, recorded);
-        if ours { Ok(()) } else { said.take(batch.cursor.sequence, &batch.bytes).map(drop) }
+    sweep(ledger, |batch| {
+        if !records.has(&batch.bytes) {
+            said.take(batch.cursor.sequence, &batch.bytes)?;
+        }
+        Ok(())
     })
     .await?;
     Ok(said)
-}
-
-fn is_record(bytes: &Bytes, recorded: &HashSet<CommandId>) -> bool {
-    Batch::parse(bytes.clone())
-        .is_ok_and(|batch| batch.commits.iter().all(|commit| recorded.contains(&commit.header.command_id)))
 }
 
 /// Whether what is there is a beginning of what is in the file, for every tenant, and byte by byte.
