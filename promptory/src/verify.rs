@@ -205,3 +205,7 @@ fn compare(here: &(&Summary, &Said), there: &(&Summary, &Said)) -> Option<String
     }
     None
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;

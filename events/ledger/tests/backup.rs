@@ -261,7 +261,7 @@ async fn interrupted_and_resumed(into: Ledger) {
     let (ledger, file) = (into.clone(), place.file());
     let (tell, mut told) = mpsc::unbounded_channel();
     let restoring = tokio::spawn(async move {
-        let progress = |progress: backup::Progress| drop(tell.send(progress.done));
+        let progress = |progress: backup::Progress| tell.send(progress.done).unwrap_or_default();
         restore(&ledger, &file, &contents, false, progress).await
     });
     while told.recv().await.unwrap() < 150 {}

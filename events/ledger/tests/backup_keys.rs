@@ -64,11 +64,10 @@ fn texts_open_after_the_keys_came_back() {
     assert_eq!(again.content_id(&acme, b"x").unwrap(), keys.content_id(&acme, b"x").unwrap());
     assert_eq!(again.command_hash(&acme, b"x").unwrap(), keys.command_hash(&acme, b"x").unwrap());
     again.take(&tenant("quiet")).expect("a tenant goes on");
-    let used: std::collections::BTreeSet<_> = sealed.iter().map(|(_, _, (_, sealed))| sealed.kid.0[..8].to_vec()).collect();
     for _ in 0..100 {
         let kid = again.take(&acme).unwrap().kid;
         let known = sealed.iter().any(|(t, _, (_, s))| *t == acme && s.kid.0[..8] == kid.0[..8]);
-        assert!(!known, "a counter is never given twice; {} are used", used.len());
+        assert!(!known, "a counter is never given twice");
     }
     import(&path, &again).expect("the same file again changes nothing");
     let (id, text) = &sealed[1].2;
