@@ -14,6 +14,9 @@ pub enum Failure {
     /// The idempotency key was used with another body.
     #[error("this idempotency key was used with another body")]
     IdempotencyMismatch,
+    /// Keys leave the house encrypted or not at all.
+    #[error("this server was started without --backup-key, so it gives no keys")]
+    NoBackupKey,
     /// The tenant is suspended.
     #[error("the tenant is suspended")]
     Suspended,
@@ -53,7 +56,11 @@ impl Failure {
             | Self::Unavailable(_)
             | Self::OutcomeUnknown
             | Self::Internal(_) => true,
-            Self::Rejected(_) | Self::IdempotencyMismatch | Self::Suspended | Self::Malformed(_) => false,
+            Self::Rejected(_)
+            | Self::IdempotencyMismatch
+            | Self::NoBackupKey
+            | Self::Suspended
+            | Self::Malformed(_) => false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod answer;
+mod backups;
 mod batch;
 mod error;
 mod prompts;
@@ -50,6 +51,8 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(tenants::add_owner))
         .routes(routes!(tenants::suspend))
         .routes(routes!(tenants::resume))
+        .routes(routes!(backups::ledger))
+        .routes(routes!(backups::keys))
         .split_for_parts()
 }
 

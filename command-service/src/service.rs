@@ -1,5 +1,7 @@
 //! The command service: authenticate, gather, hand over to the tenant's writer, wait for the answer.
 
+mod backup;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use crate::outcome::Outcome;
 use crate::threads::Threads;
 use crate::wire;
 use crate::writer::{Answers, Handle, Job, Message, Shared};
+
+pub use backup::Stream;
 
 /// How the command service is set up.
 #[derive(Clone, Debug)]
@@ -53,6 +57,7 @@ pub struct Service {
     keys: KeyStore,
     ledger: Ledger,
     system: SystemLook,
+    backups: backup::Backups,
 }
 
 /// How often it is seen what other replicas have written to `_system`.
@@ -69,9 +74,10 @@ impl Service {
         let cache = Cache::open(&config.cache, ledger.incarnation())?;
         let address = config.exchange.as_ref().map(Exchange::address).unwrap_or_default();
         let system = SystemLook::new(matches!(ledger, Ledger::JetStream(_)));
+        let backups = backup::Backups::new(clock.clone());
         let shared = Shared { ledger: ledger.clone(), cache, clock, address, exchange: config.exchange };
         let threads = Threads::start().map_err(OpenError::Threads)?;
-        Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, system })
+        Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, system, backups })
     }
 
     /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is
@@ -251,19 +257,26 @@ impl Service {
 
     /// An operator acting in a tenant: its key is checked against `_system`, and the tenant must be there.
     async fn operator_origin<'a>(&self, shown: &Shown, tenant: &'a TenantId) -> Result<Origin<'a>, Failure> {
-        if !shown.tenant.is_system() {
-            return Err(Rejection::NotInThisLedger(shown.tenant.clone()).into());
-        }
-        let (system, principal) = self.admit(shown).await?;
+        let (system, principal) = self.operator(shown).await?;
         let state = &system.published.load().state;
-        if !state.roles(principal).any(|(role, _)| access::allows(role, Action::ManageTenants)) {
-            return Err(Rejection::Forbidden(Action::ManageTenants).into());
-        }
         if state.tenant_status(tenant).is_none() {
             return Err(Rejection::TenantNotFound(tenant.clone()).into());
         }
         self.ensure_keys(tenant).await?;
         Ok(Origin { tenant, principal, presented: Presented::Operator { principal, key: shown.key } })
+    }
+
+    /// Lets an operator in.
+    async fn operator(&self, shown: &Shown) -> Result<(Handle, PrincipalId), Failure> {
+        if !shown.tenant.is_system() {
+            return Err(Rejection::NotInThisLedger(shown.tenant.clone()).into());
+        }
+        let (system, principal) = self.admit(shown).await?;
+        if !system.published.load().state.roles(principal).any(|(role, _)| access::allows(role, Action::ManageTenants))
+        {
+            return Err(Rejection::Forbidden(Action::ManageTenants).into());
+        }
+        Ok((system, principal))
     }
 
     async fn submit_one(&self, tenant: &TenantId, item: Gathered) -> Result<Outcome, Failure> {

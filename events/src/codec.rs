@@ -201,6 +201,26 @@ impl Batch {
         Ok(Self { header, commits })
     }
 
+    /// The same commits under another header: their bytes are kept as they are, and are not looked at.
+    ///
+    /// # Errors
+    /// Bytes that are no batch.
+    pub fn with_header(bytes: Bytes, change: impl FnOnce(&mut BatchHeader)) -> Result<Bytes, CodecError> {
+        let (mut header, commits): (BatchHeader, Vec<Bytes>) = take_framed(bytes)?;
+        change(&mut header);
+        framed(&header, &commits)
+    }
+
+    /// The bytes behind the header: how many commits, and the commits.
+    ///
+    /// # Errors
+    /// Bytes that end in the middle of the header.
+    pub fn body(mut bytes: Bytes) -> Result<Bytes, CodecError> {
+        bytes.try_get_u16_le().map_err(|_| CodecError::Truncated)?;
+        take_part(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Reads only the header, for a worker that routes messages.
     ///
     /// # Errors

@@ -123,6 +123,10 @@ bytes_id!(
     BatchId, 16, "bat_", "batch id", "`bat_` and 32 lower-case hex digits"
 );
 bytes_id!(
+    /// One backup: its two files belong together.
+    BackupId, 16, "bkp_", "backup id", "`bkp_` and 32 lower-case hex digits"
+);
+bytes_id!(
     /// The data key that a sealed text was sealed with.
     DataKeyId, 16, "dk_", "data key id", "`dk_` and 32 lower-case hex digits"
 );

@@ -75,6 +75,8 @@ problem_types! {
     ALREADY_BOOTSTRAPPED = 409, "already-bootstrapped", "The system was set up already";
     /// The idempotency key was used with another body.
     IDEMPOTENCY_MISMATCH = 409, "idempotency-mismatch", "The idempotency key was used with another body";
+    /// Keys are not given in the clear.
+    NO_BACKUP_KEY = 409, "no-backup-key", "This server has no backup key";
     /// The text was erased.
     ERASED = 410, "erased", "The text has been erased";
     /// If-Match does not hold.

@@ -2,7 +2,7 @@
 
 mod history;
 
-use promptory_events::{Batch, Position, PromptKey, TenantId};
+use promptory_events::{Batch, Incarnation, Position, PromptKey, TenantId};
 use promptory_ledger::{KeyStore, Ledger, ReadError, Recorded};
 use serde::Serialize;
 
@@ -74,15 +74,14 @@ impl From<RowError> for ReplayError {
 /// # Errors
 /// The ledger contradicts itself, ends before the point, or holds texts that can't be opened.
 pub async fn replay(ledger: &Ledger, keys: &KeyStore, tenant: &TenantId, as_of: AsOf) -> Result<Replay, ReplayError> {
-    let source = Source { tenant: tenant.clone(), incarnation: ledger.incarnation() };
-    let mut folding = Folding { source, as_of, hot: Hot::default(), rows: Memory::default(), ended: false };
+    let mut folding = Folding::new(tenant.clone(), ledger.incarnation(), as_of);
     let mut reader = ledger.read(tenant, 0).await?;
     loop {
         let page = reader.next().await?;
         if page.is_empty() || folding.ended {
             break;
         }
-        folding = blocking(move || folding.page(&page)).await?;
+        folding = blocking(move || folding.page(&page).map(|()| folding)).await?;
     }
     let keys = keys.clone();
     blocking(move || folding.finish(&keys)).await
@@ -94,7 +93,8 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|error| ReplayError::Interrupted(error.to_string()))?
 }
 
-struct Folding {
+/// A tenant's batches on their way into memory: for whoever has them from elsewhere than a ledger.
+pub struct Folding {
     source: Source,
     as_of: AsOf,
     hot: Hot,
@@ -103,13 +103,27 @@ struct Folding {
 }
 
 impl Folding {
-    fn page(mut self, page: &[Recorded]) -> Result<Self, ReplayError> {
+    /// Before the first batch of a tenant, in a life of its ledger; folds up to a point.
+    #[must_use]
+    pub fn new(tenant: TenantId, incarnation: Incarnation, as_of: AsOf) -> Self {
+        let source = Source { tenant, incarnation };
+        Self { source, as_of, hot: Hot::default(), rows: Memory::default(), ended: false }
+    }
+
+    /// Folds the next batches; those beyond the point are left out. Works for as long as they are many.
+    ///
+    /// # Errors
+    /// A batch can't be folded; those before it are.
+    pub fn page(&mut self, page: &[Recorded]) -> Result<(), ReplayError> {
         let mut staged = Staged::default();
         let last = match self.as_of {
             AsOf::Index(last) | AsOf::OccurredAt { index: last, .. } => last,
             AsOf::Now | AsOf::Recorded(_) | AsOf::Occurred(_) => u64::MAX,
         };
         for recorded in page {
+            if self.ended {
+                break;
+            }
             let batch = Batch::parse(recorded.bytes.clone()).map_err(Broken::from)?;
             let too_late = matches!(self.as_of, AsOf::Recorded(time) if batch.header.recorded_at > time);
             if !too_late {
@@ -117,14 +131,27 @@ impl Folding {
                 self.rows.extend(staged.drain());
             }
             self.ended = too_late || batch.header.last_index() >= last;
-            if self.ended {
-                break;
-            }
         }
-        Ok(self)
+        Ok(())
     }
 
-    fn finish(self, keys: &KeyStore) -> Result<Replay, ReplayError> {
+    /// The index of the event that is folded next.
+    #[must_use]
+    pub fn next_index(&self) -> u64 {
+        self.hot.next_index()
+    }
+
+    /// The model digest of what is folded; no key is needed for it.
+    #[must_use]
+    pub fn model_digest(&self) -> String {
+        self.hot.sum.model_digest(VIEW, self.hot.index.unwrap_or_default())
+    }
+
+    /// What is said at the point.
+    ///
+    /// # Errors
+    /// The point was not reached, or a text can't be opened.
+    pub fn finish(self, keys: &KeyStore) -> Result<Replay, ReplayError> {
         let model = Model { rows: &self.rows, hot: &self.hot };
         let desk = Desk { tenant: &self.source.tenant, model, keys, opened: None };
         let point = desk.model.resolve(self.as_of)?;
@@ -140,7 +167,7 @@ impl Folding {
         let index = self.hot.index;
         Ok(Replay {
             position: index.and_then(|index| position(&self.hot, index)),
-            model_digest: self.hot.sum.model_digest(VIEW, index.unwrap_or_default()),
+            model_digest: self.model_digest(),
             events: history.events,
             versions: history.versions,
             history_digest: history.digest(),

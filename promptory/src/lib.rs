@@ -11,15 +11,19 @@
 //! | [`import`] | histories in, over the public HTTP API |
 //! | [`scrub`] | `scrub`: what each replica of a ledger on NATS JetStream holds |
 //! | [`offline`] | `replay` and `rebuild`, on a data folder that no server holds |
+//! | [`backup`], [`restore`], [`verify`] | a ledger and its keys as two files, and back; whether a ledger holds |
 //! | [`mod@bench`] | the load driver |
 
+pub mod backup;
 pub mod bench;
 pub mod import;
 pub mod init;
 pub mod keys;
 pub mod node;
 pub mod offline;
+pub mod restore;
 pub mod roles;
 pub mod scrub;
 pub mod serve;
 pub mod stores;
+pub mod verify;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use promptory::{bench, import, init, offline, scrub, serve};
+use promptory::{backup, bench, import, init, offline, restore, scrub, serve, verify};
 use promptory_platform::telemetry;
 
 #[global_allocator]
@@ -43,6 +43,12 @@ enum Command {
     Replay(offline::ReplayArgs),
     /// A tenant's read models, built anew and compared.
     Rebuild(offline::RebuildArgs),
+    /// A ledger and its keys as two files, also from a running server.
+    Backup(backup::BackupArgs),
+    /// A backup into an empty ledger of either form.
+    Restore(restore::RestoreArgs),
+    /// Whether a ledger or a backup holds, and the digests of its tenants.
+    Verify(verify::VerifyArgs),
     /// The load driver.
     Bench(bench::BenchArgs),
     /// The OpenAPI document of the HTTP API.
@@ -100,6 +106,15 @@ async fn run(command: Command) -> ExitCode {
         },
         Command::Replay(args) => done(offline::replay(args).await),
         Command::Rebuild(args) => done(offline::rebuild(args).await),
+        Command::Backup(args) => reported(backup::run(args).await),
+        Command::Restore(args) => reported(restore::run(args).await),
+        Command::Verify(args) => match verify::run(args).await {
+            Ok(report) => {
+                say(&format!("{:#}", report.json()));
+                if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            }
+            Err(error) => failed(&error),
+        },
         Command::Bench(args) => done(bench::run(args).await.map(drop)),
         Command::Openapi { out } => done(offline::openapi(out)),
     }
@@ -110,6 +125,10 @@ fn done<E: std::error::Error>(result: Result<(), E>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
+}
+
+fn reported<E: std::error::Error>(result: Result<serde_json::Value, E>) -> ExitCode {
+    done(result.map(|report| say(&format!("{report:#}"))))
 }
 
 #[allow(clippy::print_stderr, reason = "this is the command line")]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use promptory_events::TenantId;
+use promptory_ledger::backup::{BackupKey, BackupKeyError};
 use promptory_platform::shutdown;
 
 use crate::import;
@@ -51,6 +52,9 @@ pub struct ServeArgs {
     /// Read models open at once.
     #[arg(long, default_value_t = 64)]
     pub open_max: usize,
+    /// What keys are encrypted with in a backup: a file of 64 hex digits that only its owner reads.
+    #[arg(long)]
+    pub backup_key: Option<PathBuf>,
 }
 
 /// A server with a real history in it: prints its address, a key and five questions, and stays up.
@@ -79,18 +83,22 @@ pub enum ServeError {
     /// The history could not be imported.
     #[error(transparent)]
     Import(#[from] import::ImportError),
+    /// The backup key.
+    #[error(transparent)]
+    BackupKey(#[from] BackupKeyError),
     /// A task failed.
     #[error("a task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
 }
 
 impl ServeArgs {
-    fn config(&self) -> Result<Config, InitError> {
+    fn config(&self) -> Result<Config, ServeError> {
         Ok(Config {
             nats: self.nats.given()?,
             root_key: self.root_key.clone(),
             roles: self.roles.clone(),
             projected: self.partitions.clone(),
+            backup_key: self.backup_key.as_deref().map(BackupKey::read).transpose()?,
             listen: self.listen,
             hot_bytes: self.hot_mib << 20,
             cache_bytes: self.cache_mib << 20,

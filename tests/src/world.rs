@@ -1,6 +1,7 @@
 //! A node in a temporary folder, on a clock that stands at noon of 3 May 2026 until a test moves it.
 
 use promptory::node::{Config, Node};
+use promptory_ledger::backup::BackupKey;
 use promptory_platform::Clock;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -14,6 +15,7 @@ pub struct World {
     /// Its clock.
     pub clock: Clock,
     runtime: Runtime,
+    backup_key: Option<BackupKey>,
     node: Option<Node>,
 }
 
@@ -21,10 +23,16 @@ impl World {
     /// A fresh one.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_backup_key(None)
+    }
+
+    /// A fresh one that has a key to encrypt keys with, or none.
+    #[must_use]
+    pub fn with_backup_key(backup_key: Option<BackupKey>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = Clock::manual("2026-05-03T12:00:00Z".parse().expect("a time"));
         let runtime = Runtime::new().expect("a runtime");
-        let mut world = Self { folder, clock, runtime, node: None };
+        let mut world = Self { folder, clock, runtime, backup_key, node: None };
         world.start();
         world
     }
@@ -37,7 +45,11 @@ impl World {
     }
 
     fn start(&mut self) {
-        let config = Config { clock: self.clock.clone(), ..Config::new(self.folder.path()) };
+        let config = Config {
+            clock: self.clock.clone(),
+            backup_key: self.backup_key.clone(),
+            ..Config::new(self.folder.path())
+        };
         self.node = Some(self.runtime.block_on(Node::start(config)).expect("a node"));
     }
 

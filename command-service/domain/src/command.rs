@@ -1,9 +1,9 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
-use promptory_events::event::{Event, Kind, Role};
+use promptory_events::event::{BackupPart, Event, Kind, LedgerRestored, Role};
 use promptory_events::{
-    Author, CommandId, ContentId, Evidence, KeyId, Label, PrincipalId, PromptId, PromptKey, Sealed, Tag, TenantId,
-    Timestamp, VersionId,
+    Author, BackupId, CommandId, ContentId, Evidence, KeyId, Label, PrincipalId, PromptId, PromptKey, Sealed, Tag,
+    TenantId, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +153,15 @@ pub enum Change {
         /// Which.
         tenant: TenantId,
     },
+    /// A backup begins (`_system` only): recorded before its first byte leaves.
+    RecordBackup {
+        /// Which.
+        backup: BackupId,
+        /// Which of its files.
+        part: BackupPart,
+    },
+    /// Ledgers were restored from a backup (`_system` only; only the system itself says so).
+    RecordRestore(LedgerRestored),
     /// The first command of `_system`: records the ledger's life and the first operator.
     Bootstrap {
         /// The life.

@@ -47,6 +47,8 @@ fn action(change: &Change) -> Action {
         Change::CreateTenant { .. }
         | Change::SuspendTenant { .. }
         | Change::ResumeTenant { .. }
+        | Change::RecordBackup { .. }
+        | Change::RecordRestore(_)
         | Change::Bootstrap { .. } => Action::ManageTenants,
         _ => Action::WritePrompts,
     }
@@ -71,15 +73,23 @@ fn authorize(state: &Tenant, context: &Context, command: &Command) -> Result<(Pr
         }
         Presented::ApiKey { key, secret_hash } => {
             let actor = state.authenticate(*key, secret_hash).ok_or(Rejection::Unauthenticated)?;
+            if only_the_system_may(&command.change) {
+                return Err(Rejection::Forbidden(action(&command.change)));
+            }
             let credential = Credential::ApiKey { tenant: state.id().clone(), key: *key };
             Ok((actor, Evidence { credential, grants: grants(state, actor, command)? }))
         }
     }
 }
 
-/// The system itself only sets itself up.
+/// The closed list of what no key of anybody allows: how a ledger's life began.
+fn only_the_system_may(change: &Change) -> bool {
+    matches!(change, Change::Bootstrap { .. } | Change::RecordRestore(_))
+}
+
+/// The system itself does that, and nothing else.
 fn by_system(command: &Command) -> Result<(PrincipalId, Evidence), Rejection> {
-    if matches!(command.change, Change::Bootstrap { .. }) {
+    if only_the_system_may(&command.change) {
         Ok((PrincipalId::SYSTEM, Evidence { credential: Credential::System, grants: Vec::new() }))
     } else {
         Err(Rejection::Forbidden(action(&command.change)))

@@ -1,8 +1,8 @@
 //! The rules of access (in every ledger) and of tenants and operators (in `_system`).
 
 use promptory_events::event::{
-    Event, KeyIssued, KeyRevoked, LedgerOpened, PrincipalAdded, Role, RoleGranted, RoleRevoked, TenantCreated,
-    TenantResumed, TenantSuspended,
+    BackupStarted, Event, KeyIssued, KeyRevoked, LedgerOpened, PrincipalAdded, Role, RoleGranted, RoleRevoked,
+    TenantCreated, TenantResumed, TenantSuspended,
 };
 use promptory_events::{KeyId, PrincipalId, TenantId};
 
@@ -25,6 +25,10 @@ pub(crate) fn decide(state: &Tenant, context: &Context, change: &Change) -> Resu
         }
         Change::SuspendTenant { tenant } => switch(state, tenant, TenantStatus::Suspended),
         Change::ResumeTenant { tenant } => switch(state, tenant, TenantStatus::Active),
+        Change::RecordBackup { backup, part } => {
+            Ok(vec![Event::BackupStarted(BackupStarted { backup: *backup, part: *part })])
+        }
+        Change::RecordRestore(restored) => Ok(vec![Event::LedgerRestored(restored.clone())]),
         Change::Bootstrap { incarnation, secret_hash } => {
             if state.next_index() > 0 {
                 return Err(Rejection::AlreadyBootstrapped);

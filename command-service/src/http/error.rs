@@ -14,6 +14,7 @@ impl From<Failure> for Problem {
             Failure::IdempotencyMismatch => {
                 Self::new(ProblemType::IDEMPOTENCY_MISMATCH, detail).with("field", "Idempotency-Key")
             }
+            Failure::NoBackupKey => Self::new(ProblemType::NO_BACKUP_KEY, detail),
             Failure::Suspended => Self::new(ProblemType::TENANT_SUSPENDED, detail),
             Failure::Overloaded => Self::new(ProblemType::OVERLOADED, detail),
             Failure::ClockBehind { .. } => Self::new(ProblemType::CLOCK_BEHIND, detail),

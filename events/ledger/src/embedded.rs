@@ -166,6 +166,16 @@ impl Embedded {
         self.inner.shared.head(tenant)
     }
 
+    /// See [`crate::Ledger::end`].
+    ///
+    /// # Errors
+    /// There is no such partition.
+    pub fn end(&self, partition: u16) -> Result<u64, ReadError> {
+        let known = self.inner.shared.partitions.get(usize::from(partition));
+        let known = known.ok_or_else(|| ReadError::Unavailable(format!("there is no partition {partition}")))?;
+        Ok(*known.committed.borrow())
+    }
+
     /// The batch that holds event `index`: one look-up, some microseconds and a copy of the batch.
     ///
     /// # Errors

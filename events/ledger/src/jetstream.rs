@@ -181,6 +181,17 @@ impl JetStream {
         self.inner.head(tenant).await
     }
 
+    /// The sequence of the last batch of a partition, from the leader of its stream.
+    ///
+    /// # Errors
+    /// There is no such partition; the leader can't be asked; the stream is another one.
+    pub async fn end(&self, partition: u16) -> Result<u64, ReadError> {
+        if partition >= self.partitions() {
+            return Err(ReadError::Unavailable(format!("there is no partition {partition}")));
+        }
+        Ok(self.inner.info(partition).await?.state.last_sequence)
+    }
+
     /// The batch that holds event `index`: one get if it is known where it lies, else a walk back from the head.
     ///
     /// # Errors

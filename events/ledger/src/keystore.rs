@@ -4,6 +4,7 @@
 //! Erasing a text will mean destroying its data key, so a key that is gone ([`KeyStoreError::Erased`]) is told apart
 //! from one that never was ([`KeyStoreError::UnknownKey`], an error).
 
+mod export;
 mod refill;
 mod root;
 mod stream;
@@ -26,6 +27,7 @@ use redb::StorageBackend;
 use crate::jetstream;
 use crate::seal::{self, SealError};
 use crate::storage::{OpenError, Store};
+pub use export::{ExportCursor, KeyPage};
 use refill::Refiller;
 pub use root::{RootKey, RootKeyError};
 use stream::Stream;
@@ -106,6 +108,9 @@ pub enum KeyStoreError {
     /// The file can't be read or written, or the servers did not answer in time: what was asked for may come to be.
     #[error("the key store can't be used: {0}")]
     Storage(String),
+    /// An import brings keys for a tenant that has others.
+    #[error("the tenant {0} has other keys here already")]
+    OtherKeys(TenantId),
     /// A stored key does not open under its tenant's epoch key, or something that was stored is not there.
     #[error("the key store is damaged: {0}")]
     Damaged(String),

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`port`] | [`Ledger`]: append with a guard, read, follow; what every form promises |
+//! | [`backup`] | a ledger and its keys as two files, and back into either form |
 //! | [`embedded`] | the form on redb: group commit, one fsync for many batches |
 //! | [`jetstream`] | the form on NATS JetStream: a stream a partition, a subject a tenant |
 //! | [`keystore`] | data keys, wrapped by the tenant's epoch key; the tenant's content key; in a file or on JetStream |
@@ -12,6 +13,7 @@
 mod acceptable;
 mod chain;
 
+pub mod backup;
 pub mod embedded;
 pub mod jetstream;
 pub mod keystore;

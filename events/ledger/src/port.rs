@@ -121,6 +121,17 @@ impl Ledger {
         }
     }
 
+    /// The sequence of the last batch of a partition; 0 if it has none.
+    ///
+    /// # Errors
+    /// There is no such partition; the ledger can't be read.
+    pub async fn end(&self, partition: u16) -> Result<u64, ReadError> {
+        match self {
+            Self::Embedded(ledger) => ledger.end(partition),
+            Self::JetStream(ledger) => ledger.end(partition).await,
+        }
+    }
+
     /// The batch that holds the event `index` of a tenant; `None` if the ledger ends before it.
     ///
     /// # Errors

@@ -8,8 +8,9 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use promptory_events::DataKeyId;
+use promptory_events::{ContentId, DataKeyId, Sealed, TenantId};
 use promptory_ledger::jetstream::Options;
+use promptory_ledger::keystore::ExportCursor;
 use promptory_ledger::seal::{SealError, aad};
 use promptory_ledger::{DataKey, KeyStore, KeyStoreError, RootKey};
 use support::tenant;
@@ -210,4 +211,91 @@ async fn what_one_store_sealed_the_other_opens(place: Place) {
         assert_eq!(opened, text.as_bytes(), "a key is there before anything is sealed with it");
         assert_eq!(reader.content_id(&acme, text.as_bytes()).unwrap(), id);
     }
+}
+
+/// What one form of the store exports another takes in, and all texts open there.
+mod moved {
+    use super::{Place, keys_move};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn from_a_file_to_jetstream_and_back() {
+        keys_move(Place::file().await, Place::jetstream_r1().await, Place::file().await).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn from_jetstream_to_a_file_and_back() {
+        keys_move(Place::jetstream_r1().await, Place::file().await, Place::jetstream_r1().await).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn from_jetstream_to_other_servers() {
+        keys_move(Place::jetstream_r1().await, Place::jetstream_r3().await, Place::file().await).await;
+    }
+}
+
+type Text = (TenantId, Vec<u8>, ContentId, Sealed);
+
+fn write(keys: &KeyStore, tenant: &TenantId, count: usize, texts: &mut Vec<Text>) {
+    keys.ensure_tenant(tenant).unwrap();
+    for _ in 0..count {
+        let text = format!("text {}", texts.len()).into_bytes();
+        let (id, sealed) = keys.seal_content(tenant, &text).unwrap();
+        texts.push((tenant.clone(), text, id, sealed));
+    }
+}
+
+fn all_open(keys: &KeyStore, texts: &[Text]) {
+    for (tenant, text, id, sealed) in texts {
+        assert_eq!(keys.open_sealed(tenant, &aad::content(tenant, id), sealed).unwrap(), *text);
+        assert_eq!(keys.content_id(tenant, text).unwrap(), *id);
+    }
+    let acme = texts.iter().filter(|(owner, ..)| *owner == tenant("acme")).map(|(.., sealed)| sealed.kid);
+    let counters: Vec<_> = acme.map(|kid| kid.0[..8].to_vec()).collect();
+    assert_eq!(counters.iter().collect::<BTreeSet<_>>().len(), counters.len(), "no counter was given twice");
+}
+
+/// Twice, as an import that was interrupted is begun again.
+fn moved(from: &KeyStore, to: &KeyStore) {
+    let mut pages = 0;
+    for _ in 0..2 {
+        let mut at = ExportCursor::default();
+        while let Some((page, next)) = from.export(&at).unwrap() {
+            to.import(&page).unwrap();
+            (at, pages) = (next, pages + 1);
+        }
+    }
+    assert!(pages >= 6, "{pages}");
+}
+
+async fn keys_move(first: Place, second: Place, third: Place) {
+    let (first, mut texts) = (first.open().await, Vec::new());
+    write(&first, &tenant("quiet"), 0, &mut texts);
+    write(&first, &tenant("acme"), 6000, &mut texts); // beyond a page, and beyond a block's room of counters
+    write(&first, &tenant("zebra"), 3, &mut texts);
+    let hash = first.command_hash(&tenant("quiet"), b"{}").unwrap();
+    let (second_store, third) = (second.open().await, third.open().await);
+    moved(&first, &second_store);
+    all_open(&second_store, &texts);
+    assert_eq!(second_store.command_hash(&tenant("quiet"), b"{}").unwrap(), hash);
+    write(&second_store, &tenant("acme"), 300, &mut texts);
+    write(&second_store, &tenant("quiet"), 1, &mut texts);
+    drop(second_store);
+    let again = second.open().await;
+    write(&again, &tenant("acme"), 10, &mut texts);
+    all_open(&again, &texts);
+    moved(&again, &third);
+    write(&third, &tenant("acme"), 10, &mut texts);
+    all_open(&third, &texts);
+    let other = Place::file().await.open().await;
+    other.ensure_tenant(&tenant("quiet")).unwrap();
+    let (mut page, _) = other.export(&ExportCursor::default()).unwrap().unwrap();
+    assert!(matches!(again.import(&page), Err(KeyStoreError::OtherKeys(t)) if t == tenant("quiet")));
+    // A key that was destroyed stays so, and is told apart.
+    page = first.export(&ExportCursor::default()).unwrap().unwrap().0;
+    let gone = DataKeyId([0x10; 16]);
+    page.erased.push((gone, 7));
+    again.import(&page).unwrap();
+    assert!(matches!(again.get(&page.tenant, gone), Err(KeyStoreError::Erased(kid)) if kid == gone));
+    let kid = again.take(&page.tenant).unwrap().kid;
+    assert!(kid.0[..8] > gone.0[..8], "{kid}");
 }

@@ -52,6 +52,14 @@ fn one_of_each() -> Vec<Event> {
         Event::LabelSet(LabelSet { prompt, label: "production".parse().unwrap(), before: Some(1), after: 2 }),
         Event::LabelRemoved(LabelRemoved { prompt, label: "production".parse().unwrap(), before: 2 }),
         Event::CommandUnchanged,
+        Event::BackupStarted(BackupStarted { backup: BackupId([18; 16]), part: BackupPart::Keys }),
+        Event::LedgerRestored(LedgerRestored {
+            backup: BackupId([18; 16]),
+            taken_at: Timestamp::from_micros(1_700_000_000_000_001),
+            from: Incarnation([1; 8]),
+            into: Incarnation([2; 8]),
+            heads: vec![RestoredHead { tenant: "acme".parse().unwrap(), index: 300 }],
+        }),
     ]
 }
 
@@ -135,6 +143,21 @@ fn a_batch_has_golden_bytes_and_reads_back() {
     assert_eq!(batch.header.last_index(), 42 + 17);
     assert_eq!(batch.commits[0].header, commit_header());
     assert_eq!(batch.commits[0].decode_events().unwrap(), events);
+}
+
+#[test]
+fn another_header_leaves_every_byte_of_the_commits_as_it_was() {
+    let before = batch_of(one_of_each());
+    let after = Batch::with_header(before.clone(), |header| {
+        (header.incarnation, header.prev) = (Incarnation([9; 8]), u64::MAX);
+        header.writer = "elsewhere:1".to_owned();
+    })
+    .unwrap();
+    let header = Batch::peek(after.clone()).unwrap();
+    assert_eq!((header.incarnation, header.prev, header.first_index), (Incarnation([9; 8]), u64::MAX, 42));
+    assert_eq!(Batch::body(before.clone()).unwrap(), Batch::body(after.clone()).unwrap());
+    let back = Batch::with_header(after, |header| *header = Batch::peek(before.clone()).unwrap()).unwrap();
+    assert_eq!(back, before);
 }
 
 #[test]

@@ -15,7 +15,10 @@ pub use prompt::{
     Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated, PromptRenamed, PromptRestored, TagsSet,
     VersionAdded,
 };
-pub use system::{LedgerOpened, TenantCreated, TenantResumed, TenantSuspended};
+pub use system::{
+    BackupPart, BackupStarted, LedgerOpened, LedgerRestored, RestoredHead, TenantCreated, TenantResumed,
+    TenantSuspended,
+};
 
 use crate::codec::{self, CodecError};
 use crate::id::PromptId;
@@ -66,6 +69,10 @@ pub enum Event {
     /// A command with an idempotency key found everything as it asked for. Recorded, so that a late repeat of it still
     /// changes nothing after somebody else has changed it.
     CommandUnchanged,
+    /// A backup was begun (`_system` only). Recorded before its first byte leaves.
+    BackupStarted(BackupStarted),
+    /// The ledgers of tenants were restored from a backup (`_system` only).
+    LedgerRestored(LedgerRestored),
 }
 
 impl Event {
@@ -92,6 +99,8 @@ impl Event {
             Self::LabelSet(_) => "label.set",
             Self::LabelRemoved(_) => "label.removed",
             Self::CommandUnchanged => "command.unchanged",
+            Self::BackupStarted(_) => "backup.started",
+            Self::LedgerRestored(_) => "ledger.restored",
         }
     }
 

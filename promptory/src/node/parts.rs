@@ -53,6 +53,7 @@ impl Command {
             exchange: exchange.clone(),
         };
         let service = Service::open(commands, ledger.clone(), keys.clone(), config.clock.clone())?;
+        let service = service.with_backup_key(config.backup_key.clone());
         let operator = keys::bootstrap(&config.data, &service).await?;
         let (mut forwarded, mut following) = (None, None);
         if let Some(exchange) = exchange {

@@ -1,7 +1,7 @@
 //! Given, when, then: access in every ledger; tenants and operators in `_system`.
 
-use promptory_events::event::{Event, Role};
-use promptory_events::{KeyId, PrincipalId, TenantId};
+use promptory_events::event::{BackupPart, Event, LedgerRestored, Role};
+use promptory_events::{BackupId, Incarnation, KeyId, PrincipalId, TenantId, Timestamp};
 
 use crate::access::Action;
 use crate::command::*;
@@ -36,6 +36,31 @@ fn tenants_are_suspended_and_resumed() {
     assert_eq!(names(&system.accept(suspend("acme"))), ["tenant.suspended"]);
     assert_eq!(system.tenant.tenant_status(&tenant("acme")), Some(TenantStatus::Suspended));
     assert_eq!(names(&system.accept(resume)), ["tenant.resumed"]);
+}
+
+#[test]
+fn an_operator_records_backups_and_only_the_system_says_that_it_was_restored() {
+    let backup = BackupId([5; 16]);
+    let restored = LedgerRestored {
+        backup,
+        taken_at: Timestamp::from_micros(0),
+        from: Incarnation([1; 8]),
+        into: Incarnation([2; 8]),
+        heads: vec![],
+    };
+    let mut system = Story::of_system();
+    assert_eq!(names(&system.accept(Change::RecordBackup { backup, part: BackupPart::Ledger })), ["backup.started"]);
+    let claimed = system.try_change(Change::RecordRestore(restored.clone()));
+    assert!(matches!(claimed, Err(Rejection::Forbidden(Action::ManageTenants))), "{claimed:?}");
+    let said = system.by(Presented::System).try_change(Change::RecordRestore(restored.clone()));
+    assert_eq!(names(&said.unwrap()), ["ledger.restored"]);
+    let backing_up = system.by(Presented::System).try_change(Change::RecordBackup { backup, part: BackupPart::Ledger });
+    assert!(backing_up.is_err(), "the system makes none by itself");
+    let acme = Story::of_acme();
+    for change in [Change::RecordBackup { backup, part: BackupPart::Ledger }, Change::RecordRestore(restored)] {
+        let elsewhere = acme.by(Presented::System).try_change(change);
+        assert_eq!(elsewhere, Err(Rejection::NotInThisLedger(tenant("acme"))));
+    }
 }
 
 #[test]

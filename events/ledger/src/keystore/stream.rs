@@ -6,6 +6,7 @@
 
 mod door;
 mod record;
+mod transfer;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -65,7 +66,8 @@ impl Stream {
     pub(super) fn load_tenant(&self, tenant: &TenantId, until: Instant) -> Result<Option<TenantKeys>, KeyStoreError> {
         let subject = record::epoch_subject(tenant);
         let found = self.door.ask(until, |client| async move { client.surely_last(&subject).await })?;
-        found.map(|message| record::tenant(&self.root, tenant, &message.payload)).transpose()
+        let keys = found.map(|message| record::tenant(&self.root, tenant, &message.payload)).transpose()?;
+        Ok(keys.map(|opened| opened.keys(tenant)))
     }
 
     /// Makes a tenant's keys, or finds those that somebody else has just made.
@@ -74,7 +76,7 @@ impl Stream {
         let subject = record::epoch_subject(tenant);
         match self.door.ask(until, |client| async move { client.put_first(&subject, message).await })? {
             Put::Ours => Ok(keys),
-            Put::Other(message) => record::tenant(&self.root, tenant, &message),
+            Put::Other(message) => Ok(record::tenant(&self.root, tenant, &message)?.keys(tenant)),
         }
     }
 
@@ -102,15 +104,26 @@ impl Stream {
         }
     }
 
-    /// The number after the tenant's latest block. It may be taken: blocks are also rewritten, so the latest in the
-    /// stream need not have the highest number.
+    /// The number after the tenant's latest block, and beyond all that were imported. It may be taken: blocks are also
+    /// rewritten, so the latest in the stream need not have the highest number.
     fn free_number(&self, keys: &TenantKeys, until: Instant) -> Result<u64, KeyStoreError> {
+        let imported = self.imported(&keys.tenant, until)?.0;
         let subject = record::blocks_subject(&keys.tenant);
         let Some(latest) = self.door.ask(until, |client| async move { client.last(&subject).await })? else {
-            return Ok(0);
+            return Ok(imported);
         };
         let number = record::block_number(&latest.subject).and_then(|number| number.checked_add(1));
-        number.ok_or_else(|| KeyStoreError::Damaged(format!("a block lies under {}", latest.subject)))
+        let number = number.ok_or_else(|| KeyStoreError::Damaged(format!("a block lies under {}", latest.subject)))?;
+        Ok(number.max(imported))
+    }
+
+    /// Where the tenant's own blocks begin, and the sequence of the message that says so; 0 and 0 if none does.
+    fn imported(&self, tenant: &TenantId, until: Instant) -> Result<(u64, u64), KeyStoreError> {
+        let subject = record::imported_subject(tenant);
+        match self.door.ask(until, |client| async move { client.surely_last(&subject).await })? {
+            Some(message) => Ok((record::imported_number(tenant, &message.payload)?, message.sequence)),
+            None => Ok((0, 0)),
+        }
     }
 
     /// A data key, and the others of its block. `look` is asked again when it is this caller's turn to read: one reading
@@ -180,7 +193,7 @@ impl Client {
         // A stream that was replaced, or has lost a message, would take a second first message.
         self.intact().await?;
         loop {
-            match self.publish(subject, message.clone()).await {
+            match self.publish(subject, message.clone(), 0).await {
                 Ok(sequence) => {
                     self.seen.fetch_max(sequence, Ordering::Relaxed);
                     return Ok(Put::Ours);
@@ -198,11 +211,11 @@ impl Client {
         }
     }
 
-    async fn publish(&self, subject: &str, message: Bytes) -> Result<u64, AppendError> {
+    async fn publish(&self, subject: &str, message: Bytes, guard: u64) -> Result<u64, AppendError> {
         if !self.link.is_up() {
             return Err(AppendError::Busy); // async-nats would keep each try for the next connection
         }
-        let publish = PublishMessage::build().payload(message).expected_last_subject_sequence(0);
+        let publish = PublishMessage::build().payload(message).expected_last_subject_sequence(guard);
         let sent = self.link.context.send_publish(subject.to_owned(), publish).await.map_err(outcome)?;
         let ack = sent.await.map_err(outcome)?;
         if ack.stream != KEYS || ack.duplicate {
@@ -257,6 +270,49 @@ impl Client {
             return Err(KeyStoreError::Damaged(format!("{KEYS} ends at {end} and holds {has} messages")));
         }
         Ok(end)
+    }
+
+    /// Publishes after the message `guard` of the subject. False: perhaps not, look again.
+    async fn put_after(&self, subject: &str, message: Bytes, guard: u64) -> Result<bool, KeyStoreError> {
+        match self.publish(subject, message, guard).await {
+            Ok(sequence) => {
+                self.seen.fetch_max(sequence, Ordering::Relaxed);
+                return Ok(true);
+            }
+            Err(AppendError::Invalid(why)) => return Err(KeyStoreError::Storage(why)),
+            Err(AppendError::Conflict | AppendError::Busy | AppendError::Unknown(_)) => {}
+        }
+        tokio::time::sleep(PAUSE).await;
+        Ok(false)
+    }
+
+    /// The first message at or after a sequence, of a subject or a pattern, that is the last of its subject. `None`: there
+    /// is none, and the stream lacks nothing.
+    async fn next(&self, pattern: &str, from: u64) -> Result<Option<StreamMessage>, KeyStoreError> {
+        let (mut from, mut sure) = (from, false);
+        loop {
+            self.connected().await?;
+            let stream = self.link.context.get_stream_no_info(KEYS).await.map_err(|error| unavailable(&error))?;
+            match stream.get_first_raw_message_by_subject(pattern, from).await {
+                Ok(message) => {
+                    self.seen.fetch_max(message.sequence, Ordering::Relaxed);
+                    let last = self.last(&message.subject).await?;
+                    if last.is_some_and(|last| last.sequence == message.sequence) {
+                        return Ok(Some(message));
+                    }
+                    from = message.sequence + 1; // one that was written anew since
+                }
+                Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
+                    if sure {
+                        return Ok(None);
+                    }
+                    // Between the two questions another replica may have become the leader.
+                    self.intact().await?;
+                    sure = true;
+                }
+                Err(error) => return Err(unavailable(&error)),
+            }
+        }
     }
 
     /// Waits a little for a connection that is being made again.

@@ -1,8 +1,11 @@
 //! The file form: tables on redb. Every write is one durable transaction.
 
+use std::ops::Bound;
+
 use promptory_events::{DataKeyId, TenantId};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
+use super::export::{ExportCursor, KeyPage, PAGE_KEYS, halves};
 use super::tenant::{FIRST_BLOCK, TenantKeys};
 use super::wrap::{FIRST_EPOCH, Fresh, random_block, secrets_aad, unwrap, unwrap_data_key, wrap, wrap_data_key};
 use super::{DataKey, KeyStoreError};
@@ -84,16 +87,9 @@ pub(super) fn create_tenant(db: &Database, tenant: &TenantId) -> Result<Option<T
 /// seals one text, so they are left alone.
 pub(super) fn load_tenant(db: &Database, tenant: &TenantId) -> Result<Option<TenantKeys>, KeyStoreError> {
     let txn = db.begin_read().map_err(Redb)?;
-    let tenants = txn.open_table(TENANTS).map_err(Redb)?;
-    let Some(row) = tenants.get(tenant.as_str()).map_err(Redb)? else { return Ok(None) };
-    let (epoch, _, nonce, wrapped) = row.value();
-    let epochs = txn.open_table(EPOCHS).map_err(Redb)?;
-    let epoch_key = epochs.get((tenant.as_str(), epoch)).map_err(Redb)?;
-    let damaged = |what: &str| KeyStoreError::Damaged(format!("{what} of {tenant}"));
-    let epoch_key = *epoch_key.ok_or_else(|| damaged("no epoch key"))?.value();
-    let secrets = unwrap(&epoch_key, *nonce, &secrets_aad(tenant), wrapped);
-    let secrets = secrets.ok_or_else(|| damaged("the wrapped keys"))?;
-    Ok(Some(TenantKeys::new(tenant.clone(), epoch, epoch_key, &secrets)))
+    let opened = opened(&txn, tenant)?;
+    Ok(opened
+        .map(|Opened { epoch, epoch_key, secrets, .. }| TenantKeys::new(tenant.clone(), epoch, epoch_key, &secrets)))
 }
 
 /// Makes `count` data keys, durable on return.
@@ -121,6 +117,125 @@ fn put_block(txn: &WriteTransaction, keys: &TenantKeys, count: usize) -> Result<
     // The counter moves with the keys, in one transaction: a number is never given twice.
     tenants.insert(tenant, (epoch, next + block.len() as u64, &nonce, &wrapped)).map_err(Redb)?;
     Ok(block)
+}
+
+/// The row of a tenant with its secrets in the open.
+struct Opened {
+    epoch: u32,
+    next: u64,
+    epoch_key: [u8; 32],
+    secrets: [u8; 64],
+}
+
+fn opened(txn: &redb::ReadTransaction, tenant: &TenantId) -> Result<Option<Opened>, KeyStoreError> {
+    let tenants = txn.open_table(TENANTS).map_err(Redb)?;
+    let Some(row) = tenants.get(tenant.as_str()).map_err(Redb)? else { return Ok(None) };
+    let (epoch, next, nonce, wrapped) = row.value();
+    let epochs = txn.open_table(EPOCHS).map_err(Redb)?;
+    let epoch_key = epochs.get((tenant.as_str(), epoch)).map_err(Redb)?;
+    let damaged = |what: &str| KeyStoreError::Damaged(format!("{what} of {tenant}"));
+    let epoch_key = *epoch_key.ok_or_else(|| damaged("no epoch key"))?.value();
+    let secrets = unwrap(&epoch_key, *nonce, &secrets_aad(tenant), wrapped);
+    let secrets = secrets.ok_or_else(|| damaged("the wrapped keys"))?;
+    Ok(Some(Opened { epoch, next, epoch_key, secrets }))
+}
+
+/// See [`super::KeyStore::export`]. One short read transaction.
+pub(super) fn export(db: &Database, after: &ExportCursor) -> Result<Option<(KeyPage, ExportCursor)>, KeyStoreError> {
+    let txn = db.begin_read().map_err(Redb)?;
+    let tenant = match (&after.tenant, &after.data_key) {
+        (Some(tenant), Some(_)) => Some(tenant.clone()),
+        (tenant, _) => tenant_after(&txn, tenant.as_ref())?,
+    };
+    let Some(tenant) = tenant else { return Ok(None) };
+    let Some(Opened { epoch, next, epoch_key, secrets }) = opened(&txn, &tenant)? else { return Ok(None) };
+    let keys = TenantKeys::new(tenant.clone(), epoch, epoch_key, &secrets);
+    let table = txn.open_table(DATA_KEYS).map_err(Redb)?;
+    let first = after.data_key.map_or([0; 16], |kid| kid.0);
+    let mut data_keys = Vec::new();
+    let mut more = false;
+    for row in table.range((tenant.as_str(), &first)..=(tenant.as_str(), &[0xff; 16])).map_err(Redb)? {
+        let (name, value) = row.map_err(Redb)?;
+        let kid = DataKeyId(*name.value().1);
+        if after.data_key == Some(kid) {
+            continue;
+        }
+        more = data_keys.len() == PAGE_KEYS;
+        if more {
+            break;
+        }
+        data_keys.push((kid, *unwrap_data_key(&keys, kid, value.value().1)?.bytes()));
+    }
+    // The last page of a tenant has its destroyed keys too.
+    let erased = if more { Vec::new() } else { erased(&txn, &tenant)? };
+    let cursor = ExportCursor {
+        tenant: Some(tenant.clone()),
+        data_key: data_keys.last().map(|(kid, _)| *kid).filter(|_| more),
+        ..ExportCursor::default()
+    };
+    let (content_key, command_key) = halves(&secrets);
+    Ok(Some((KeyPage { tenant, epoch, epoch_key, content_key, command_key, next, data_keys, erased }, cursor)))
+}
+
+fn tenant_after(txn: &redb::ReadTransaction, after: Option<&TenantId>) -> Result<Option<TenantId>, KeyStoreError> {
+    let tenants = txn.open_table(TENANTS).map_err(Redb)?;
+    let mut range = match after {
+        Some(after) => {
+            let behind = (Bound::Excluded(after.as_str()), Bound::Unbounded);
+            tenants.range::<&str>(behind).map_err(Redb)?
+        }
+        None => tenants.range::<&str>(..).map_err(Redb)?,
+    };
+    let Some(row) = range.next() else { return Ok(None) };
+    let name = row.map_err(Redb)?.0.value().to_owned();
+    name.parse().map(Some).map_err(|_| KeyStoreError::Damaged("a name that is no tenant's".to_owned()))
+}
+
+fn erased(txn: &redb::ReadTransaction, tenant: &TenantId) -> Result<Vec<(DataKeyId, i64)>, KeyStoreError> {
+    let table = txn.open_table(ERASED).map_err(Redb)?;
+    let all = table.range((tenant.as_str(), &[0; 16])..=(tenant.as_str(), &[0xff; 16])).map_err(Redb)?;
+    let mut out = Vec::new();
+    for row in all {
+        let (name, at) = row.map_err(Redb)?;
+        out.push((DataKeyId(*name.value().1), at.value()));
+    }
+    Ok(out)
+}
+
+/// See [`super::KeyStore::import`]. One durable transaction.
+pub(super) fn import(db: &Database, page: &KeyPage) -> Result<(), KeyStoreError> {
+    let tenant = page.tenant.as_str();
+    let secrets = page.secrets();
+    let txn = db.begin_read().map_err(Redb)?;
+    let there = opened(&txn, &page.tenant)?;
+    drop(txn);
+    let same = |there: &Opened| (there.epoch, there.epoch_key, there.secrets) == (page.epoch, page.epoch_key, secrets);
+    if there.as_ref().is_some_and(|there| !same(there)) {
+        return Err(KeyStoreError::OtherKeys(page.tenant.clone()));
+    }
+    let next = page.next_counter().max(there.map_or(0, |there| there.next));
+    let mut nonce = [0; 12];
+    getrandom::fill(&mut nonce).map_err(KeyStoreError::Random)?;
+    let wrapped: [u8; 80] = wrap(&page.epoch_key, nonce, &secrets_aad(&page.tenant), &secrets)?;
+    let keys = TenantKeys::new(page.tenant.clone(), page.epoch, page.epoch_key, &secrets);
+    let txn = db.begin_write().map_err(Redb)?;
+    {
+        let mut epochs = txn.open_table(EPOCHS).map_err(Redb)?;
+        epochs.insert((tenant, page.epoch), &page.epoch_key).map_err(Redb)?;
+        let mut tenants = txn.open_table(TENANTS).map_err(Redb)?;
+        tenants.insert(tenant, (page.epoch, next, &nonce, &wrapped)).map_err(Redb)?;
+        let mut table = txn.open_table(DATA_KEYS).map_err(Redb)?;
+        for (kid, key) in &page.data_keys {
+            let wrapped = wrap_data_key(&keys, &DataKey::new(*kid, *key))?;
+            table.insert((tenant, &kid.0), (page.epoch, &wrapped)).map_err(Redb)?;
+        }
+        let mut gone = txn.open_table(ERASED).map_err(Redb)?;
+        for (kid, at) in &page.erased {
+            gone.insert((tenant, &kid.0), *at).map_err(Redb)?;
+        }
+    }
+    txn.commit().map_err(Redb)?;
+    Ok(())
 }
 
 /// Looks a data key up in the file.

@@ -43,6 +43,13 @@ pub(super) fn random_block(next: u64, count: usize) -> Result<Vec<DataKey>, KeyS
     Ok((next..).zip(random.chunks_exact(40)).map(key).collect())
 }
 
+/// The counter in a data key's id.
+pub(super) fn counter_of(kid: DataKeyId) -> u64 {
+    let mut counter = [0; 8];
+    counter.copy_from_slice(&kid.0[..8]);
+    u64::from_be_bytes(counter)
+}
+
 /// A data key under its tenant's epoch key.
 pub(super) fn wrap_data_key(keys: &TenantKeys, key: &DataKey) -> Result<[u8; WRAPPED_BYTES], KeyStoreError> {
     wrap(&keys.epoch_key, nonce_of(key.kid), &key_aad(keys, key.kid), &key.key)

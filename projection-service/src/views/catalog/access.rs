@@ -20,7 +20,7 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
         Event::TenantCreated(event) => created(hot, staged, step, event),
         Event::TenantSuspended(event) => suspend(hot, staged, step, &event.tenant, Some(step.index)),
         Event::TenantResumed(event) => suspend(hot, staged, step, &event.tenant, None),
-        _ => Ok(()), // `ledger.opened` has nothing but its own row
+        _ => Ok(()), // the events of ledgers and backups have nothing but their own rows
     }
 }
 

@@ -10,6 +10,14 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
     match event {
         Event::CommandUnchanged => json!({}),
         Event::LedgerOpened(e) => json!({ "incarnation": e.incarnation }),
+        Event::BackupStarted(e) => json!({ "backup": e.backup, "part": e.part }),
+        Event::LedgerRestored(e) => json!({
+            "backup": e.backup,
+            "taken_at": e.taken_at,
+            "from": e.from,
+            "into": e.into,
+            "heads": e.heads,
+        }),
         Event::TenantCreated(e) => json!({ "tenant": e.tenant }),
         Event::TenantSuspended(e) => json!({ "tenant": e.tenant }),
         Event::TenantResumed(e) => json!({ "tenant": e.tenant }),

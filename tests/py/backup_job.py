@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+"""Backs a busy server up, destroys it, restores it on NATS servers, and from there into a folder again.
+
+Holds if everything that was acknowledged before the backup began is in it, every digest (of the ledger's bytes, of the
+models, of the histories) is at the backup's position what it was in the ledger that was lost, in both forms, texts are
+answered after the restore, and the whole history over HTTP has the digest that was folded. Prints how long each step took:
+the recovery time is that from the two files to a server that answers.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+from history_digest import history_digest
+from main_job import import_file
+from promptory_client import Refused, Server, index_of, run_json
+
+ROOT = Path(__file__).resolve().parents[2]
+TENANT = "history"
+# Commands in one request, two events each.
+COMMANDS = 250
+WRITERS = 4
+NATS_SECONDS = 30
+
+
+class Nats:
+    """One NATS server on the loopback address, durable as the shipped configuration."""
+
+    def __init__(self, tool, folder):
+        self.port, self.http = free_ports(2)
+        folder.mkdir()
+        config = folder / "nats.conf"
+        config.write_text(
+            f'listen: "127.0.0.1:{self.port}"\nhttp: "127.0.0.1:{self.http}"\nmax_payload: 8MiB\n'
+            f'jetstream {{ store_dir: {json.dumps(str(folder / "store"))}, sync_interval: always }}\n'
+        )
+        self.log = folder / "nats.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([str(tool), "-c", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    @property
+    def url(self):
+        """Where clients connect."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        deadline = time.monotonic() + NATS_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(OSError):
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/healthz", timeout=1) as answer:
+                    if answer.status == 200:
+                        return self
+            time.sleep(0.05)
+        self.__exit__()
+        raise RuntimeError(f"the NATS server does not start:\n{self.log.read_text(errors='replace')[-2000:]}")
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+def free_ports(count):
+    """Ports that are free now."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+class Load:
+    """Clients that write for as long as they are let, and know the last index that was acknowledged."""
+
+    def __init__(self, client, pause=0.0):
+        self.client, self.pause = client, pause
+        self.acknowledged, self.failure = 0, None
+        self._stop, self._lock = threading.Event(), threading.Lock()
+        self._threads = [threading.Thread(target=self._write, args=(n,), daemon=True) for n in range(WRITERS)]
+        for thread in self._threads:
+            thread.start()
+
+    def _write(self, writer):
+        number = 0
+        try:
+            while not self._stop.is_set():
+                number += 1
+                made = [
+                    {"type": "create_prompt", "key": f"load/{id(self)}/{writer}/{number}/{n}", "text": f"text {number}.{n}"}
+                    for n in range(COMMANDS)
+                ]
+                results = self.client.call("POST", "/v1/commands", {"commands": made})["results"]
+                bad = [result for result in results if result["status"] >= 300]
+                if bad:
+                    raise AssertionError(f"a command was refused: {bad[0]}")
+                with self._lock:
+                    self.acknowledged = max(self.acknowledged, *(index_of(r["position"]) for r in results))
+                self._stop.wait(self.pause)
+        except (Refused, AssertionError, OSError) as failure:
+            self.failure = failure
+
+    def until(self, index):
+        """Waits until an index was acknowledged."""
+        while self.acknowledged < index and not self.failure:
+            time.sleep(0.02)
+
+    def stop(self):
+        """Ends it; what went wrong is raised. Gives the last index that was acknowledged."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        if self.failure:
+            raise RuntimeError(f"the load ended: {self.failure}")
+        return self.acknowledged
+
+
+class Drill:
+    """The drill, in a folder of its own."""
+
+    def __init__(self, binary, tool, work, events):
+        self.binary, self.tool, self.work, self.events = str(binary), tool, work, events
+        self.key = work / "backup.key"
+        self.key.touch(mode=0o600)
+        self.key.write_text(os.urandom(32).hex())
+
+    def command(self, name, *args):
+        """Runs a command that prints a report; gives the report, and prints how long it took."""
+        began = time.monotonic()
+        report = run_json([self.binary, name, *map(str, args)])
+        print(f"{name:8} {time.monotonic() - began:7.1f} s  {shown(report)}", flush=True)
+        return report
+
+    def files(self, name):
+        """The two files of a backup."""
+        return self.work / f"{name}.ledger", self.work / f"{name}.keys"
+
+    def kept(self, name, *place):
+        """Compares a ledger with a backup; every digest must be the same. Gives the tenants' digests."""
+        ledger, keys = self.files(name)
+        report = self.command("verify", *place, "--against", ledger, "--keys", keys, "--backup-key", self.key)
+        if not (report["holds"] and report["against"]["equal"]):
+            raise AssertionError(f"the ledger is not what was backed up: {report['against']['differences']}, {report['problems']}")
+        fields = ("events", "ledger_digest", "model_digest", "history_digest")
+        return {t["tenant"]: tuple(t[field] for field in fields) for t in report["tenants"]}
+
+    def backed_up(self, server):
+        """A backup under load. Gives the last index that was acknowledged before it, and how many came after."""
+        load = Load(server.client(), pause=0.05)
+        try:
+            load.until(self.events)
+            before, began = load.acknowledged, time.monotonic()
+            ledger, keys = self.files("first")
+            operator = server.data / "keys/operator.key"
+            self.command("backup", "--url", server.url, "--key-file", operator, "--out", ledger, "--keys-out", keys)
+        finally:
+            after = load.stop()
+        seconds = time.monotonic() - began
+        print(f"acknowledged before the backup: {before + 1} events; {after - before} more in the {seconds:.1f} s that it took")
+        return before
+
+    def run(self, file):
+        """The whole of it."""
+        server = Server(self.binary, self.work / "lost", TENANT, ["--backup-key", str(self.key)])
+        with server.start():
+            import_file(server, file)
+            if self.events:
+                filling = Load(server.client())
+                filling.until(self.events)
+                filling.stop()
+            before = self.backed_up(server)
+            server.kill()
+        truth = self.kept("first", "--data", server.data)
+        if truth[TENANT][0] <= before:
+            raise AssertionError(f"event {before} was acknowledged before the backup, which ends at {truth[TENANT][0]}")
+        keys = self.work / "keys"
+        shutil.copytree(server.data / "keys", keys)
+        shutil.rmtree(server.data)
+        print("everything is destroyed but two files, the backup key and the API keys", flush=True)
+        with Nats(self.tool, self.work / "nats") as nats:
+            self.on_nats(nats, truth)
+        self.in_a_folder(keys, truth)
+
+    def on_nats(self, nats, truth):
+        """The backup on a NATS server, and a backup of that."""
+        place = ["--ledger", nats.url, "--root-key", self.work / "root.key"]
+        subprocess.run([self.binary, "init", *place, "--replicas", "1", "--partitions", "4"], check=True, capture_output=True)
+        ledger, keys = self.files("first")
+        self.command("restore", "--from", ledger, "--keys", keys, "--backup-key", self.key, *place)
+        same(truth, self.kept("first", *place), "on the NATS server")
+        ledger, keys = self.files("second")
+        self.command("backup", *place, "--out", ledger, "--keys-out", keys, "--backup-key", self.key)
+
+    def in_a_folder(self, keys, truth):
+        """The second backup in a folder, with a server on it."""
+        ledger, exported = self.files("second")
+        server, began = Server(self.binary, self.work / "again", TENANT), time.monotonic()
+        shutil.copytree(keys, server.data / "keys")
+        self.command("restore", "--from", ledger, "--keys", exported, "--backup-key", self.key, "--data", server.data)
+        with server.start():
+            client = server.client()
+            status = client.get("/v1/status")
+            print(f"recovery {time.monotonic() - began:7.1f} s  from two files to a server that answers, {truth[TENANT][0]} events")
+            if index_of(status["position"]) != truth[TENANT][0] - 1:
+                raise AssertionError(f"the server stands at {status['position']}, the backup ended at {truth[TENANT][0] - 1}")
+            digest, lines = history_digest(client)
+            if digest != truth[TENANT][3]:
+                raise AssertionError(f"history digest {digest} over {lines} lines over HTTP, was {truth[TENANT][3]}")
+            print(f"history digest over HTTP, {lines} lines: the same")
+            client.call("POST", "/v1/prompts", {"key": "after", "text": "the new life goes on"})
+            server.stop()
+        same(truth, self.kept("first", "--data", server.data), "in the folder")
+
+
+def same(truth, now, where):
+    """Every digest is what it was in the ledger that was lost."""
+    if truth != now:
+        raise AssertionError(f"digests differ {where}: {truth}, now {now}")
+    print(f"{len(now)} tenants {where}: ledger, model and history digests are those of the ledger that was lost", flush=True)
+
+
+def shown(report):
+    """A report in a line: numbers only."""
+    if "tenants" in report and isinstance(report["tenants"], list):
+        return f"{sum(t['events'] for t in report['tenants'])} events folded"
+    size = f", {report['bytes'] / 2**20:.1f} MiB" if "bytes" in report else ""
+    return f"{report['events']} events in {report['batches']} batches of {report['tenants']} tenants{size}"
+
+
+def main():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="the history that is imported first (*.jsonl.gz)")
+    parser.add_argument("--binary", default="target/release/promptory")
+    parser.add_argument("--nats-server", default=os.environ.get("PROMPTORY_NATS_SERVER") or ROOT / "target/tools/nats/bin/nats-server")
+    parser.add_argument("--events", type=int, default=0, help="so many events before the backup")
+    args = parser.parse_args()
+    work = Path(tempfile.mkdtemp(prefix="promptory-backup-"))
+    try:
+        Drill(Path(args.binary).resolve(), Path(args.nats_server).resolve(), work, args.events).run(args.data)
+    except (RuntimeError, AssertionError, Refused, OSError, subprocess.CalledProcessError) as failure:
+        sys.exit(f"FAILED {failure}\nthe folders are kept in {work}")
+    shutil.rmtree(work)
+    print("held")
+
+
+if __name__ == "__main__":
+    main()
