@@ -248,7 +248,8 @@ impl Service {
             return Err(Rejection::NotInThisLedger(shown.tenant.clone()).into());
         }
         let (system, principal) = self.admit(shown).await?;
-        if !system.published.load().state.roles(principal).any(|(role, _)| access::allows(role, Action::ManageTenants)) {
+        if !system.published.load().state.roles(principal).any(|(role, _)| access::allows(role, Action::ManageTenants))
+        {
             return Err(Rejection::Forbidden(Action::ManageTenants).into());
         }
         Ok((system, principal))

@@ -71,7 +71,8 @@ pub async fn run(args: RestoreArgs) -> Result<Value, BackupRunError> {
     // Keys first: an event whose key is missing is one that nobody can read.
     let importing = tokio::task::spawn_blocking(move || KeysFile::import(&file, &key, &keys));
     importing.await.map_err(|error| BackupRunError::interrupted(&error))??;
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(contents.batches()) } else { ProgressBar::hidden() };
+    let bar =
+        if std::io::stderr().is_terminal() { ProgressBar::new(contents.batches()) } else { ProgressBar::hidden() };
     bar.set_style(style());
     restore(&target.ledger, &args.from, &contents, args.resume, |progress| bar.set_position(progress.done)).await?;
     bar.finish_and_clear();
@@ -108,10 +109,9 @@ async fn record(target: &Target, contents: &Contents) -> Result<(), BackupRunErr
     let into = target.ledger.incarnation();
     let heads: Vec<_> = contents.tenants.iter().collect();
     for (part, heads) in heads.chunks(HEADS_MAX).enumerate() {
-        let heads = heads.iter().map(|summary| RestoredHead {
-            tenant: summary.tenant.clone(),
-            index: summary.events.saturating_sub(1),
-        });
+        let heads = heads
+            .iter()
+            .map(|summary| RestoredHead { tenant: summary.tenant.clone(), index: summary.events.saturating_sub(1) });
         let restored = LedgerRestored {
             backup: contents.header.backup,
             taken_at: contents.header.taken_at,
@@ -183,11 +183,7 @@ fn key_store(path: &Path) -> Result<KeyStore, BackupRunError> {
 }
 
 /// The path of a file on its way. The file itself may be there only if an interrupted restore had come so far.
-fn on_its_way(
-    path: &Path,
-    resume: bool,
-    names: &mut Vec<(PathBuf, PathBuf)>,
-) -> Result<PathBuf, BackupRunError> {
+fn on_its_way(path: &Path, resume: bool, names: &mut Vec<(PathBuf, PathBuf)>) -> Result<PathBuf, BackupRunError> {
     let part = path.with_added_extension("restoring");
     if path.exists() {
         return if resume { Ok(path.to_owned()) } else { Err(BackupRunError::There(path.to_owned())) };

@@ -93,7 +93,8 @@ fn folder(data: &Path) -> LedgerArgs {
 /// Texts, a chat, a config, a commit message, a name: everything that is sealed.
 fn write(client: &Client, from: usize, count: usize) {
     for n in from..from + count {
-        let prompt = json!({"key": format!("p{n}"), "text": format!("text {n}"), "message": "why", "labels": ["production"]});
+        let prompt =
+            json!({"key": format!("p{n}"), "text": format!("text {n}"), "message": "why", "labels": ["production"]});
         let _ = client.post("/v1/prompts", &prompt).expect(201);
     }
 }
@@ -104,7 +105,9 @@ fn tenants(report: &Value) -> Vec<(String, u64, String, String)> {
         .as_array()
         .unwrap()
         .iter()
-        .map(|t| (text(&t["tenant"]), t["events"].as_u64().unwrap(), text(&t["model_digest"]), text(&t["history_digest"])))
+        .map(|t| {
+            (text(&t["tenant"]), t["events"].as_u64().unwrap(), text(&t["model_digest"]), text(&t["history_digest"]))
+        })
         .collect()
 }
 
@@ -128,8 +131,13 @@ fn a_backup_under_load_is_everything_that_was_acknowledged_before_it() {
     });
     assert_eq!((&report["tenants"], &report["keys"]), (&json!(2), &json!(true)));
     let events = world.operator().get("/v1/events?from=0&limit=1000").json["events"].clone();
-    let started: Vec<_> =
-        events.as_array().unwrap().iter().filter(|e| e["type"] == "backup.started").map(|e| e["detail"].clone()).collect();
+    let started: Vec<_> = events
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|e| e["type"] == "backup.started")
+        .map(|e| e["detail"].clone())
+        .collect();
     let backup_id = report["backup"].clone();
     let (one, two) = (json!({"backup": backup_id, "part": "ledger"}), json!({"backup": backup_id, "part": "keys"}));
     assert_eq!(started, [one, two], "recorded before a byte left");
@@ -165,14 +173,15 @@ fn a_backup_under_load_is_everything_that_was_acknowledged_before_it() {
     assert_eq!((&last["detail"]["from"], &last["detail"]["into"]), (&restored["from"], &restored["into"]));
     assert_eq!(last["detail"]["backup"], backup_id);
     let acme = tenants(&verified.json()).into_iter().find(|(tenant, ..)| tenant == "acme").unwrap();
-    let head = last["detail"]["heads"].as_array().unwrap().iter().find(|head| head["tenant"] == "acme").unwrap().clone();
+    let head =
+        last["detail"]["heads"].as_array().unwrap().iter().find(|head| head["tenant"] == "acme").unwrap().clone();
     assert_eq!(head["index"].as_u64(), Some(acme.1 - 1));
     runtime.block_on(node.stop());
 }
 
-/// These take no body.
+/// These take no body, and nobody reads one that is sent: the connection is not used again.
 fn post(client: &Client, path: &str) -> promptory_tests::client::Answer {
-    client.send("POST", path, &[], None)
+    client.send("POST", path, &[("connection", "close")], None)
 }
 
 #[test]
@@ -181,7 +190,8 @@ fn only_operators_back_up_and_keys_are_never_given_in_the_clear() {
     let (operator, owner) = (world.operator(), world.acme());
     assert_eq!(post(&owner, "/v1/backups").expect(422).code(), "not-in-this-ledger");
     assert_eq!(post(&owner.with_key("pk_acme_0"), "/v1/backups").expect(401).code(), "unauthenticated");
-    let viewer = operator.post("/v1/keys", &json!({"role": "viewer"})).expect(201).json["key"].as_str().unwrap().to_owned();
+    let viewer =
+        operator.post("/v1/keys", &json!({"role": "viewer"})).expect(201).json["key"].as_str().unwrap().to_owned();
     let viewer = operator.with_key(&viewer);
     assert_eq!(post(&viewer, "/v1/backups").expect(403).code(), "forbidden");
     let id = format!("bkp_{}", "0".repeat(32));
@@ -258,7 +268,12 @@ fn from_one_machine_to_nats_servers_and_back_every_digest_is_the_same() {
     let back = runtime.block_on(verify::run(safe.verify("first", folder(back.path())))).unwrap();
     assert!(back.holds(), "{:#}", back.json());
     assert_eq!(tenants(&back.json()), tenants(&first), "and after the way back");
-    let file = VerifyArgs { place: nowhere(), backup: Some(safe.at("first.ledger")), against: None, ..safe.verify("first", nowhere()) };
+    let file = VerifyArgs {
+        place: nowhere(),
+        backup: Some(safe.at("first.ledger")),
+        against: None,
+        ..safe.verify("first", nowhere())
+    };
     let file = runtime.block_on(verify::run(file)).unwrap();
     assert_eq!(tenants(&file.json()), tenants(&first), "and in the file alone");
 }

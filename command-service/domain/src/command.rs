@@ -2,8 +2,8 @@
 
 use promptory_events::event::{BackupPart, Event, Kind, LedgerRestored, Role};
 use promptory_events::{
-    Author, BackupId, CommandId, ContentId, Evidence, KeyId, Label, PrincipalId, PromptId, PromptKey, Sealed, Tag, TenantId,
-    Timestamp, VersionId,
+    Author, BackupId, CommandId, ContentId, Evidence, KeyId, Label, PrincipalId, PromptId, PromptKey, Sealed, Tag,
+    TenantId, Timestamp, VersionId,
 };
 
 /// A command, its caller, and what it claims.

@@ -184,10 +184,9 @@ impl Tenant {
         }
         self.next_index += 1;
         match event {
-            Event::LedgerOpened(_)
-            | Event::CommandUnchanged
-            | Event::BackupStarted(_)
-            | Event::LedgerRestored(_) => Ok(()),
+            Event::LedgerOpened(_) | Event::CommandUnchanged | Event::BackupStarted(_) | Event::LedgerRestored(_) => {
+                Ok(())
+            }
             Event::TenantCreated(e) => self.set_tenant(&e.tenant, TenantStatus::Active),
             Event::TenantSuspended(e) => self.set_tenant(&e.tenant, TenantStatus::Suspended),
             Event::TenantResumed(e) => self.set_tenant(&e.tenant, TenantStatus::Active),

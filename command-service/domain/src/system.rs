@@ -1,8 +1,8 @@
 //! The rules of access (in every ledger) and of tenants and operators (in `_system`).
 
 use promptory_events::event::{
-    BackupStarted, Event, KeyIssued, KeyRevoked, LedgerOpened, PrincipalAdded, Role, RoleGranted, RoleRevoked, TenantCreated,
-    TenantResumed, TenantSuspended,
+    BackupStarted, Event, KeyIssued, KeyRevoked, LedgerOpened, PrincipalAdded, Role, RoleGranted, RoleRevoked,
+    TenantCreated, TenantResumed, TenantSuspended,
 };
 use promptory_events::{KeyId, PrincipalId, TenantId};
 

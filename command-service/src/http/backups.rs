@@ -41,9 +41,8 @@ pub async fn keys(
     shown: Presented,
     Path(backup): Path<String>,
 ) -> Result<Response, Problem> {
-    let backup: BackupId = backup.parse().map_err(|e: promptory_events::id::IdError| {
-        Problem::field("/backup", e.to_string())
-    })?;
+    let backup: BackupId =
+        backup.parse().map_err(|e: promptory_events::id::IdError| Problem::field("/backup", e.to_string()))?;
     Ok(file(service.backup_keys(&shown, backup).await?))
 }
 

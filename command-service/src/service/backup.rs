@@ -69,7 +69,8 @@ impl Service {
         let (sink, stream) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
             let ended = backup::write(&ledger, backup, taken_at, &sink).await;
-            let ended = ended.map(|contents| tracing::info!(%backup, batches = contents.batches(), "a backup was made"));
+            let ended =
+                ended.map(|contents| tracing::info!(%backup, batches = contents.batches(), "a backup was made"));
             tell(&sink, backup, ended).await;
             drop(place);
         });

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
-use promptory_events::{Batch, BackupId, TenantId, Timestamp};
+use promptory_events::{BackupId, Batch, TenantId, Timestamp};
 use promptory_ledger::backup::lineage::Lineages;
 use promptory_ledger::backup::{self, Archive, BackupError, Contents, RestoreError, restore, sweep};
 use promptory_ledger::{Ledger, Recorded};

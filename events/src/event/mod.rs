@@ -16,7 +16,8 @@ pub use prompt::{
     VersionAdded,
 };
 pub use system::{
-    BackupPart, BackupStarted, LedgerOpened, LedgerRestored, RestoredHead, TenantCreated, TenantResumed, TenantSuspended,
+    BackupPart, BackupStarted, LedgerOpened, LedgerRestored, RestoredHead, TenantCreated, TenantResumed,
+    TenantSuspended,
 };
 
 use crate::codec::{self, CodecError};

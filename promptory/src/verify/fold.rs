@@ -116,8 +116,8 @@ fn folded(file: &Path, group: &[Summary], keys: Option<&KeyStore>) -> Result<Vec
     for summary in group {
         let Some(state) = open.remove(&summary.tenant) else { continue };
         let last = summary.events.saturating_sub(1);
-        let said = state
-            .and_then(|folding| finish(folding, keys).map_err(|error| problem(&summary.tenant, last, &error)));
+        let said =
+            state.and_then(|folding| finish(folding, keys).map_err(|error| problem(&summary.tenant, last, &error)));
         out.push((summary.clone(), said));
     }
     Ok(out)

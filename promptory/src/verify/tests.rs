@@ -6,8 +6,8 @@ use promptory_events::{
     Batch, BatchHeader, BatchId, CommandHash, CommandId, Commit, CommitHeader, Credential, Event, Evidence,
     Incarnation, KeyId, PrincipalId, Timestamp,
 };
-use promptory_ledger::embedded::Embedded;
 use promptory_ledger::Ledger;
+use promptory_ledger::embedded::Embedded;
 use redb::TableDefinition;
 
 use super::*;

@@ -37,7 +37,9 @@ pub enum BackupKeyError {
     #[error("the file of the backup key")]
     Io(#[from] io::Error),
     /// Others can read it.
-    #[error("the file of the backup key can be read by others than its owner; chmod 600 it, and think whether they did")]
+    #[error(
+        "the file of the backup key can be read by others than its owner; chmod 600 it, and think whether they did"
+    )]
     Open,
     /// It holds something else.
     #[error("the file of the backup key must hold 64 hex digits (openssl rand -hex 32) and nothing else")]

@@ -171,7 +171,8 @@ async fn compare(path: &Path, there: &Lineages) -> Result<(), RestoreError> {
         let said = said.get_or_insert_with(|| Lineages::new(batch.cursor.incarnation));
         said.take(batch.cursor.sequence, &batch.bytes).map_err(BackupError::from)?;
         let Some(lineage) = said.get(&tenant) else { continue };
-        if open.get(&tenant).is_some_and(|(batches, digest)| *batches == lineage.batches && *digest == lineage.digest()) {
+        if open.get(&tenant).is_some_and(|(batches, digest)| *batches == lineage.batches && *digest == lineage.digest())
+        {
             open.remove(&tenant);
         }
     }
@@ -261,7 +262,9 @@ impl<'a> Appender<'a> {
         let ledger = self.ledger;
         let mut append = async move {
             let appended = surely(ledger, &header, bytes).await.and_then(|cursor| match foretold {
-                Some(sequence) if cursor.sequence != sequence => Err(RestoreError::SomebodyWrites(header.tenant.clone())),
+                Some(sequence) if cursor.sequence != sequence => {
+                    Err(RestoreError::SomebodyWrites(header.tenant.clone()))
+                }
                 _ => Ok(cursor),
             });
             (header.tenant, len, appended)

@@ -94,9 +94,8 @@ pub(super) fn create_tenant(db: &Database, tenant: &TenantId) -> Result<Option<T
 pub(super) fn load_tenant(db: &Database, tenant: &TenantId) -> Result<Option<TenantKeys>, KeyStoreError> {
     let txn = db.begin_read().map_err(Redb)?;
     let opened = opened(&txn, tenant)?;
-    Ok(opened.map(|Opened { epoch, epoch_key, secrets, .. }| {
-        TenantKeys::new(tenant.clone(), epoch, epoch_key, &secrets)
-    }))
+    Ok(opened
+        .map(|Opened { epoch, epoch_key, secrets, .. }| TenantKeys::new(tenant.clone(), epoch, epoch_key, &secrets)))
 }
 
 /// Makes `count` data keys, durable on return.
@@ -190,10 +189,8 @@ pub(super) fn export(db: &Database, after: &ExportCursor) -> Result<Option<(KeyP
     }
     // The last page of a tenant has its destroyed keys too.
     let erased = if more { Vec::new() } else { erased(&txn, &tenant)? };
-    let cursor = ExportCursor {
-        tenant: Some(tenant.clone()),
-        data_key: data_keys.last().map(|(kid, _)| *kid).filter(|_| more),
-    };
+    let cursor =
+        ExportCursor { tenant: Some(tenant.clone()), data_key: data_keys.last().map(|(kid, _)| *kid).filter(|_| more) };
     let (mut content_key, mut command_key) = ([0; 32], [0; 32]);
     content_key.copy_from_slice(&secrets[..32]);
     command_key.copy_from_slice(&secrets[32..]);
@@ -234,9 +231,7 @@ pub(super) fn import(db: &Database, page: &KeyPage) -> Result<(), KeyStoreError>
     let txn = db.begin_read().map_err(Redb)?;
     let there = opened(&txn, &page.tenant)?;
     drop(txn);
-    let same = |there: &Opened| {
-        (there.epoch, there.epoch_key, there.secrets) == (page.epoch, page.epoch_key, secrets)
-    };
+    let same = |there: &Opened| (there.epoch, there.epoch_key, there.secrets) == (page.epoch, page.epoch_key, secrets);
     if there.as_ref().is_some_and(|there| !same(there)) {
         return Err(KeyStoreError::OtherKeys(page.tenant.clone()));
     }
