@@ -81,9 +81,9 @@ def free_ports(count):
 class Load:
     """Clients that write for as long as they are let, and know the last index that was acknowledged."""
 
-    def __init__(self, client, pause=0.0):
+    def __init__(self, client, acknowledged, pause=0.0):
         self.client, self.pause = client, pause
-        self.acknowledged, self.failure = 0, None
+        self.acknowledged, self.failure = acknowledged, None
         self._stop, self._lock = threading.Event(), threading.Lock()
         self._threads = [threading.Thread(target=self._write, args=(n,), daemon=True) for n in range(WRITERS)]
         for thread in self._threads:
@@ -152,11 +152,11 @@ class Drill:
         fields = ("events", "ledger_digest", "model_digest", "history_digest")
         return {t["tenant"]: tuple(t[field] for field in fields) for t in report["tenants"]}
 
-    def backed_up(self, server):
+    def backed_up(self, server, reached):
         """A backup under load. Gives the last index that was acknowledged before it, and how many came after."""
-        load = Load(server.client(), pause=0.05)
+        load = Load(server.client(), reached, pause=0.05)
         try:
-            load.until(self.events)
+            load.until(reached + 1)
             before, began = load.acknowledged, time.monotonic()
             ledger, keys = self.files("first")
             operator = server.data / "keys/operator.key"
@@ -171,12 +171,12 @@ class Drill:
         """The whole of it."""
         server = Server(self.binary, self.work / "lost", TENANT, ["--backup-key", str(self.key)])
         with server.start():
-            import_file(server, file)
-            if self.events:
-                filling = Load(server.client())
+            reached = index_of(import_file(server, file))
+            if reached < self.events:
+                filling = Load(server.client(), reached)
                 filling.until(self.events)
-                filling.stop()
-            before = self.backed_up(server)
+                reached = filling.stop()
+            before = self.backed_up(server, reached)
             server.kill()
         truth = self.kept("first", "--data", server.data)
         if truth[TENANT][0] <= before:

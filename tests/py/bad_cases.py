@@ -251,6 +251,8 @@ def operators(world):
         ("suspending nobody", "POST", "/v1/tenants/nobody-here/suspend", {}, ("tenant-not-found",)),
         ("resuming nobody", "POST", "/v1/tenants/nobody-here/resume", {}, ("tenant-not-found",)),
         ("an owner for nobody", "POST", "/v1/tenants/nobody-here/owners", {}, ("tenant-not-found",)),
+        ("keys without a backup key", "POST", f"/v1/backups/bkp_{'0' * 32}/keys", {}, ("no-backup-key",)),
+        ("keys of no backup", "POST", "/v1/backups/bkp_0/keys", {}, ("invalid-field",)),
         ("a prompt in the system's tenant", "POST", "/v1/prompts", {"key": "x", "text": "x"}, ()),
     ):
         yield write(f"operator: {name}", method, target, world.operator, body, codes=codes)
