@@ -220,7 +220,7 @@ impl Nats {
 
     fn args(&self) -> NatsArgs {
         NatsArgs {
-            servers: self.server.url(),
+            servers: Some(self.server.url()),
             nats_user: Some(self.user.name.clone()),
             nats_password_file: Some(self.safe.join("password")),
             nats_creds: None,

@@ -259,9 +259,9 @@ async fn interrupted_and_resumed(into: Ledger) {
     filled(&from, 100).await;
     let contents = back_up(&from, &place.file()).await;
     let (ledger, file) = (into.clone(), place.file());
-    let (tell, mut told) = mpsc::unbounded_channel();
+    let (tell, mut told) = mpsc::channel(1024);
     let restoring = tokio::spawn(async move {
-        let progress = |progress: backup::Progress| tell.send(progress.done).unwrap_or_default();
+        let progress = |progress: backup::Progress| tell.try_send(progress.done).unwrap_or_default();
         restore(&ledger, &file, &contents, false, progress).await
     });
     while told.recv().await.unwrap() < 150 {}
