@@ -98,7 +98,6 @@ struct Jsz {
 
 #[derive(Deserialize)]
 struct Account {
-    #[serde(alias = "id")]
     name: String,
     #[serde(default)]
     stream_detail: Vec<Stream>,
