@@ -16,10 +16,14 @@ use tokio::runtime::Runtime;
 
 use crate::site::{PARTITIONS, until};
 
-/// The program, built in the profile that this test was built in.
+/// The program: the one that `PROMPTORY_BINARY` names, as `./test` does, which has just built it with the same features as
+/// all the rest; otherwise it is built, in the profile that this test was built in.
 fn binary() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
+        if let Some(built) = std::env::var_os("PROMPTORY_BINARY") {
+            return built.into();
+        }
         let target = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--quiet", "--package", "promptory", "--bin", "promptory"]);
