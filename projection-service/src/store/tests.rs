@@ -13,7 +13,7 @@ use crate::views::catalog::{Source, fold};
 fn told() -> Scribe {
     let mut scribe = Scribe::new("acme", Incarnation([7; 8]), None);
     for number in 0..60 {
-        scribe.create(&format!("team/{number}"), &"some text ".repeat(number * 20)); // some segments of sled
+        scribe.create(&format!("team/{number}"), &"some text ".repeat(number * 80)); // some segments of sled
         scribe.batch();
     }
     scribe
