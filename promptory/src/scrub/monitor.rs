@@ -162,10 +162,10 @@ mod tests {
     fn jsz(state: &str) -> Jsz {
         let metadata = format!(r#"{{ "{INCARNATION_KEY}": "0011223344556677" }}"#);
         serde_json::from_str(&format!(
-            r#"{{ "account_details": [ {{ "id": "PROMPTORY", "stream_detail": [
+            r#"{{ "account_details": [ {{ "name": "PROMPTORY", "id": "PROMPTORY", "stream_detail": [
                 {{ "name": "LEDGER-0", "config": {{ "metadata": {metadata} }}, "state": {state} }},
                 {{ "name": "OTHER", "config": {{}}, "state": {{ "messages": 1, "first_seq": 5, "last_seq": 9 }} }}
-            ] }}, {{ "id": "SYS" }} ] }}"#
+            ] }}, {{ "name": "SYS", "id": "SYS" }} ] }}"#
         ))
         .unwrap()
     }
