@@ -2,10 +2,10 @@
 //!
 //! What comes out holds no plaintext and never changes, so a conflict repeats `decide` and not this.
 
+mod access;
 mod contents;
 mod names;
 
-use promptory_domain::command::KeyHolder;
 use promptory_domain::{Change, Command, NewVersion, Presented};
 use promptory_events::event::Kind;
 use promptory_events::{CommandHash, CommandId, PrincipalId, TenantId, TraceContext, limits};
@@ -80,7 +80,7 @@ pub fn gather_as(
     if if_match.is_some() && !request.change.takes_if_match() {
         return Err(Problem::field("If-Match", "this command takes none; leave it out").into());
     }
-    let issued = matches!(request.change, wire::Change::IssueKey { .. });
+    let issued = matches!(request.change, wire::Change::IssueKey { .. } | wire::Change::RotateKey { .. });
     let secret = if issued { Some(new_key(origin.tenant, command_id)?) } else { None };
     let secret_hash = secret.as_ref().map(|key| key.presented().secret_hash).unwrap_or_default();
     let command = Command {
@@ -164,36 +164,7 @@ fn change(
             let (prompt, label) = (names::prompt(&prompt)?, names::label("/label", &label)?);
             Change::RemoveLabel { prompt, label, if_match }
         }
-        other => access_change(sealer, other, secret_hash)?,
-    })
-}
-
-fn access_change(sealer: &mut Sealer<'_>, change: wire::Change, secret_hash: [u8; 32]) -> Result<Change, Failure> {
-    Ok(match change {
-        wire::Change::IssueKey { role, name, principal } => {
-            let holder = match (role, principal) {
-                (Some(role), None) => {
-                    KeyHolder::New { role: names::role(&role)?, name: sealer.name("/name", name.as_deref())? }
-                }
-                (None, Some(principal)) => KeyHolder::Existing(names::id("/principal", &principal)?),
-                _ => return Err(Problem::field("/role", "give either `role` or `principal`").into()),
-            };
-            Change::IssueKey { holder, secret_hash }
-        }
-        wire::Change::RevokeKey { key } => Change::RevokeKey { key: names::id("/key", &key)? },
-        wire::Change::GrantRole { principal, role } => {
-            Change::GrantRole { principal: names::id("/principal", &principal)?, role: names::role(&role)? }
-        }
-        wire::Change::RevokeRole { principal, role } => {
-            Change::RevokeRole { principal: names::id("/principal", &principal)?, role: names::role(&role)? }
-        }
-        wire::Change::CreateTenant { tenant, title } => {
-            let title = sealer.name("/title", title.as_deref())?;
-            Change::CreateTenant { tenant: names::id("/tenant", &tenant)?, title }
-        }
-        wire::Change::SuspendTenant { tenant } => Change::SuspendTenant { tenant: names::id("/tenant", &tenant)? },
-        wire::Change::ResumeTenant { tenant } => Change::ResumeTenant { tenant: names::id("/tenant", &tenant)? },
-        other => return Err(Failure::Internal(format!("not gathered: {other:?}"))),
+        other => access::change(sealer, other, secret_hash)?,
     })
 }
 

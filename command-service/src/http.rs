@@ -5,6 +5,8 @@ mod answer;
 mod backups;
 mod batch;
 mod error;
+mod grants;
+mod groups;
 mod prompts;
 mod tenants;
 
@@ -46,7 +48,12 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(batch::commands))
         .routes(routes!(access::issue_key))
         .routes(routes!(access::revoke_key))
-        .routes(routes!(access::grant_role, access::revoke_role))
+        .routes(routes!(access::rotate_key))
+        .routes(routes!(grants::grant_to_principal, grants::revoke_from_principal))
+        .routes(routes!(grants::grant_to_group, grants::revoke_from_group))
+        .routes(routes!(groups::create_group))
+        .routes(routes!(groups::add_member, groups::remove_member))
+        .routes(routes!(groups::define_role))
         .routes(routes!(tenants::create))
         .routes(routes!(tenants::add_owner))
         .routes(routes!(tenants::suspend))

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use promptory_events::event::Event;
+use promptory_events::event::{Event, Subject};
 use promptory_events::{
-    CommandId, Incarnation, KeyId, Position, PrincipalId, PromptId, PromptKey, RawCommit, VersionId,
+    CommandId, GroupId, Incarnation, KeyId, Position, PrincipalId, PromptId, PromptKey, RawCommit, VersionId,
 };
 use promptory_platform::ApiKey;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,8 @@ pub struct Outcome {
     pub version: Option<(VersionId, u32)>,
     /// The principal that it added or that got a key or a role.
     pub principal: Option<PrincipalId>,
+    /// The group that it created, or whose roles or members it changed.
+    pub group: Option<GroupId>,
     /// The API key that it issued or revoked.
     pub key_id: Option<KeyId>,
     /// The API key itself: only the first time. It never travels.
@@ -50,6 +52,7 @@ impl Outcome {
             prompt_key: None,
             version: None,
             principal: None,
+            group: None,
             key_id: None,
             api_key: None,
         }
@@ -85,14 +88,25 @@ impl Outcome {
             Event::PromptRestored(e) => self.prompt_key = Some(e.key.clone()),
             Event::VersionAdded(e) => self.version = Some((e.version, e.number)),
             Event::PrincipalAdded(e) => self.principal = Some(e.principal),
-            Event::RoleGranted(e) => self.principal = Some(e.principal),
-            Event::RoleRevoked(e) => self.principal = Some(e.principal),
+            Event::RoleGranted(e) => self.subject(e.to),
+            Event::RoleRevoked(e) => self.subject(e.from),
+            Event::GroupCreated(e) => self.group = Some(e.group),
+            Event::MemberAdded(e) => (self.group, self.principal) = (Some(e.group), Some(e.principal)),
+            Event::MemberRemoved(e) => (self.group, self.principal) = (Some(e.group), Some(e.principal)),
             Event::KeyIssued(e) => {
                 self.principal = Some(e.principal);
                 self.key_id = Some(e.key);
             }
-            Event::KeyRevoked(e) => self.key_id = Some(e.key),
+            // Of a rotation the new key counts, which comes first.
+            Event::KeyRevoked(e) => self.key_id = self.key_id.or(Some(e.key)),
             _ => {}
+        }
+    }
+
+    fn subject(&mut self, subject: Subject) {
+        match subject {
+            Subject::Principal(principal) => self.principal = Some(principal),
+            Subject::Group(group) => self.group = Some(group),
         }
     }
 }

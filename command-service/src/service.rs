@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use promptory_domain::access::{self, Action};
+use promptory_domain::access::Action;
 use promptory_domain::state::TenantStatus;
 use promptory_domain::{Presented, Rejection};
 use promptory_events::{CommandId, PrincipalId, TenantId};
@@ -56,6 +56,7 @@ pub struct Service {
     hot: Hot,
     keys: KeyStore,
     ledger: Ledger,
+    clock: Clock,
     system: SystemLook,
     backups: backup::Backups,
 }
@@ -75,9 +76,9 @@ impl Service {
         let address = config.exchange.as_ref().map(Exchange::address).unwrap_or_default();
         let system = SystemLook::new(matches!(ledger, Ledger::JetStream(_)));
         let backups = backup::Backups::new(clock.clone());
-        let shared = Shared { ledger: ledger.clone(), cache, clock, address, exchange: config.exchange };
+        let shared = Shared { ledger: ledger.clone(), cache, clock: clock.clone(), address, exchange: config.exchange };
         let threads = Threads::start().map_err(OpenError::Threads)?;
-        Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, system, backups })
+        Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, clock, system, backups })
     }
 
     /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is
@@ -186,18 +187,22 @@ impl Service {
         let status = status.ok_or(Rejection::Unauthenticated)?;
         self.ensure_keys(&shown.tenant).await?;
         let writer = self.writer(&shown.tenant).await?;
-        let principal = match authenticated(&writer, shown) {
+        let principal = match self.authenticated(&writer, shown) {
             Some(principal) => principal,
             None => {
                 // Another replica may have issued the key a moment ago. `decide` checks again in any case.
                 refresh(&writer).await;
-                authenticated(&writer, shown).ok_or(Rejection::Unauthenticated)?
+                self.authenticated(&writer, shown).ok_or(Rejection::Unauthenticated)?
             }
         };
         match status {
             TenantStatus::Active => Ok((writer, principal)),
             TenantStatus::Suspended => Err(Failure::Suspended),
         }
+    }
+
+    fn authenticated(&self, writer: &Handle, shown: &Shown) -> Option<PrincipalId> {
+        writer.published.load().state.rights().authenticate(shown.key, &shown.secret_hash, self.clock.now())
     }
 
     /// Creates a tenant and lets its first owner in.
@@ -272,8 +277,9 @@ impl Service {
             return Err(Rejection::NotInThisLedger(shown.tenant.clone()).into());
         }
         let (system, principal) = self.admit(shown).await?;
-        if !system.published.load().state.roles(principal).any(|(role, _)| access::allows(role, Action::ManageTenants))
-        {
+        let published = system.published.load();
+        let rights = published.state.rights().caller(principal, Some(shown.key), self.clock.now());
+        if rights.grant(Action::ManageTenants, "").is_none() {
             return Err(Rejection::Forbidden(Action::ManageTenants).into());
         }
         Ok((system, principal))
@@ -344,10 +350,6 @@ impl Service {
     }
 }
 
-fn authenticated(writer: &Handle, shown: &Shown) -> Option<PrincipalId> {
-    writer.published.load().state.authenticate(shown.key, &shown.secret_hash)
-}
-
 /// When `_system` was last looked at, for all who want to know at once.
 #[derive(Clone, Debug)]
 struct SystemLook {
@@ -396,6 +398,14 @@ fn parse_tenant(text: &str) -> Result<TenantId, Failure> {
 }
 
 fn owner_request(name: Option<String>) -> wire::Request {
-    let change = wire::Change::IssueKey { role: Some("owner".into()), name, principal: None };
+    let change = wire::Change::IssueKey {
+        role: Some("owner".into()),
+        prefix: None,
+        role_expires_at: None,
+        name,
+        principal: None,
+        scope: None,
+        expires_at: None,
+    };
     wire::Request { claims: wire::Claims::default(), change }
 }

@@ -52,6 +52,16 @@ pub struct Message {
     pub content: String,
 }
 
+/// What a key is narrowed to: of its principal's rights those that the role has on the prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyScope {
+    /// What.
+    pub role: String,
+    /// Where: empty or ending with `/`.
+    pub prefix: String,
+}
+
 /// What should change.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -155,36 +165,100 @@ pub enum Change {
         /// The label.
         label: String,
     },
-    /// A new API key: for a new principal with `role`, or for the existing `principal`.
+    /// A new API key: for a new principal with `role` on `prefix`, or for the existing `principal`.
     IssueKey {
-        /// The new principal's role: `owner`, `editor`, `viewer`, `importer` (in `_system`: `operator`, `viewer`).
+        /// The new principal's role.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         role: Option<String>,
+        /// Where it has it: empty or ending with `/`; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// Until when it has it, RFC 3339.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role_expires_at: Option<String>,
         /// The new principal's display name; kept sealed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
         /// The principal that gets another key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         principal: Option<String>,
+        /// What the key is narrowed to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<KeyScope>,
+        /// Until when the key opens, RFC 3339.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<String>,
+    },
+    /// Another API key in the place of one, which is revoked.
+    RotateKey {
+        /// Its id: the part after `pk_<tenant>_`.
+        key: String,
+        /// Until when the new one opens; as long as the old one if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<String>,
     },
     /// An API key that opens nothing any more.
     RevokeKey {
         /// Its id: the part after `pk_<tenant>_`.
         key: String,
     },
-    /// A role for a principal.
+    /// A role for a principal or a group: exactly one of the two.
     GrantRole {
         /// Who.
-        principal: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        principal: Option<String>,
+        /// Or who.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<String>,
         /// What.
         role: String,
+        /// Where: empty or ending with `/`; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// Until when, RFC 3339.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<String>,
     },
-    /// A role taken away.
+    /// A role taken away from a principal or a group: exactly one of the two.
     RevokeRole {
         /// Who.
-        principal: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        principal: Option<String>,
+        /// Or who.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<String>,
         /// What.
         role: String,
+        /// Where; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+    },
+    /// A custom role, new or another set of actions.
+    DefineRole {
+        /// Its name.
+        role: String,
+        /// All that it allows from now on.
+        actions: Vec<String>,
+    },
+    /// A new group.
+    CreateGroup {
+        /// Its display name; kept sealed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// A principal into a group.
+    AddMember {
+        /// Which group.
+        group: String,
+        /// Who.
+        principal: String,
+    },
+    /// A principal out of a group.
+    RemoveMember {
+        /// Which group.
+        group: String,
+        /// Who.
+        principal: String,
     },
     /// A new tenant (operators).
     CreateTenant {

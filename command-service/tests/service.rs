@@ -269,6 +269,9 @@ fn one_of_each() -> Vec<Value> {
         json!({"type": "rename_prompt", "prompt": "a", "to": "b", "text": "three"}),
         json!({"type": "archive_prompt", "prompt": "b"}),
         json!({"type": "issue_key", "role": "viewer", "name": "Ada"}),
+        json!({"type": "issue_key", "role": "editor", "prefix": "team/", "role_expires_at": "2026-08-01T00:00:00Z"}),
+        json!({"type": "create_group", "name": "Poets"}),
+        json!({"type": "define_role", "role": "poet", "actions": ["read", "write-prompts"]}),
     ];
     for (n, command) in commands.iter_mut().enumerate() {
         command["idempotency_key"] = format!("k{n}").into();
@@ -296,6 +299,44 @@ async fn a_repeat_of_every_command_a_day_later_gets_the_same_answer_and_adds_not
         }
     }
     assert_eq!(world.commits().await, commits);
+}
+
+#[tokio::test]
+async fn groups_grants_and_rotated_keys_are_answered_by_what_they_are_about() {
+    let world = World::new().await;
+    let group = world.one(json!({"type": "create_group"})).await.unwrap().group.unwrap().to_string();
+    let issued = world.one(json!({"type": "issue_key", "role": "viewer"})).await.unwrap();
+    let (principal, key) = (issued.principal.unwrap(), issued.api_key.unwrap());
+    for (command, event) in [
+        (json!({"type": "add_member", "group": group, "principal": principal}), "member.added"),
+        (json!({"type": "grant_role", "group": group, "role": "editor", "prefix": "team/"}), "role.granted"),
+        (json!({"type": "revoke_role", "group": group, "role": "editor", "prefix": "team/"}), "role.revoked"),
+        (json!({"type": "remove_member", "group": group, "principal": principal}), "member.removed"),
+    ] {
+        let outcome = world.one(command).await.unwrap();
+        assert_eq!((&*outcome.events[0].1, outcome.group.unwrap().to_string()), (event, group.clone()));
+    }
+    // Whoever shows a key rotates it; a repeat of the answer that was lost shows no secret.
+    let rotate = json!({"type": "rotate_key", "key": key.key, "idempotency_key": "r"});
+    let rotated = one(&world.service, &key.presented(), rotate.clone()).await.unwrap();
+    let new = rotated.api_key.unwrap();
+    assert_eq!((rotated.key_id, rotated.principal), (Some(new.key), Some(principal)));
+    assert_eq!(rejection(one(&world.service, &key.presented(), create("x")).await), Rejection::Unauthenticated);
+    let again = one(&world.service, &new.presented(), rotate).await.unwrap();
+    assert!(again.replayed && again.api_key.is_none());
+}
+
+#[tokio::test]
+async fn a_key_that_expired_opens_nothing_not_even_an_answer_of_before() {
+    let world = World::new().await;
+    let until = "2026-05-03T12:00:10Z";
+    let issued = world.one(json!({"type": "issue_key", "role": "editor", "expires_at": until})).await.unwrap();
+    let key = issued.api_key.unwrap().presented();
+    let mut command = create("a");
+    command["idempotency_key"] = "k".into();
+    one(&world.service, &key, command.clone()).await.unwrap();
+    world.clock.advance_ms(10_000);
+    assert_eq!(rejection(one(&world.service, &key, command).await), Rejection::Unauthenticated);
 }
 
 #[tokio::test]

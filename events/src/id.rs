@@ -119,6 +119,10 @@ bytes_id!(
     PrincipalId, 16, "pri_", "principal id", "`pri_` and 32 lower-case hex digits"
 );
 bytes_id!(
+    /// Principals that are given rights together. Names are sealed and live apart.
+    GroupId, 16, "grp_", "group id", "`grp_` and 32 lower-case hex digits"
+);
+bytes_id!(
     /// One ledger message, to tell ours from another's after an unknown outcome.
     BatchId, 16, "bat_", "batch id", "`bat_` and 32 lower-case hex digits"
 );
@@ -182,6 +186,12 @@ impl CommandId {
     #[must_use]
     pub fn principal(self) -> PrincipalId {
         PrincipalId(derive("promptory/principal/1", &[&self.0]))
+    }
+
+    /// The group that this command creates.
+    #[must_use]
+    pub fn group(self) -> GroupId {
+        GroupId(derive("promptory/group/1", &[&self.0]))
     }
 
     /// The API key that this command issues.

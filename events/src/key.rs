@@ -41,9 +41,15 @@ pub enum NameError {
     /// A label with a character that is not allowed.
     #[error("may only hold a-z, 0-9, '.', '_' and '-', beginning with a letter or digit")]
     LabelForm,
+    /// A prefix that would not cover whole segments, or lies too deep.
+    #[error("must be empty or end with `/`, with at most {} segments", limits::PREFIX_SEGMENTS_MAX)]
+    PrefixForm,
+    /// The name of a role that everybody has.
+    #[error("is the name of a built-in role; choose another")]
+    BuiltInRole,
 }
 
-fn check(text: &str, max: usize) -> Result<(), NameError> {
+pub(crate) fn check(text: &str, max: usize) -> Result<(), NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
     }

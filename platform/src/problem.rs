@@ -39,6 +39,8 @@ problem_types! {
     UNAUTHENTICATED = 401, "unauthenticated", "The API key opens nothing";
     /// The caller's roles don't allow it.
     FORBIDDEN = 403, "forbidden", "The caller's roles do not allow this";
+    /// A right is handed on that the caller does not hold.
+    DELEGATION_EXCEEDS = 403, "delegation-exceeds", "Nobody hands on more than he holds";
     /// The tenant is suspended.
     TENANT_SUSPENDED = 403, "tenant-suspended", "The tenant is suspended";
     /// No such path.
@@ -53,6 +55,10 @@ problem_types! {
     PRINCIPAL_NOT_FOUND = 404, "principal-not-found", "There is no such principal";
     /// No such key.
     KEY_NOT_FOUND = 404, "key-not-found", "There is no such API key";
+    /// No such custom role.
+    ROLE_NOT_FOUND = 404, "role-not-found", "There is no such role";
+    /// No such group.
+    GROUP_NOT_FOUND = 404, "group-not-found", "There is no such group";
     /// No such tenant.
     TENANT_NOT_FOUND = 404, "tenant-not-found", "There is no such tenant";
     /// Not with this method.
@@ -71,6 +77,8 @@ problem_types! {
     KIND_MISMATCH = 409, "kind-mismatch", "The prompt holds the other kind of content";
     /// The last owner would be gone.
     LAST_OWNER = 409, "last-owner", "The tenant would be left without an owner";
+    /// The key is revoked.
+    KEY_REVOKED = 409, "key-revoked", "The API key is revoked";
     /// The ledger has been bootstrapped.
     ALREADY_BOOTSTRAPPED = 409, "already-bootstrapped", "The system was set up already";
     /// The idempotency key was used with another body.
@@ -95,6 +103,8 @@ problem_types! {
     LABEL_RESERVED = 422, "label-reserved", "The label `latest` is reserved";
     /// The claimed time is later than the recorded one.
     OCCURRED_IN_FUTURE = 422, "occurred-in-future", "The claimed time lies in the future";
+    /// What ends must end later than now.
+    EXPIRY_IN_PAST = 422, "expiry-in-past", "What ends must end later than now";
     /// The role makes no sense in this ledger.
     ROLE_NOT_HERE = 422, "role-not-here", "The role does not exist in this ledger";
     /// The command belongs into another kind of ledger.

@@ -2,9 +2,10 @@
 
 pub mod wire;
 
-use promptory_events::event::{Kind, Role};
+use promptory_events::event::{AnyRole, Kind};
 use promptory_events::{
-    Author, CommandId, KeyId, Label, Position, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp, VersionId,
+    Author, CommandId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp,
+    VersionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +124,28 @@ pub enum Question {
     },
     /// Position and digest of the model.
     Status,
+    /// Who may do what: one page of a list.
+    Access {
+        /// Which list.
+        what: Listing,
+        /// Only what comes after the item with this cursor.
+        after: Option<String>,
+        /// At most so many.
+        limit: usize,
+    },
+}
+
+/// A list of what is known about access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Listing {
+    /// API keys, also revoked ones.
+    Keys,
+    /// Grants that are not revoked.
+    Grants,
+    /// Groups with their members.
+    Groups,
+    /// Custom roles.
+    Roles,
 }
 
 /// An answer and what it is as of.
@@ -149,9 +172,11 @@ pub enum Answer {
     /// To `LabelHistory`.
     LabelHistory(Vec<LabelMove>),
     /// To `Events`.
-    Events(Vec<EventRecord>),
+    Events(EventsAnswer),
     /// To `Status`.
     Status(StatusAnswer),
+    /// To `Access`.
+    Access(Vec<AccessItem>),
 }
 
 /// Whether a time was recorded by us or claimed by an importer.
@@ -272,15 +297,35 @@ pub struct EventRecord {
     pub detail: String,
 }
 
+/// Events, and how far they were looked at: those between that are not there may not be seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsAnswer {
+    /// The events.
+    pub events: Vec<EventRecord>,
+    /// The index to go on from.
+    pub next: u64,
+}
+
+/// An item of a list about access.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessItem {
+    /// Where the next page goes on after it.
+    pub cursor: String,
+    /// What it is, as JSON text: ids and names of roles, never a secret or its hash.
+    pub json: String,
+}
+
 /// How the model stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StatusAnswer {
     /// The model digest at `as_of`, hex.
     pub model_digest: String,
-    /// Live prompts.
+    /// Live prompts that the caller may read.
     pub prompts: u64,
-    /// The caller's roles.
-    pub roles: Vec<Role>,
+    /// The roles that the caller has somewhere.
+    pub roles: Vec<AnyRole>,
+    /// Where the caller may read.
+    pub reads: Vec<Prefix>,
 }
 
 impl AskError {
@@ -340,4 +385,7 @@ pub enum AskError {
     /// The tenant's projection has stopped or the store can't be read.
     #[error("the read model is not available: {0}")]
     Unavailable(String),
+    /// A cursor of another list.
+    #[error("the cursor is not of this list")]
+    ForeignCursor,
 }

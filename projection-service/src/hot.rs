@@ -6,6 +6,7 @@
 pub mod access;
 pub mod load;
 pub mod opened;
+pub mod shown;
 
 use std::sync::Arc;
 
@@ -70,6 +71,11 @@ impl Hot {
     #[must_use]
     pub fn live(&self) -> usize {
         self.live.size()
+    }
+
+    /// The keys that are held, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = &PromptKey> {
+        self.live.keys()
     }
 
     /// Takes over a prompt as it is from now on. `before` is the key that it held until now, if it held one.

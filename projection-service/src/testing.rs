@@ -156,8 +156,15 @@ impl Scribe {
     pub(crate) fn let_in(&mut self, key: u8, secret: u8, role: Option<Role>) {
         let principal = PrincipalId([key; 16]);
         let mut events = vec![Event::PrincipalAdded(PrincipalAdded { principal, name: None })];
-        events.extend(role.map(|role| Event::RoleGranted(RoleGranted { principal, role })));
-        events.push(Event::KeyIssued(KeyIssued { key: KeyId([key; 8]), principal, secret_hash: [secret; 32] }));
+        events.extend(role.map(|role| granted(Subject::Principal(principal), role, "")));
+        events.push(Event::KeyIssued(KeyIssued {
+            key: KeyId([key; 8]),
+            principal,
+            secret_hash: [secret; 32],
+            scope: None,
+            expires_at: None,
+            replaces: None,
+        }));
         self.commit(None, events);
     }
 
@@ -185,4 +192,14 @@ impl Scribe {
 
 fn fake(text: &[u8]) -> Sealed {
     Sealed { kid: DataKeyId([4; 16]), nonce: [5; 12], ct: text.to_vec(), commitment: [6; 32] }
+}
+
+/// A role on a prefix, for good.
+pub(crate) fn granted(to: Subject, role: Role, prefix: &str) -> Event {
+    Event::RoleGranted(RoleGranted { to, role: role.into(), prefix: prefix.parse().unwrap(), expires_at: None })
+}
+
+/// The same taken back; `grant` is the index of the event that granted it.
+pub(crate) fn revoked(from: Subject, role: Role, prefix: &str, grant: u64) -> Event {
+    Event::RoleRevoked(RoleRevoked { from, role: role.into(), prefix: prefix.parse().unwrap(), grant })
 }

@@ -1,5 +1,6 @@
 //! The routes of the read side.
 
+mod access;
 mod conditional;
 mod cursor;
 mod error;
@@ -98,6 +99,10 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(history::label_history))
         .routes(routes!(events::events))
         .routes(routes!(status::status))
+        .routes(routes!(access::keys))
+        .routes(routes!(access::grants))
+        .routes(routes!(access::groups))
+        .routes(routes!(access::roles))
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)

@@ -46,7 +46,8 @@ fn the_limits_table_is_the_code_s() {
     let known = limits! {
         CONTENT_MAX_BYTES JSON_MAX_BYTES MESSAGE_MAX_BYTES KEY_MAX_BYTES LABEL_MAX_BYTES TAG_MAX_BYTES TAGS_MAX
         LABELS_MAX NAME_MAX_BYTES AUTHOR_MAX_BYTES IDEMPOTENCY_KEY_MAX_BYTES COMMANDS_PER_REQUEST_MAX
-        REQUEST_MAX_BYTES BATCH_MAX_BYTES PAGE_MAX AT_LEAST_WAIT_MAX_MS CLOCK_BEHIND_MAX_MS
+        REQUEST_MAX_BYTES BATCH_MAX_BYTES PAGE_MAX AT_LEAST_WAIT_MAX_MS CLOCK_BEHIND_MAX_MS PREFIX_SEGMENTS_MAX
+        GRANTS_MAX GROUPS_MAX API_KEYS_MAX ROLES_MAX
     };
     let source = text("events/src/limits.rs");
     let declared = source.lines().filter_map(|l| l.strip_prefix("pub const ")?.split(':').next());

@@ -1,9 +1,9 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
-use promptory_events::event::{BackupPart, Event, Kind, LedgerRestored, Role};
+use promptory_events::event::{Action, AnyRole, BackupPart, Event, KeyScope, Kind, LedgerRestored, RoleName, Subject};
 use promptory_events::{
-    Author, BackupId, CommandId, ContentId, Evidence, KeyId, Label, PrincipalId, PromptId, PromptKey, Sealed, Tag,
-    TenantId, Timestamp, VersionId,
+    Author, BackupId, CommandId, ContentId, Evidence, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, PromptKey,
+    Sealed, Tag, TenantId, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -116,25 +116,70 @@ pub enum Change {
         holder: KeyHolder,
         /// SHA-256 of the secret part.
         secret_hash: [u8; 32],
+        /// What it is narrowed to.
+        scope: Option<KeyScope>,
+        /// Until when it opens.
+        expires_at: Option<Timestamp>,
+    },
+    /// Another API key in the place of one, which is revoked.
+    RotateKey {
+        /// The one that goes.
+        key: KeyId,
+        /// SHA-256 of the new secret part.
+        secret_hash: [u8; 32],
+        /// Until when the new one opens; `None`: as long as the old one.
+        expires_at: Option<Timestamp>,
     },
     /// An API key that opens nothing any more.
     RevokeKey {
         /// Which.
         key: KeyId,
     },
-    /// A role for a principal.
+    /// A role for a principal or a group.
     GrantRole {
-        /// Who.
-        principal: PrincipalId,
+        /// Whom to.
+        to: Subject,
         /// What.
-        role: Role,
+        role: AnyRole,
+        /// Where.
+        prefix: Prefix,
+        /// Until when.
+        expires_at: Option<Timestamp>,
     },
     /// A role taken away.
     RevokeRole {
+        /// Whom from.
+        from: Subject,
+        /// What.
+        role: AnyRole,
+        /// Where.
+        prefix: Prefix,
+    },
+    /// A custom role, new or another set of actions.
+    DefineRole {
+        /// Its name.
+        role: RoleName,
+        /// All that it allows from now on.
+        actions: Vec<Action>,
+    },
+    /// A new group.
+    CreateGroup {
+        /// Its display name.
+        name: Option<Sealed>,
+    },
+    /// A principal into a group.
+    AddMember {
+        /// Which group.
+        group: GroupId,
         /// Who.
         principal: PrincipalId,
-        /// What.
-        role: Role,
+    },
+    /// A principal out of a group.
+    RemoveMember {
+        /// Which group.
+        group: GroupId,
+        /// Who.
+        principal: PrincipalId,
     },
     /// A new tenant (`_system` only).
     CreateTenant {
@@ -177,7 +222,11 @@ pub enum KeyHolder {
     /// A new principal, with its first role.
     New {
         /// Its role.
-        role: Role,
+        role: AnyRole,
+        /// Where it has it.
+        prefix: Prefix,
+        /// Until when it has it.
+        until: Option<Timestamp>,
         /// Its display name.
         name: Option<Sealed>,
     },

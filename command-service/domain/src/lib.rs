@@ -14,6 +14,7 @@
 //! | [`rejection`] | every reason to refuse, with its stable code |
 
 pub mod access;
+mod authorize;
 pub mod command;
 mod decide;
 pub mod label;

@@ -2,11 +2,9 @@
 
 use std::borrow::Cow;
 
-use promptory_events::event::{Kind, Role};
-use promptory_events::{KeyId, Label, PrincipalId, PromptKey, TenantId, VersionId};
+use promptory_events::event::{Action, AnyRole, Kind};
+use promptory_events::{GroupId, KeyId, Label, PrincipalId, PromptKey, TenantId, VersionId};
 use serde::{Deserialize, Serialize};
-
-use crate::access::Action;
 
 /// Why a command is refused. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -14,8 +12,8 @@ pub enum Rejection {
     /// No such key, a wrong secret, or a revoked key: not told apart.
     #[error("the API key opens nothing")]
     Unauthenticated,
-    /// No role of the caller allows this.
-    #[error("this needs the right `{}`", .0.name())]
+    /// No role of the caller allows this, there.
+    #[error("this needs the right `{}` there", .0.name())]
     Forbidden(Action),
     /// The command belongs into another kind of ledger.
     #[error("the ledger of {0} does not take this command")]
@@ -76,8 +74,8 @@ pub enum Rejection {
     #[error("there is no API key {0}")]
     ApiKeyNotFound(KeyId),
     /// The role makes no sense in this ledger.
-    #[error("the role {0:?} does not exist here")]
-    RoleNotHere(Role),
+    #[error("the role {0} does not exist here")]
+    RoleNotHere(AnyRole),
     /// Nobody would be left who can hand out rights.
     #[error("nobody would be left who can manage access")]
     LastOwner,
@@ -90,4 +88,19 @@ pub enum Rejection {
     /// `_system` has its first event.
     #[error("the system was set up already")]
     AlreadyBootstrapped,
+    /// Nobody gives (or takes) a right that he does not hold himself, there and so long.
+    #[error("this hands on the right `{}`, which you do not hold yourself, there and for so long", .0.name())]
+    DelegationExceeds(Action),
+    /// No custom role of that name is defined.
+    #[error("there is no role {0}; define it first")]
+    RoleNotFound(AnyRole),
+    /// No such group.
+    #[error("there is no group {0}")]
+    GroupNotFound(GroupId),
+    /// A revoked key is not rotated: issue another.
+    #[error("the API key {0} is revoked; issue another")]
+    ApiKeyRevoked(KeyId),
+    /// What ends must end later than now.
+    #[error("`expires_at` must lie in the future")]
+    ExpiryInPast,
 }

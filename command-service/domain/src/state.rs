@@ -5,13 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{Event, Kind, Role, VersionAdded};
-use promptory_events::{
-    Content, ContentBody, ContentId, KeyId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId, VersionId,
-};
+use promptory_events::event::{Event, Kind, VersionAdded};
+use promptory_events::{Content, ContentBody, ContentId, Label, PromptId, PromptKey, Tag, TenantId, VersionId};
 use rpds::{HashTrieMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
+use crate::access::Rights;
 use crate::command::PromptRef;
 
 /// One tenant, as its ledger says it is after [`Tenant::next_index`] events.
@@ -22,8 +21,7 @@ pub struct Tenant {
     bytes: usize,
     holders: HashTrieMapSync<PromptKey, PromptId>,
     prompts: HashTrieMapSync<PromptId, Prompt>,
-    principals: HashTrieMapSync<PrincipalId, BTreeMap<Role, u64>>,
-    api_keys: HashTrieMapSync<KeyId, ApiKeyState>,
+    rights: Rights,
     tenants: HashTrieMapSync<TenantId, TenantStatus>,
 }
 
@@ -48,13 +46,6 @@ pub struct Prompt {
     pub metadata: Option<ContentId>,
     /// Every content that it holds, and the event that carries the bytes.
     pub contents: HashTrieMapSync<ContentId, u64>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ApiKeyState {
-    pub principal: PrincipalId,
-    pub secret_hash: [u8; 32],
-    pub revoked: bool,
 }
 
 /// Whether a tenant may be used.
@@ -99,8 +90,7 @@ impl Tenant {
             bytes: ENTRY_BYTES,
             holders: HashTrieMapSync::new_sync(),
             prompts: HashTrieMapSync::new_sync(),
-            principals: HashTrieMapSync::new_sync(),
-            api_keys: HashTrieMapSync::new_sync(),
+            rights: Rights::default(),
             tenants: HashTrieMapSync::new_sync(),
         }
     }
@@ -139,39 +129,16 @@ impl Tenant {
         self.holders.get(key).copied()
     }
 
-    /// The principal that an API key authenticates; `None` for unknown, wrong and revoked keys alike.
+    /// Who may do what.
     #[must_use]
-    pub fn authenticate(&self, key: KeyId, secret_hash: &[u8; 32]) -> Option<PrincipalId> {
-        let state = self.api_keys.get(&key)?;
-        (!state.revoked && state.secret_hash == *secret_hash).then_some(state.principal)
-    }
-
-    /// A principal's roles, each with the index of the grant.
-    pub fn roles(&self, principal: PrincipalId) -> impl Iterator<Item = (Role, u64)> + '_ {
-        self.principals.get(&principal).into_iter().flatten().map(|(role, index)| (*role, *index))
-    }
-
-    /// Whether there is such a principal.
-    #[must_use]
-    pub fn has_principal(&self, principal: PrincipalId) -> bool {
-        self.principals.contains_key(&principal)
+    pub fn rights(&self) -> &Rights {
+        &self.rights
     }
 
     /// How a tenant stands (`_system` only); `None` if there is no such tenant.
     #[must_use]
     pub fn tenant_status(&self, tenant: &TenantId) -> Option<TenantStatus> {
         self.tenants.get(tenant).copied()
-    }
-
-    pub(crate) fn api_key(&self, key: KeyId) -> Option<&ApiKeyState> {
-        self.api_keys.get(&key)
-    }
-
-    /// Keys that are not revoked and whose principal holds `role`.
-    pub(crate) fn live_keys_with(&self, role: Role) -> impl Iterator<Item = (KeyId, PrincipalId)> + '_ {
-        let holds = move |p: PrincipalId| self.roles(p).any(|(r, _)| r == role);
-        let live = self.api_keys.iter().filter(|(_, state)| !state.revoked);
-        live.filter(move |(_, state)| holds(state.principal)).map(|(key, state)| (*key, state.principal))
     }
 
     /// Takes in the next event.
@@ -203,24 +170,7 @@ impl Tenant {
 
     fn evolve_access(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {
         self.bytes += ENTRY_BYTES;
-        match event {
-            Event::PrincipalAdded(e) => self.principals.insert_mut(e.principal, BTreeMap::new()),
-            Event::RoleGranted(e) => drop(self.roles_mut(index, e.principal)?.insert(e.role, index)),
-            Event::RoleRevoked(e) => drop(self.roles_mut(index, e.principal)?.remove(&e.role)),
-            Event::KeyIssued(e) => {
-                let state = ApiKeyState { principal: e.principal, secret_hash: e.secret_hash, revoked: false };
-                self.api_keys.insert_mut(e.key, state);
-            }
-            Event::KeyRevoked(e) => {
-                self.api_keys.get_mut(&e.key).ok_or(Inconsistent::Missing(index))?.revoked = true;
-            }
-            _ => return Err(Inconsistent::Missing(index)),
-        }
-        Ok(())
-    }
-
-    fn roles_mut(&mut self, index: u64, principal: PrincipalId) -> Result<&mut BTreeMap<Role, u64>, Inconsistent> {
-        self.principals.get_mut(&principal).ok_or(Inconsistent::Missing(index))
+        if self.rights.evolve(index, event) { Ok(()) } else { Err(Inconsistent::Missing(index)) }
     }
 
     fn evolve_prompt(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {

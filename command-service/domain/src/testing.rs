@@ -1,6 +1,6 @@
 //! Given events, when a command, then events or a rejection.
 
-use promptory_events::event::{Event, Kind, Role};
+use promptory_events::event::{AnyRole, Event, Kind, Role};
 use promptory_events::*;
 
 use crate::command::*;
@@ -22,8 +22,7 @@ impl Story {
     pub fn of_acme() -> Self {
         let mut story = Self::empty("acme");
         story.caller = Presented::Operator { principal: PrincipalId([9; 16]), key: KeyId([9; 8]) };
-        let holder = KeyHolder::New { role: Role::Owner, name: None };
-        let events = story.accept(Change::IssueKey { holder, secret_hash: OWNER_SECRET });
+        let events = story.accept(key_of(new(Role::Owner), OWNER_SECRET));
         let Some(Event::KeyIssued(issued)) = events.last() else { panic!("no key: {events:?}") };
         story.caller = Presented::ApiKey { key: issued.key, secret_hash: OWNER_SECRET };
         story
@@ -48,11 +47,27 @@ impl Story {
 
     /// Issues a key for a new principal with a role and gives it.
     pub fn key_for(&mut self, role: Role) -> (Presented, PrincipalId) {
-        let holder = KeyHolder::New { role, name: None };
-        let secret_hash = [u8::try_from(self.commands + 50).unwrap(); 32];
-        let events = self.accept(Change::IssueKey { holder, secret_hash });
+        self.key_on("", role.into())
+    }
+
+    /// The same with a role on a prefix.
+    pub fn key_on(&mut self, prefix: &str, role: AnyRole) -> (Presented, PrincipalId) {
+        let holder = KeyHolder::New { role, prefix: prefix.parse().unwrap(), until: None, name: None };
+        let secret_hash = [u8::try_from(self.commands % 200 + 50).unwrap(); 32];
+        let events = self.accept(key_of(holder, secret_hash));
         let Some(Event::KeyIssued(issued)) = events.last() else { panic!("no key: {events:?}") };
         (Presented::ApiKey { key: issued.key, secret_hash }, issued.principal)
+    }
+
+    /// Whose key it is.
+    pub fn principal(&self, key: KeyId) -> PrincipalId {
+        self.tenant.rights().key(key).unwrap().principal
+    }
+
+    /// Lets time pass.
+    pub fn later_ms(&mut self, ms: i64) -> Timestamp {
+        self.now = self.now.plus_ms(ms);
+        self.now
     }
 
     /// The same story with another caller.
@@ -86,6 +101,16 @@ impl Story {
         self.commands += 1;
         events
     }
+}
+
+/// A new principal with a role on the whole tenant.
+pub fn new(role: Role) -> KeyHolder {
+    KeyHolder::New { role: role.into(), prefix: Prefix::tenant(), until: None, name: None }
+}
+
+/// A key that nothing narrows.
+pub fn key_of(holder: KeyHolder, secret_hash: [u8; 32]) -> Change {
+    Change::IssueKey { holder, secret_hash, scope: None, expires_at: None }
 }
 
 pub fn plain(change: Change) -> Command {

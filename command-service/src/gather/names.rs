@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use promptory_domain::PromptRef;
-use promptory_events::event::Role;
-use promptory_events::{Author, Label, PromptId, PromptKey, Tag, Timestamp, VersionId, limits};
+use promptory_events::event::AnyRole;
+use promptory_events::{Author, Label, Prefix, PromptId, PromptKey, Tag, Timestamp, VersionId, limits};
 use promptory_platform::Problem;
 use promptory_platform::problem::ProblemType;
 
@@ -42,15 +42,14 @@ pub fn tags(tags: &[String]) -> Result<Vec<Tag>, Problem> {
     tags.iter().map(|tag| parse("/tags", tag)).collect()
 }
 
-pub fn role(text: &str) -> Result<Role, Problem> {
-    match text {
-        "owner" => Ok(Role::Owner),
-        "editor" => Ok(Role::Editor),
-        "viewer" => Ok(Role::Viewer),
-        "importer" => Ok(Role::Importer),
-        "operator" => Ok(Role::Operator),
-        _ => Err(Problem::field("/role", "must be owner, editor, viewer, importer or operator")),
-    }
+/// A role by its name: a built-in one, else a custom one.
+pub fn role(field: &str, text: &str) -> Result<AnyRole, Problem> {
+    parse(field, text)
+}
+
+/// A prefix; the whole tenant if there is none.
+pub fn prefix(field: &str, text: Option<&str>) -> Result<Prefix, Problem> {
+    text.map_or_else(|| Ok(Prefix::tenant()), |text| parse(field, text))
 }
 
 pub fn time(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {

@@ -56,6 +56,13 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         Rejection::LastOwner => Problem::new(ProblemType::LAST_OWNER, detail),
         Rejection::TenantExists(_) => Problem::new(ProblemType::TENANT_EXISTS, detail).with("field", "/tenant"),
         Rejection::TenantNotFound(_) => Problem::new(ProblemType::TENANT_NOT_FOUND, detail).with("field", "/tenant"),
+        Rejection::DelegationExceeds(action) => {
+            Problem::new(ProblemType::DELEGATION_EXCEEDS, detail).with("right", action.name())
+        }
+        Rejection::RoleNotFound(_) => Problem::new(ProblemType::ROLE_NOT_FOUND, detail).with("field", "/role"),
+        Rejection::GroupNotFound(_) => Problem::new(ProblemType::GROUP_NOT_FOUND, detail).with("field", "/group"),
+        Rejection::ApiKeyRevoked(_) => Problem::new(ProblemType::KEY_REVOKED, detail).with("field", "/key"),
+        Rejection::ExpiryInPast => Problem::new(ProblemType::EXPIRY_IN_PAST, detail).with("field", "/expires_at"),
         Rejection::AlreadyBootstrapped => Problem::new(ProblemType::ALREADY_BOOTSTRAPPED, detail),
     }
 }

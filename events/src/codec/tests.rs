@@ -8,7 +8,7 @@ use super::*;
 use crate::event::*;
 use crate::id::*;
 use crate::sealed::{Content, ContentBody, Sealed};
-use crate::{Author, Credential, Evidence, TraceContext};
+use crate::{Author, Credential, Evidence, Prefix, TraceContext};
 
 fn sealed() -> Sealed {
     Sealed { kid: DataKeyId([1; 16]), nonce: [2; 12], ct: vec![3; 5], commitment: [4; 32] }
@@ -24,15 +24,34 @@ fn one_of_each() -> Vec<Event> {
     let (principal, key) = (PrincipalId([8; 16]), KeyId([9; 8]));
     let tenant: TenantId = "acme".parse().unwrap();
     let path = |text: &str| text.parse().unwrap();
+    let path_to = |text: &str| text.parse::<Prefix>().unwrap();
+    let group = GroupId([19; 16]);
     vec![
         Event::LedgerOpened(LedgerOpened { incarnation: Incarnation([1; 8]) }),
         Event::TenantCreated(TenantCreated { tenant: tenant.clone(), title: Some(sealed()) }),
         Event::TenantSuspended(TenantSuspended { tenant: tenant.clone() }),
         Event::TenantResumed(TenantResumed { tenant }),
         Event::PrincipalAdded(PrincipalAdded { principal, name: Some(sealed()) }),
-        Event::RoleGranted(RoleGranted { principal, role: Role::Importer }),
-        Event::RoleRevoked(RoleRevoked { principal, role: Role::Operator }),
-        Event::KeyIssued(KeyIssued { key, principal, secret_hash: [10; 32] }),
+        Event::RoleGranted(RoleGranted {
+            to: Subject::Group(GroupId([19; 16])),
+            role: AnyRole::BuiltIn(Role::Importer),
+            prefix: path_to("team/area/"),
+            expires_at: Some(Timestamp::from_micros(1_800_000_000_000_001)),
+        }),
+        Event::RoleRevoked(RoleRevoked {
+            from: Subject::Principal(principal),
+            role: AnyRole::Custom("release-manager".parse().unwrap()),
+            prefix: path_to(""),
+            grant: 300,
+        }),
+        Event::KeyIssued(KeyIssued {
+            key,
+            principal,
+            secret_hash: [10; 32],
+            scope: Some(KeyScope { role: AnyRole::BuiltIn(Role::Service), prefix: path_to("team/") }),
+            expires_at: Some(Timestamp::from_micros(1_800_000_000_000_001)),
+            replaces: Some(KeyId([20; 8])),
+        }),
         Event::KeyRevoked(KeyRevoked { key }),
         Event::PromptCreated(PromptCreated { prompt, key: path("team/greet"), kind: Kind::Chat }),
         Event::VersionAdded(VersionAdded {
@@ -60,6 +79,14 @@ fn one_of_each() -> Vec<Event> {
             into: Incarnation([2; 8]),
             heads: vec![RestoredHead { tenant: "acme".parse().unwrap(), index: 300 }],
         }),
+        Event::RoleDefined(RoleDefined {
+            role: "release-manager".parse().unwrap(),
+            before: None,
+            after: vec![Action::Read, Action::OverrideFreeze],
+        }),
+        Event::GroupCreated(GroupCreated { group, name: Some(sealed()) }),
+        Event::MemberAdded(MemberAdded { group, principal }),
+        Event::MemberRemoved(MemberRemoved { group, principal }),
     ]
 }
 

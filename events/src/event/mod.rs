@@ -5,16 +5,21 @@
 
 pub mod access;
 pub mod prompt;
+pub mod role;
 pub mod system;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use access::{KeyIssued, KeyRevoked, PrincipalAdded, Role, RoleGranted, RoleRevoked};
+pub use access::{
+    GroupCreated, KeyIssued, KeyRevoked, KeyScope, MemberAdded, MemberRemoved, PrincipalAdded, RoleDefined,
+    RoleGranted, RoleRevoked, Subject,
+};
 pub use prompt::{
     Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated, PromptRenamed, PromptRestored, TagsSet,
     VersionAdded,
 };
+pub use role::{Action, AnyRole, Role, RoleName};
 pub use system::{
     BackupPart, BackupStarted, LedgerOpened, LedgerRestored, RestoredHead, TenantCreated, TenantResumed,
     TenantSuspended,
@@ -40,9 +45,9 @@ pub enum Event {
     TenantResumed(TenantResumed),
     /// A principal came to be.
     PrincipalAdded(PrincipalAdded),
-    /// A principal was granted a role.
+    /// A principal or a group was granted a role on a prefix.
     RoleGranted(RoleGranted),
-    /// A role was taken from a principal.
+    /// A role on a prefix was taken from a principal or a group.
     RoleRevoked(RoleRevoked),
     /// An API key was issued to a principal.
     KeyIssued(KeyIssued),
@@ -73,6 +78,14 @@ pub enum Event {
     BackupStarted(BackupStarted),
     /// The ledgers of tenants were restored from a backup (`_system` only).
     LedgerRestored(LedgerRestored),
+    /// A custom role was defined, or defined anew.
+    RoleDefined(RoleDefined),
+    /// A group came to be.
+    GroupCreated(GroupCreated),
+    /// A principal became a member of a group.
+    MemberAdded(MemberAdded),
+    /// A principal is no member of a group any more.
+    MemberRemoved(MemberRemoved),
 }
 
 impl Event {
@@ -101,6 +114,10 @@ impl Event {
             Self::CommandUnchanged => "command.unchanged",
             Self::BackupStarted(_) => "backup.started",
             Self::LedgerRestored(_) => "ledger.restored",
+            Self::RoleDefined(_) => "role.defined",
+            Self::GroupCreated(_) => "group.created",
+            Self::MemberAdded(_) => "member.added",
+            Self::MemberRemoved(_) => "member.removed",
         }
     }
 

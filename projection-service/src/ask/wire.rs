@@ -11,7 +11,7 @@ use super::{Answer, Ask, AskError, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// The most that one answer takes: half of the servers' `max_payload`.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -101,7 +101,12 @@ fn cut(told: &mut Told) -> bool {
         Answer::List(items) => halve(items),
         Answer::Versions(items) => halve(items),
         Answer::LabelHistory(items) => halve(items),
-        Answer::Events(items) => halve(items),
+        Answer::Access(items) => halve(items),
+        Answer::Events(answer) => {
+            let shorter = halve(&mut answer.events);
+            answer.next = answer.events.last().map_or(answer.next, |event| event.stamp.index + 1);
+            shorter
+        }
         Answer::Prompt(_) | Answer::Status(_) => false,
     }
 }

@@ -18,6 +18,7 @@ pub fn problem(error: AskError) -> Problem {
         AskError::LabelNotFound(label) => {
             Problem::new(ProblemType::LABEL_NOT_FOUND, detail).with("label", label.as_str())
         }
+        AskError::ForeignCursor => super::cursor::foreign(),
         AskError::IndexBeyondEnd(index) => Problem::new(ProblemType::INDEX_BEYOND_END, detail).with("index", index),
         AskError::Erased => Problem::new(ProblemType::ERASED, detail),
         AskError::Behind(position) => Problem::new(ProblemType::BEHIND, detail).with("at_least", position.to_string()),
@@ -79,6 +80,7 @@ mod tests {
             (AskError::LabelNotFound(label), "label-not-found"),
             (AskError::IndexBeyondEnd(9), "index-beyond-end"),
             (AskError::Erased, "erased"),
+            (AskError::ForeignCursor, "invalid-field"),
             (AskError::Behind(position), "behind"),
             (AskError::OtherIncarnation(position), "other-incarnation"),
             (AskError::Unavailable("/secret/path".into()), "unavailable"),

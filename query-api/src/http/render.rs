@@ -1,11 +1,13 @@
 //! Answers as JSON: pure, so that a body can be kept next to the answer that it was made from.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use promptory_events::event::Kind;
 use promptory_events::{Position, TenantId};
 use promptory_platform::Problem;
 use promptory_projection::ask::{
-    self, EventRecord, LabelMove, PromptAnswer, PromptSummary, StatusAnswer, VersionSummary,
+    self, AccessItem, EventRecord, LabelMove, Listing, PromptAnswer, PromptSummary, StatusAnswer, VersionSummary,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -107,13 +109,34 @@ pub fn event_frames(items: &[EventRecord]) -> Result<Bytes, Problem> {
     Ok(frames.into())
 }
 
+/// A list about access, under its name.
+///
+/// # Errors
+/// `internal` if an item is no JSON.
+pub fn access(what: Listing, items: &[AccessItem], next_cursor: Option<&str>) -> Result<Bytes, Problem> {
+    let name = match what {
+        Listing::Keys => "keys",
+        Listing::Grants => "grants",
+        Listing::Groups => "groups",
+        Listing::Roles => "roles",
+    };
+    let items = items.iter().map(|item| raw(&item.json)).collect::<Result<Vec<_>, _>>()?;
+    let (items, next) = (json_value(&items)?, json_value(&next_cursor)?);
+    json(&BTreeMap::from([(name, items), ("next_cursor", next)]))
+}
+
+fn json_value(value: &impl Serialize) -> Result<Box<RawValue>, Problem> {
+    serde_json::value::to_raw_value(value).map_err(|error| defect("an answer can't be written", &error))
+}
+
 /// How a tenant's model stands.
 ///
 /// # Errors
 /// As [`json`].
 pub fn status(tenant: &TenantId, position: Option<Position>, answer: &StatusAnswer) -> Result<Bytes, Problem> {
-    let StatusAnswer { model_digest, prompts, roles } = answer;
-    json(&wire::Status { tenant, position, model_digest, prompts: *prompts, roles })
+    let StatusAnswer { model_digest, prompts, roles, reads } = answer;
+    let roles = roles.iter().map(ToString::to_string).collect();
+    json(&wire::Status { tenant, position, model_digest, prompts: *prompts, roles, reads })
 }
 
 fn stamp(stamp: &ask::Stamp) -> wire::Stamp<'_> {

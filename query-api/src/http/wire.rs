@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{Kind, Role};
+use promptory_events::event::Kind;
 use promptory_events::{
-    Author, CommandId, ContentId, Label, Position, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp,
+    Author, CommandId, ContentId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp,
     VersionId,
 };
 use promptory_projection::ask::Basis;
@@ -241,9 +241,125 @@ pub struct Status<'a> {
     pub position: Option<Position>,
     /// Digest over the whole model at that position.
     pub model_digest: &'a str,
-    /// Prompts that are not archived.
+    /// Prompts that are not archived and that the caller may read.
     pub prompts: u64,
-    /// The caller's roles.
+    /// The roles that the caller has somewhere, itself or by its groups.
+    pub roles: Vec<String>,
+    /// Where the caller may read: prefixes, the empty one for the whole tenant.
     #[schema(value_type = Vec<String>)]
-    pub roles: &'a [Role],
+    pub reads: &'a [Prefix],
+}
+
+/// An API key, as its tenant's ledger knows it. Its secret is not kept.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Key {
+    /// Its id.
+    key: String,
+    /// Whom it authenticates.
+    principal: String,
+    /// What it is narrowed to: `role` and `prefix`; null: nothing.
+    scope: Option<Scope>,
+    /// Until when it opens.
+    expires_at: Option<String>,
+    /// The event that issued it.
+    issued_index: u64,
+    /// The key whose place it took.
+    replaces: Option<String>,
+    /// The event that revoked it.
+    revoked_index: Option<u64>,
+    /// When it last did something that is in the ledger, or read something from this process since that began.
+    last_used_at: Option<String>,
+}
+
+/// What a key is narrowed to.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct Scope {
+    /// What.
+    role: String,
+    /// Where.
+    prefix: String,
+}
+
+/// One page of API keys, by id.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct KeyPage {
+    /// The keys, revoked ones too.
+    keys: Vec<Key>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A role that was granted on a prefix and not revoked.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Grant {
+    /// Who has it, if it is one principal.
+    principal: Option<String>,
+    /// Whose members have it, if it is a group.
+    group: Option<String>,
+    /// What.
+    role: String,
+    /// Where.
+    prefix: String,
+    /// Until when; it may have expired.
+    expires_at: Option<String>,
+    /// The event that granted it: what commits name as evidence.
+    granted_index: u64,
+}
+
+/// One page of grants, by who has them.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct GrantPage {
+    /// The grants.
+    grants: Vec<Grant>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A group.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Group {
+    /// Its id.
+    group: String,
+    /// The event that created it.
+    created_index: u64,
+    /// Its members.
+    members: Vec<String>,
+}
+
+/// One page of groups, by id.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct GroupPage {
+    /// The groups.
+    groups: Vec<Group>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A custom role.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct CustomRole {
+    /// Its name.
+    role: String,
+    /// What it allows.
+    actions: Vec<String>,
+    /// The event that defined it last.
+    defined_index: u64,
+}
+
+/// One page of custom roles, by name.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct RolePage {
+    /// The roles.
+    roles: Vec<CustomRole>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
 }

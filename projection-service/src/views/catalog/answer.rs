@@ -1,21 +1,25 @@
 //! Answers to every question, from the rows and the state alone; sealed texts are opened here and nowhere else.
 
+mod access;
 mod detail;
 pub(crate) mod history;
 mod prompt;
 
 pub use prompt::number;
 
-use promptory_events::{Content, ContentBody, ContentId, Event, Position, PrincipalId, Sealed, TenantId, limits};
+use promptory_events::{Content, ContentBody, ContentId, Event, Position, Sealed, TenantId, limits};
 use promptory_ledger::seal::aad;
 use promptory_ledger::{KeyStore, KeyStoreError};
 
 use super::VIEW;
 use super::point::{AnswerError, Model, Point};
 use super::row::EventRow;
+use super::sight::Sight;
 use crate::ask::{Answer, AskError, Question, Reply, StatusAnswer};
 use crate::hot::Hot;
+use crate::hot::access::Reader;
 use crate::hot::opened::OpenedCache;
+use crate::hot::shown::LastShown;
 use crate::store::key::Key;
 use crate::store::rows::{RowError, Rows};
 
@@ -30,6 +34,8 @@ pub struct Desk<'a, R> {
     pub keys: &'a KeyStore,
     /// Keeps what was opened, under the tenant's number.
     pub opened: Option<(&'a OpenedCache, u64)>,
+    /// When keys were last shown to this process by readers.
+    pub shown: Option<&'a LastShown>,
 }
 
 impl<R: Rows> Desk<'_, R> {
@@ -37,33 +43,38 @@ impl<R: Rows> Desk<'_, R> {
     ///
     /// # Errors
     /// There is no answer; the store is damaged.
-    pub fn answer(&self, principal: PrincipalId, question: &Question) -> Result<Reply, AnswerError> {
+    pub fn answer(&self, reader: Reader, question: &Question) -> Result<Reply, AnswerError> {
         let hot = self.model.hot;
+        let sight = &Sight::new(hot, reader);
         let now = hot.index.map(|index| Point { index, time: None });
         let (point, answer) = match question {
             Question::Prompt { prompt, which, as_of } => {
                 let point = self.model.resolve(*as_of)?;
-                let row = self.model.find(prompt, point)?;
+                let row = self.model.find(prompt, point, sight)?;
                 let opened = self.opened(&row, which)?;
                 (point, Answer::Prompt(Box::new(opened.answer.clone())))
             }
             Question::List { prefix, after, limit, as_of } => {
                 let point = self.model.resolve(*as_of)?;
-                let rows = point.map(|p| self.model.holders(prefix, after.as_ref(), page(*limit), p)).transpose()?;
+                let rows =
+                    point.map(|p| self.model.holders(prefix, after.as_ref(), page(*limit), p, sight)).transpose()?;
                 let rows = rows.unwrap_or_default();
                 (point, Answer::List(rows.iter().filter_map(|row| row.summary()).collect()))
             }
             Question::Versions { prompt, below, limit, as_of } => {
                 let point = self.model.resolve(*as_of)?;
-                let row = self.model.find(prompt, point)?;
+                let row = self.model.find(prompt, point, sight)?;
                 (point, Answer::Versions(self.versions(&row, *below, page(*limit))?))
             }
             Question::LabelHistory { prompt, label, after, limit } => {
-                let row = self.model.find(prompt, now)?;
+                let row = self.model.find(prompt, now, sight)?;
                 (now, Answer::LabelHistory(self.label_history(&row, label, *after, page(*limit))?))
             }
-            Question::Events { from, limit } => (now, Answer::Events(self.events(*from, page(*limit))?)),
-            Question::Status => (now, Answer::Status(status(hot, principal))),
+            Question::Events { from, limit } => (now, Answer::Events(self.events(*from, page(*limit), sight)?)),
+            Question::Access { what, after, limit } => {
+                (now, Answer::Access(self.listed(*what, after.as_deref(), page(*limit), sight)?))
+            }
+            Question::Status => (now, Answer::Status(status(hot, reader, sight))),
         };
         Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer, cut: false })
     }
@@ -128,13 +139,14 @@ pub fn position(hot: &Hot, index: u64) -> Option<Position> {
     hot.cursor.map(|cursor| Position { incarnation: cursor.incarnation, index })
 }
 
-/// How the model stands, for one of its principals.
+/// How the model stands, for one of its readers.
 #[must_use]
-pub fn status(hot: &Hot, principal: PrincipalId) -> StatusAnswer {
+pub fn status(hot: &Hot, reader: Reader, sight: &Sight<'_>) -> StatusAnswer {
     StatusAnswer {
         model_digest: hot.sum.model_digest(VIEW, hot.index.unwrap_or_default()),
-        prompts: hot.live() as u64,
-        roles: hot.access.roles(principal).collect(),
+        prompts: sight.count() as u64,
+        roles: hot.access.roles(reader),
+        reads: sight.prefixes().to_vec(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use promptory_events::event::Event;
-use promptory_events::{BatchHeader, CommitHeader, PromptId, PromptKey, Timestamp};
+use promptory_events::{BatchHeader, CommitHeader, Credential, PromptId, PromptKey, Timestamp};
 
 use super::row::{CommitRefOut, HolderRow, PromptRow, encode, encode_event};
 use super::stage::Staged;
@@ -37,6 +37,11 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
             None
         }
     };
+    if step.index == step.first
+        && let Credential::ApiKey { key, .. } = step.commit.evidence.credential
+    {
+        hot.access.wrote.insert_mut(key, step.header.recorded_at);
+    }
     let commit = if step.index == step.first { CommitRefOut::Here(step.commit) } else { CommitRefOut::At(step.first) };
     let value = encode_event(step.header.recorded_at, &commit, row.as_ref().map(|(row, _)| row), step.bytes);
     staged.put(&mut hot.sum, &Key::Event(step.index), value);

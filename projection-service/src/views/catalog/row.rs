@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::Kind;
+use promptory_events::event::{Action, KeyScope, Kind};
 use promptory_events::{
     CommitHeader, Event, Label, PrincipalId, PromptId, PromptKey, Tag, Timestamp, VersionId, codec,
 };
@@ -100,19 +100,52 @@ pub struct ApiKeyRow {
     pub principal: PrincipalId,
     /// SHA-256 of its secret part.
     pub secret_hash: [u8; 32],
+    /// What it is narrowed to.
+    pub scope: Option<KeyScope>,
+    /// Until when it opens.
+    pub expires_at: Option<Timestamp>,
+    /// The key whose place it took.
+    pub replaces: Option<promptory_events::KeyId>,
     /// The event that issued it.
     pub issued: u64,
     /// The event that revoked it.
     pub revoked: Option<u64>,
 }
 
-/// A role of a principal.
+/// A role that a principal or a group was granted on a prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantRow {
     /// The event that granted it last.
     pub granted: u64,
+    /// Until when it allows anything.
+    pub expires_at: Option<Timestamp>,
     /// The event that took it away after that.
     pub revoked: Option<u64>,
+}
+
+/// A group is there since an index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupRow {
+    /// The event that created it.
+    pub created: u64,
+}
+
+/// A principal in a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberRow {
+    /// The event that added it last.
+    pub added: u64,
+    /// The event that removed it after that.
+    pub removed: Option<u64>,
+}
+
+/// A custom role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleRow {
+    /// The event that defined it last.
+    pub defined: u64,
+    /// What it allows.
+    pub actions: Vec<Action>,
 }
 
 /// A tenant, as `_system` knows it.
@@ -189,8 +222,15 @@ impl EventRow {
     /// # Errors
     /// Bytes that are none.
     pub fn decode_prompt(bytes: &[u8]) -> Result<Option<PromptRow>, RowError> {
-        let head: Result<((Timestamp, CommitRef, Option<PromptRow>), _), _> = postcard::take_from_bytes(bytes);
-        head.map(|((_, _, prompt), _)| prompt).map_err(|_| RowError::Row("event"))
+        Self::decode_head(bytes).map(|(_, _, prompt)| prompt)
+    }
+
+    /// Reads when it was recorded, its commit and its prompt, and not the event's bytes.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn decode_head(bytes: &[u8]) -> Result<(Timestamp, CommitRef, Option<PromptRow>), RowError> {
+        postcard::take_from_bytes(bytes).map(|(head, _)| head).map_err(|_| RowError::Row("event"))
     }
 }
 

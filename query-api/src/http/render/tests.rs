@@ -197,13 +197,19 @@ fn events_on_a_page_and_in_a_stream_are_the_same_json() {
 #[test]
 fn the_status() {
     let position = Position { incarnation: Incarnation([8; 8]), index: 41 };
-    let answer = StatusAnswer { model_digest: "00ff".into(), prompts: 2, roles: vec![Role::Owner, Role::Viewer] };
+    let answer = StatusAnswer {
+        model_digest: "00ff".into(),
+        prompts: 2,
+        roles: vec![Role::Owner.into(), "poet".parse().unwrap()],
+        reads: vec!["".parse().unwrap()],
+    };
     let expected = value!({
         "tenant": "acme",
         "position": "0808080808080808-41",
         "model_digest": "00ff",
         "prompts": 2,
-        "roles": ["owner", "viewer"],
+        "roles": ["owner", "poet"],
+        "reads": [""],
     });
     assert_eq!(read(status(&"acme".parse().unwrap(), Some(position), &answer)), expected);
 }

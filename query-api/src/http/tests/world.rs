@@ -8,7 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use promptory_events::event::{
-    KeyIssued, KeyRevoked, Kind, LabelSet, PrincipalAdded, PromptCreated, PromptRenamed, Role, RoleGranted,
+    KeyIssued, KeyRevoked, Kind, LabelSet, PrincipalAdded, PromptCreated, PromptRenamed, Role, RoleGranted, Subject,
     VersionAdded,
 };
 use promptory_events::{
@@ -109,11 +109,27 @@ impl World {
     }
 
     pub fn key_events(&self, principal: PrincipalId, key: &ApiKey, role: Role) -> Vec<Event> {
+        self.key_events_on("", principal, key, role)
+    }
+
+    pub fn key_events_on(&self, prefix: &str, principal: PrincipalId, key: &ApiKey, role: Role) -> Vec<Event> {
         let secret_hash = key.presented().secret_hash;
         vec![
             Event::PrincipalAdded(PrincipalAdded { principal, name: None }),
-            Event::RoleGranted(RoleGranted { principal, role }),
-            Event::KeyIssued(KeyIssued { key: key.key, principal, secret_hash }),
+            Event::RoleGranted(RoleGranted {
+                to: Subject::Principal(principal),
+                role: role.into(),
+                prefix: prefix.parse().unwrap(),
+                expires_at: None,
+            }),
+            Event::KeyIssued(KeyIssued {
+                key: key.key,
+                principal,
+                secret_hash,
+                scope: None,
+                expires_at: None,
+                replaces: None,
+            }),
         ]
     }
 

@@ -1,7 +1,7 @@
 //! What is special to an event, as JSON: ids, numbers and names; never prompt text, never a secret or its hash.
 
 use promptory_events::Event;
-use promptory_events::event::VersionAdded;
+use promptory_events::event::{KeyScope, Subject, VersionAdded};
 use serde_json::{Value, json};
 
 use crate::hot::access::Access;
@@ -22,9 +22,23 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
         Event::TenantSuspended(e) => json!({ "tenant": e.tenant }),
         Event::TenantResumed(e) => json!({ "tenant": e.tenant }),
         Event::PrincipalAdded(e) => json!({ "principal": e.principal }),
-        Event::RoleGranted(e) => json!({ "principal": e.principal, "role": e.role }),
-        Event::RoleRevoked(e) => json!({ "principal": e.principal, "role": e.role }),
-        Event::KeyIssued(e) => json!({ "key": e.key, "principal": e.principal }),
+        Event::RoleGranted(e) => {
+            with_subject(e.to, json!({ "role": e.role.to_string(), "prefix": e.prefix, "expires_at": e.expires_at }))
+        }
+        Event::RoleRevoked(e) => {
+            with_subject(e.from, json!({ "role": e.role.to_string(), "prefix": e.prefix, "grant": e.grant }))
+        }
+        Event::RoleDefined(e) => json!({ "role": e.role, "before": e.before, "after": e.after }),
+        Event::GroupCreated(e) => json!({ "group": e.group }),
+        Event::MemberAdded(e) => json!({ "group": e.group, "principal": e.principal }),
+        Event::MemberRemoved(e) => json!({ "group": e.group, "principal": e.principal }),
+        Event::KeyIssued(e) => json!({
+            "key": e.key,
+            "principal": e.principal,
+            "scope": e.scope.as_ref().map(scope),
+            "expires_at": e.expires_at,
+            "replaces": e.replaces,
+        }),
         Event::KeyRevoked(e) => json!({ "key": e.key, "principal": access.principal_of(e.key) }),
         Event::PromptCreated(e) => json!({ "kind": e.kind }),
         Event::VersionAdded(e) => version(e),
@@ -36,6 +50,19 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
         Event::LabelSet(e) => json!({ "label": e.label, "before": e.before, "after": e.after }),
         Event::LabelRemoved(e) => json!({ "label": e.label, "before": e.before }),
     }
+}
+
+/// Whom a grant is for: `principal` or `group`, beside what else there is to say.
+pub(super) fn with_subject(subject: Subject, mut rest: Value) -> Value {
+    match subject {
+        Subject::Principal(id) => rest["principal"] = json!(id),
+        Subject::Group(id) => rest["group"] = json!(id),
+    }
+    rest
+}
+
+pub(super) fn scope(scope: &KeyScope) -> Value {
+    json!({ "role": scope.role.to_string(), "prefix": scope.prefix })
 }
 
 fn version(event: &VersionAdded) -> Value {

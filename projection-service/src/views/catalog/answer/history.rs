@@ -7,14 +7,29 @@ use promptory_ledger::KeyStoreError;
 use promptory_ledger::seal::aad;
 
 use super::{AnswerError, Desk, detail, unopened};
-use crate::ask::{AskError, EventRecord, LabelMove, Stamp};
+use crate::ask::{AskError, EventRecord, EventsAnswer, LabelMove, Stamp};
 use crate::store::key::Key;
 use crate::store::rows::{RowError, Rows};
 use crate::views::catalog::point::Point;
 use crate::views::catalog::row::{CommitRef, EventRow, PromptRow};
+use crate::views::catalog::sight::Sight;
+
+/// Events that one question looks at, shown or not.
+const EVENTS_LOOKED_AT_MAX: usize = 10_000;
 
 /// The commit header that was read last, with the index of the event that carries it.
 pub(crate) type LastHeader = Option<(u64, CommitHeader)>;
+
+/// An event's row if the reader may see it. Most of what is hidden is about prompts, whose event need not be read.
+fn visible(value: &[u8], sight: &Sight<'_>) -> Result<Option<EventRow>, RowError> {
+    if let (_, _, Some(prompt)) = EventRow::decode_head(value)?
+        && !sight.prompt(prompt.id)
+    {
+        return Ok(None);
+    }
+    let row = EventRow::decode(value)?;
+    Ok((row.prompt.is_some() || sight.event(&row.event)).then_some(row))
+}
 
 impl<R: Rows> Desk<'_, R> {
     /// Where a label pointed, oldest first, after an index.
@@ -78,25 +93,32 @@ impl<R: Rows> Desk<'_, R> {
         Ok(moves)
     }
 
-    /// Events from an index on.
-    pub(super) fn events(&self, from: u64, limit: usize) -> Result<Vec<EventRecord>, AnswerError> {
-        let Some(end) = self.model.hot.index.filter(|end| from <= *end) else { return Ok(Vec::new()) };
-        let (mut records, mut last) = (Vec::new(), None);
+    /// Events from an index on that `sight` reaches. Only so many are looked at that a reader who may see few of them
+    /// gets an answer soon; `next` says where to go on.
+    pub(super) fn events(&self, from: u64, limit: usize, sight: &Sight<'_>) -> Result<EventsAnswer, AnswerError> {
+        let mut answer = EventsAnswer { events: Vec::new(), next: from };
+        let Some(end) = self.model.hot.index.filter(|end| from <= *end) else { return Ok(answer) };
+        let mut last = None;
         let (from, to) = (Key::Event(from).encode(), Key::Event(end).encode());
-        for found in self.model.rows.range(&from, &to).take(limit) {
+        for found in self.model.rows.range(&from, &to).take(EVENTS_LOOKED_AT_MAX) {
             let (key, value) = found?;
             let Some(Key::Event(index)) = Key::decode(&key) else { return Err(RowError::Row("event").into()) };
-            let row = EventRow::decode(&value)?;
-            let stamp = self.stamp(index, &row, &mut last)?;
-            records.push(EventRecord {
-                name: row.event.name().to_owned(),
-                prompt: row.event.prompt(),
-                key: row.prompt.map(|prompt| prompt.key),
-                detail: detail::of(&row.event, &self.model.hot.access).to_string(),
-                stamp,
-            });
+            if let Some(row) = visible(&value, sight)? {
+                let stamp = self.stamp(index, &row, &mut last)?;
+                answer.events.push(EventRecord {
+                    name: row.event.name().to_owned(),
+                    prompt: row.event.prompt(),
+                    key: row.prompt.map(|prompt| prompt.key),
+                    detail: detail::of(&row.event, &self.model.hot.access).to_string(),
+                    stamp,
+                });
+            }
+            answer.next = index + 1;
+            if answer.events.len() == limit {
+                break;
+            }
         }
-        Ok(records)
+        Ok(answer)
     }
 
     /// Who did it, when, and why. `last` spares reading a header again for the next event of the same commit.
