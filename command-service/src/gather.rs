@@ -5,6 +5,7 @@
 mod access;
 mod contents;
 mod names;
+mod releases;
 
 use promptory_domain::{Change, Command, NewVersion, Presented};
 use promptory_events::event::Kind;
@@ -88,6 +89,7 @@ pub fn gather_as(
         occurred_at: names::time("/occurred_at", request.claims.occurred_at.as_deref())?,
         author: names::author(request.claims.author.as_deref())?,
         message: sealer.message(request.claims.message.as_deref())?,
+        override_freeze: request.claims.override_freeze,
     };
     let (presented, trace) = (origin.presented.clone(), promptory_platform::telemetry::current_trace());
     let bytes = sealer.sealed_bytes() + 1024;
@@ -164,7 +166,10 @@ fn change(
             let (prompt, label) = (names::prompt(&prompt)?, names::label("/label", &label)?);
             Change::RemoveLabel { prompt, label, if_match }
         }
-        other => access::change(sealer, other, secret_hash)?,
+        other => match releases::change(sealer, other, if_match)? {
+            Ok(change) => change,
+            Err(other) => access::change(sealer, other, secret_hash)?,
+        },
     })
 }
 

@@ -8,6 +8,8 @@ mod error;
 mod grants;
 mod groups;
 mod prompts;
+mod protections;
+mod releases;
 mod tenants;
 
 use axum::Router;
@@ -54,6 +56,16 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(groups::create_group))
         .routes(routes!(groups::add_member, groups::remove_member))
         .routes(routes!(groups::define_role))
+        .routes(routes!(releases::open))
+        .routes(routes!(releases::approve))
+        .routes(routes!(releases::reject))
+        .routes(routes!(releases::withdraw))
+        .routes(routes!(releases::comment_on_release))
+        .routes(routes!(releases::comment_on_version))
+        .routes(routes!(releases::roll_back))
+        .routes(routes!(protections::protect, protections::unprotect))
+        .routes(routes!(protections::freeze))
+        .routes(routes!(protections::lift))
         .routes(routes!(tenants::create))
         .routes(routes!(tenants::add_owner))
         .routes(routes!(tenants::suspend))

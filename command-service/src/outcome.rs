@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use promptory_events::event::{Event, Subject};
 use promptory_events::{
-    CommandId, GroupId, Incarnation, KeyId, Position, PrincipalId, PromptId, PromptKey, RawCommit, VersionId,
+    CommandId, CommentId, FreezeId, GroupId, Incarnation, KeyId, Position, PrincipalId, PromptId, PromptKey, RawCommit,
+    RequestId, VersionId,
 };
 use promptory_platform::ApiKey;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,12 @@ pub struct Outcome {
     pub principal: Option<PrincipalId>,
     /// The group that it created, or whose roles or members it changed.
     pub group: Option<GroupId>,
+    /// The release request that it was about.
+    pub release: Option<RequestId>,
+    /// The freeze window that it set or lifted.
+    pub freeze: Option<FreezeId>,
+    /// The comment that it added.
+    pub comment: Option<CommentId>,
     /// The API key that it issued or revoked.
     pub key_id: Option<KeyId>,
     /// The API key itself: only the first time. It never travels.
@@ -53,6 +60,9 @@ impl Outcome {
             version: None,
             principal: None,
             group: None,
+            release: None,
+            freeze: None,
+            comment: None,
             key_id: None,
             api_key: None,
         }
@@ -65,7 +75,7 @@ impl Outcome {
         let mut outcome = Self::unchanged(command_id, Some(Position { incarnation, index: last }));
         for (event, index) in events.iter().zip(first..) {
             outcome.events.push((index, event.name().into()));
-            outcome.prompt = outcome.prompt.or(event.prompt());
+            outcome.prompt = outcome.prompt.or(event.regards());
             outcome.take_in(event);
         }
         outcome
@@ -90,6 +100,14 @@ impl Outcome {
             Event::PrincipalAdded(e) => self.principal = Some(e.principal),
             Event::RoleGranted(e) => self.subject(e.to),
             Event::RoleRevoked(e) => self.subject(e.from),
+            Event::ReleaseRequested(e) => self.release = Some(e.request),
+            Event::ReleaseApproved(e) => self.release = Some(e.request),
+            Event::ReleaseRejected(e) => self.release = Some(e.request),
+            Event::ReleaseWithdrawn(e) => self.release = Some(e.request),
+            Event::ReleaseExecuted(e) => self.release = Some(e.request),
+            Event::FreezeSet(e) => self.freeze = Some(e.freeze),
+            Event::FreezeLifted(e) => self.freeze = Some(e.freeze),
+            Event::CommentAdded(e) => self.comment = Some(e.comment),
             Event::GroupCreated(e) => self.group = Some(e.group),
             Event::MemberAdded(e) => (self.group, self.principal) = (Some(e.group), Some(e.principal)),
             Event::MemberRemoved(e) => (self.group, self.principal) = (Some(e.group), Some(e.principal)),

@@ -100,7 +100,13 @@ impl Service {
             incarnation: self.ledger.incarnation(),
             secret_hash: key.presented().secret_hash,
         };
-        let command = promptory_domain::Command { change, occurred_at: None, author: None, message: None };
+        let command = promptory_domain::Command {
+            change,
+            occurred_at: None,
+            author: None,
+            message: None,
+            override_freeze: false,
+        };
         let command_hash = self.keys.command_hash(&system, b"bootstrap")?;
         let item = Gathered {
             command_id,

@@ -36,10 +36,14 @@ pub struct Claims {
     /// Pseudonym of who made the change; needs the right to import.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
+    /// That labels should move although they are frozen; needs the right to override a freeze.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub override_freeze: bool,
 }
 
 impl Claims {
-    const FIELDS: [&'static str; 5] = ["idempotency_key", "if_match", "message", "occurred_at", "author"];
+    const FIELDS: [&'static str; 6] =
+        ["idempotency_key", "if_match", "message", "occurred_at", "author", "override_freeze"];
 }
 
 /// One message of a chat prompt.
@@ -260,6 +264,94 @@ pub enum Change {
         /// Who.
         principal: String,
     },
+    /// A label moves only by approved requests below a prefix.
+    ProtectLabel {
+        /// Where: empty or ending with `/`; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// The label.
+        label: String,
+        /// How many approvals a request needs: 1 to 16.
+        approvals: u16,
+    },
+    /// The protection on exactly this prefix ends.
+    UnprotectLabel {
+        /// Where; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// The label.
+        label: String,
+    },
+    /// Labels below a prefix do not move between two times.
+    SetFreeze {
+        /// Where; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// From when on, RFC 3339.
+        from: String,
+        /// Until when, RFC 3339.
+        until: String,
+    },
+    /// A freeze window is over.
+    LiftFreeze {
+        /// Where it is; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// Its id.
+        freeze: String,
+    },
+    /// A protected label should move: exactly one of `version` and `remove`.
+    RequestRelease {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The number of the version that it should point to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        /// That it should be removed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        remove: bool,
+        /// Until when that may be approved, RFC 3339.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<String>,
+    },
+    /// A release request is approved; with the last approval that it needs the label moves.
+    ApproveRelease {
+        /// Its id.
+        release: String,
+    },
+    /// A release request is rejected.
+    RejectRelease {
+        /// Its id.
+        release: String,
+    },
+    /// A release request is withdrawn by who opened it.
+    WithdrawRelease {
+        /// Its id.
+        release: String,
+    },
+    /// A label back to where it pointed before.
+    RollBackLabel {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+    },
+    /// A comment on a version of a prompt, or on a release request: `prompt` and `version`, or `release`.
+    AddComment {
+        /// The prompt's key or id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prompt: Option<String>,
+        /// The version's number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        /// Or the release request's id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<String>,
+        /// What is said; kept sealed.
+        text: String,
+    },
     /// A new tenant (operators).
     CreateTenant {
         /// Its name.
@@ -307,6 +399,7 @@ impl Change {
                 | Self::ArchivePrompt { .. }
                 | Self::SetLabel { .. }
                 | Self::RemoveLabel { .. }
+                | Self::RollBackLabel { .. }
         )
     }
 }

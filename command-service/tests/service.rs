@@ -271,6 +271,13 @@ fn one_of_each() -> Vec<Value> {
         json!({"type": "issue_key", "role": "viewer", "name": "Ada"}),
         json!({"type": "issue_key", "role": "editor", "prefix": "team/", "role_expires_at": "2026-08-01T00:00:00Z"}),
         json!({"type": "create_group", "name": "Poets"}),
+        json!({"type": "create_prompt", "key": "team/a", "text": "one", "labels": ["production"]}),
+        json!({"type": "add_version", "prompt": "team/a", "text": "two", "labels": ["production"]}),
+        json!({"type": "roll_back_label", "prompt": "team/a", "label": "production"}),
+        json!({"type": "protect_label", "prefix": "team/", "label": "production", "approvals": 1}),
+        json!({"type": "request_release", "prompt": "team/a", "label": "production", "version": 2}),
+        json!({"type": "add_comment", "prompt": "team/a", "version": 2, "text": "well done"}),
+        json!({"type": "set_freeze", "from": "2026-09-01T00:00:00Z", "until": "2026-09-02T00:00:00Z"}),
         json!({"type": "define_role", "role": "poet", "actions": ["read", "write-prompts"]}),
     ];
     for (n, command) in commands.iter_mut().enumerate() {

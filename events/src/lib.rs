@@ -31,8 +31,8 @@ pub use codec::{Batch, BatchHeader, CodecError, RawCommit};
 pub use commit::{Author, Commit, CommitHeader, Credential, Evidence, TraceContext};
 pub use event::Event;
 pub use id::{
-    BackupId, BatchId, CommandHash, CommandId, ContentId, DataKeyId, GroupId, Incarnation, KeyId, PrincipalId,
-    PromptId, TenantId, VersionId,
+    BackupId, BatchId, CommandHash, CommandId, CommentId, ContentId, DataKeyId, FreezeId, GroupId, Incarnation, KeyId,
+    PrincipalId, PromptId, RequestId, TenantId, VersionId,
 };
 pub use key::{Label, PromptKey, Tag};
 pub use position::{Cursor, Position};

@@ -44,3 +44,9 @@ pub const GROUPS_MAX: usize = 64;
 pub const API_KEYS_MAX: usize = 64;
 /// Custom roles of a tenant.
 pub const ROLES_MAX: usize = 256;
+/// Protected labels and freeze windows of a tenant.
+pub const PROTECTIONS_MAX: usize = 1000;
+/// Approvals that a protected label may need.
+pub const APPROVALS_MAX: u16 = 16;
+/// Open release requests of one prompt.
+pub const REQUESTS_MAX: usize = 64;

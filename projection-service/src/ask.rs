@@ -2,10 +2,10 @@
 
 pub mod wire;
 
-use promptory_events::event::{AnyRole, Kind};
+use promptory_events::event::{AnyRole, CommentOn, Kind};
 use promptory_events::{
-    Author, CommandId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp,
-    VersionId,
+    Author, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag, TenantId,
+    Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -133,9 +133,20 @@ pub enum Question {
         /// At most so many.
         limit: usize,
     },
+    /// What was said about a prompt's versions and release requests, oldest first, one page.
+    Comments {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Only on this.
+        on: Option<CommentOn>,
+        /// Only after this index.
+        after: Option<u64>,
+        /// At most so many.
+        limit: usize,
+    },
 }
 
-/// A list of what is known about access.
+/// A list of what is known about access and releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Listing {
     /// API keys, also revoked ones.
@@ -146,6 +157,14 @@ pub enum Listing {
     Groups,
     /// Custom roles.
     Roles,
+    /// Labels that are protected.
+    Protections,
+    /// Freeze windows that are not lifted.
+    Freezes,
+    /// Release requests that are open.
+    OpenReleases,
+    /// All release requests.
+    Releases,
 }
 
 /// An answer and what it is as of.
@@ -177,6 +196,8 @@ pub enum Answer {
     Status(StatusAnswer),
     /// To `Access`.
     Access(Vec<AccessItem>),
+    /// To `Comments`.
+    Comments(Vec<Comment>),
 }
 
 /// Whether a time was recorded by us or claimed by an importer.
@@ -304,6 +325,19 @@ pub struct EventsAnswer {
     pub events: Vec<EventRecord>,
     /// The index to go on from.
     pub next: u64,
+}
+
+/// What was said about a version or a release request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// Which.
+    pub id: CommentId,
+    /// On what.
+    pub on: CommentOn,
+    /// What was said; `None`: it was erased.
+    pub text: Option<String>,
+    /// By whom and when.
+    pub stamp: Stamp,
 }
 
 /// An item of a list about access.

@@ -9,6 +9,7 @@ mod health;
 mod history;
 mod params;
 mod prompts;
+mod releases;
 mod render;
 mod respond;
 mod sse;
@@ -50,6 +51,8 @@ pub(crate) struct App {
     tags(
         (name = "prompts", description = "What is, and what was."),
         (name = "events", description = "What happened."),
+        (name = "access", description = "Who may do what."),
+        (name = "releases", description = "Protected labels and how they move."),
         (name = "health", description = "How the process is. No key needed."),
     )
 )]
@@ -103,6 +106,10 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(access::grants))
         .routes(routes!(access::groups))
         .routes(routes!(access::roles))
+        .routes(routes!(releases::releases))
+        .routes(routes!(releases::comments))
+        .routes(routes!(releases::protections))
+        .routes(routes!(releases::freezes))
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)

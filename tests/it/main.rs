@@ -9,5 +9,6 @@ mod crash;
 mod docs;
 mod feed;
 mod layers;
+mod rights;
 mod scrub;
 mod trace;

@@ -215,7 +215,23 @@ def changes(world):
         ("revoke a key of no form", "DELETE", "/v1/keys/hello", {}, (), [JSON]),
         ("a role for nobody", "PUT", "/v1/principals/pri_" + "0" * 32 + "/roles/editor", {}, ("principal-not-found",), [JSON]),
         ("a role for no form", "PUT", "/v1/principals/somebody/roles/editor", {}, (), [JSON]),
-        ("no such role", "POST", "/v1/keys", {"role": "emperor"}, (), [JSON]),
+        ("no such role", "POST", "/v1/keys", {"role": "emperor"}, ("role-not-found",), [JSON]),
+        ("a role of no form", "POST", "/v1/keys", {"role": "The Emperor"}, (), [JSON]),
+        ("a prefix without its end", "POST", "/v1/keys", {"role": "viewer", "prefix": "team"}, ("invalid-field",), [JSON]),
+        ("a role that has ended", "POST", "/v1/keys", {"role": "viewer", "role_expires_at": "2020-01-01T00:00:00Z"}, ("expiry-in-past",), [JSON]),
+        ("a role for no group", "PUT", "/v1/groups/grp_" + "0" * 32 + "/roles/viewer", {}, ("group-not-found",), [JSON]),
+        ("a built-in role anew", "PUT", "/v1/roles/owner", {"actions": []}, ("invalid-field",), [JSON]),
+        ("no such action", "PUT", "/v1/roles/poet", {"actions": ["fly"]}, ("invalid-field",), [JSON]),
+        ("rotating no key", "POST", "/v1/keys/0000000000000000/rotate", {}, ("key-not-found",), [JSON]),
+        ("rotating a revoked key", "POST", f"/v1/keys/{world.revoked.rsplit('_', 2)[1]}/rotate", {}, ("key-revoked",), [JSON]),
+        ("a label that needs no release", "POST", "/v1/releases", {"prompt": world.prompt, "label": "production", "version": 1}, ("label-not-protected",), [JSON]),
+        ("a release of nothing", "POST", "/v1/releases", {"prompt": world.prompt, "label": "production"}, ("invalid-field",), [JSON]),
+        ("approving no release", "POST", "/v1/releases/rel_" + "0" * 32 + "/approve", {}, ("release-not-found",), [JSON]),
+        ("no approvals at all", "PUT", "/v1/protections/production", {"approvals": 0}, ("invalid-field",), [JSON]),
+        ("a window that ends first", "POST", "/v1/freezes", {"from": "2999-01-02T00:00:00Z", "until": "2999-01-01T00:00:00Z"}, ("empty-window",), [JSON]),
+        ("lifting no freeze", "DELETE", "/v1/freezes/frz_" + "0" * 32, {}, ("freeze-not-found",), [JSON]),
+        ("rolling back what never moved", "POST", f"{one}/labels/production/rollback", {}, ("nothing-to-roll-back",), [JSON]),
+        ("a comment on nothing", "POST", f"{one}/comments", {"text": "x"}, ("invalid-field",), [JSON]),
         ("an operator in a tenant", "POST", "/v1/keys", {"role": "operator"}, (), [JSON]),
         ("role and principal", "POST", "/v1/keys", {"role": "viewer", "principal": "pri_" + "0" * 32}, (), [JSON]),
         ("neither role nor principal", "POST", "/v1/keys", {}, (), [JSON]),
@@ -224,6 +240,7 @@ def changes(world):
         ("metadata not an object", "PUT", f"{one}/metadata", {"metadata": [1]}, (), [JSON]),
     ):
         yield write(f"change: {name}", method, target, key, body, codes=codes, headers=headers)
+    yield write("an admin makes owners", "POST", "/v1/keys", world.admin, {"role": "owner"}, codes=("delegation-exceeds",))
 
 
 def batches(world):

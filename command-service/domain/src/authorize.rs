@@ -2,11 +2,11 @@
 //! every retry; the grants that are used become the evidence.
 
 use promptory_events::event::{Action, AnyRole, KeyScope, Role, Subject};
-use promptory_events::{Credential, Evidence, GroupId, KeyId, Label, PrincipalId, TenantId, Timestamp};
+use promptory_events::{Credential, Evidence, GroupId, KeyId, Label, PrincipalId, RequestId, TenantId, Timestamp};
 
 use crate::access::rights::ApiKeyState;
 use crate::access::{Actions, Caller, exists_in};
-use crate::command::{Change, Command, Context, KeyHolder, Presented, PromptRef};
+use crate::command::{Change, Command, CommentTarget, Context, KeyHolder, Presented, PromptRef};
 use crate::rejection::Rejection;
 use crate::state::Tenant;
 
@@ -30,6 +30,14 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::CreateGroup { .. }
         | Change::AddMember { .. }
         | Change::RemoveMember { .. } => Action::ManageAccess,
+        Change::ProtectLabel { .. }
+        | Change::UnprotectLabel { .. }
+        | Change::SetFreeze { .. }
+        | Change::LiftFreeze { .. } => Action::ManageProtection,
+        Change::RequestRelease { .. } | Change::WithdrawRelease { .. } => Action::RequestRelease,
+        Change::ApproveRelease { .. } | Change::RejectRelease { .. } => Action::ApproveRelease,
+        Change::RollBackLabel { .. } => Action::MoveLabels,
+        Change::AddComment { .. } => Action::Comment,
         Change::CreateTenant { .. }
         | Change::SuspendTenant { .. }
         | Change::ResumeTenant { .. }
@@ -60,7 +68,8 @@ pub(crate) fn authorize(
             }
             let caller = state.rights().caller(actor, Some(*key), context.now);
             let claims = command.occurred_at.is_some() || command.author.is_some();
-            let mut check = Check { state, caller, actor, key: *key, claims, used: Vec::new() };
+            let also = [(claims, Action::Import), (command.override_freeze, Action::OverrideFreeze)];
+            let mut check = Check { state, caller, actor, key: *key, also, used: Vec::new() };
             check.change(&command.change)?;
             let mut grants = check.used;
             grants.sort_unstable();
@@ -113,17 +122,17 @@ struct Check<'a> {
     caller: Caller<'a>,
     actor: PrincipalId,
     key: KeyId,
-    /// Whether the command claims when or by whom.
-    claims: bool,
+    /// What else the command needs wherever it needs anything: if it claims when or by whom, if it overrides a freeze.
+    also: [(bool, Action); 2],
     used: Vec<u64>,
 }
 
 impl Check<'_> {
-    /// An action on a key or prefix; claiming needs its own right on the same.
+    /// An action on a key or prefix; claiming and overriding need their own right on the same.
     fn right(&mut self, action: Action, path: &str) -> Result<(), Rejection> {
-        self.used.push(self.caller.grant(action, path).ok_or(Rejection::Forbidden(action))?);
-        if self.claims {
-            self.used.push(self.caller.grant(Action::Import, path).ok_or(Rejection::Forbidden(Action::Import))?);
+        let also = self.also.into_iter().filter(|(needed, _)| *needed).map(|(_, action)| action);
+        for action in std::iter::once(action).chain(also) {
+            self.used.push(self.caller.grant(action, path).ok_or(Rejection::Forbidden(action))?);
         }
         Ok(())
     }
@@ -153,18 +162,31 @@ impl Check<'_> {
             PromptRef::Id(id) => {
                 let found = self.state.prompt(which).map(|(_, prompt)| prompt.key.as_str());
                 let hidden = || Rejection::PromptNotFound(id.to_string());
-                if self.caller.prefixes(action).is_empty() {
+                if !self.caller.anywhere(action) {
                     return Err(Rejection::Forbidden(action));
                 }
                 let key = found.ok_or_else(hidden)?;
-                if self.caller.grant(action, key).is_none() && self.caller.grant(Action::Read, key).is_none() {
-                    return Err(hidden());
-                }
-                key
+                if self.is_hidden(action, key) { return Err(hidden()) } else { key }
             }
         };
         self.right(action, key)?;
         Ok(key.to_owned())
+    }
+
+    /// Whether a refusal would tell of a prompt that the caller may not see.
+    fn is_hidden(&self, action: Action, key: &str) -> bool {
+        self.caller.grant(action, key).is_none() && self.caller.grant(Action::Read, key).is_none()
+    }
+
+    /// An action on a release request is one on its prompt, and as hidden.
+    fn request(&mut self, request: RequestId, action: Action) -> Result<(), Rejection> {
+        if !self.caller.anywhere(action) {
+            return Err(Rejection::Forbidden(action));
+        }
+        let prompt = self.state.book().request(request).map(|request| PromptRef::Id(request.prompt));
+        let found = prompt.and_then(|prompt| self.state.prompt(&prompt));
+        let key = found.map(|(_, prompt)| prompt.key.as_str()).filter(|key| !self.is_hidden(action, key));
+        self.right(action, key.ok_or(Rejection::ReleaseNotFound(request))?)
     }
 
     /// Labels that come with a version are moved like any other.
@@ -218,6 +240,23 @@ impl Check<'_> {
             Change::IssueKey { holder, scope, expires_at, .. } => self.issue(holder, scope.as_ref(), *expires_at),
             Change::RotateKey { key, expires_at, .. } => self.rotate(*key, *expires_at),
             Change::RevokeKey { key } => self.revoke_key(*key),
+            Change::ProtectLabel { prefix, .. }
+            | Change::UnprotectLabel { prefix, .. }
+            | Change::SetFreeze { prefix, .. }
+            | Change::LiftFreeze { prefix, .. } => self.right(needed, prefix.as_str()),
+            Change::RequestRelease { prompt, .. } => self.prompt(prompt, needed).map(drop),
+            Change::ApproveRelease { request }
+            | Change::RejectRelease { request }
+            | Change::WithdrawRelease { request } => self.request(*request, needed),
+            Change::RollBackLabel { prompt, label, .. } => {
+                let key = self.state.prompt(prompt).map(|(_, prompt)| prompt.key.as_str());
+                let protected = key.is_some_and(|key| self.state.book().needed(key, label).is_some());
+                self.prompt(prompt, if protected { Action::RollBack } else { needed }).map(drop)
+            }
+            Change::AddComment { on: CommentTarget::Version { prompt, .. }, .. } => {
+                self.prompt(prompt, needed).map(drop)
+            }
+            Change::AddComment { on: CommentTarget::Request(request), .. } => self.request(*request, needed),
             Change::CreateGroup { .. }
             | Change::CreateTenant { .. }
             | Change::SuspendTenant { .. }

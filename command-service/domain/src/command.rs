@@ -2,8 +2,8 @@
 
 use promptory_events::event::{Action, AnyRole, BackupPart, Event, KeyScope, Kind, LedgerRestored, RoleName, Subject};
 use promptory_events::{
-    Author, BackupId, CommandId, ContentId, Evidence, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, PromptKey,
-    Sealed, Tag, TenantId, Timestamp, VersionId,
+    Author, BackupId, CommandId, ContentId, Evidence, FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId,
+    PromptKey, RequestId, Sealed, Tag, TenantId, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub struct Command {
     pub author: Option<Author>,
     /// Why, in the caller's words; the commit carries it.
     pub message: Option<Sealed>,
+    /// That labels should move although they are frozen. Needs the right to override a freeze.
+    pub override_freeze: bool,
 }
 
 /// What should change.
@@ -181,6 +183,80 @@ pub enum Change {
         /// Who.
         principal: PrincipalId,
     },
+    /// A label moves only by approved requests below a prefix.
+    ProtectLabel {
+        /// Where.
+        prefix: Prefix,
+        /// Which label.
+        label: Label,
+        /// How many approvals it needs: 1 to [`promptory_events::limits::APPROVALS_MAX`].
+        approvals: u16,
+    },
+    /// The protection on exactly this prefix ends.
+    UnprotectLabel {
+        /// Where.
+        prefix: Prefix,
+        /// Which label.
+        label: Label,
+    },
+    /// Labels below a prefix do not move between two times.
+    SetFreeze {
+        /// Where.
+        prefix: Prefix,
+        /// From when on.
+        from: Timestamp,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A freeze window is over.
+    LiftFreeze {
+        /// Where it is.
+        prefix: Prefix,
+        /// Which.
+        freeze: FreezeId,
+    },
+    /// A protected label should move.
+    RequestRelease {
+        /// Of which prompt.
+        prompt: PromptRef,
+        /// Which label.
+        label: Label,
+        /// To which version; `None`: it should be removed.
+        version: Option<u32>,
+        /// Until when that may be approved.
+        expires_at: Option<Timestamp>,
+    },
+    /// A request is approved; with the last approval that it needs the label moves.
+    ApproveRelease {
+        /// Which.
+        request: RequestId,
+    },
+    /// A request is rejected.
+    RejectRelease {
+        /// Which.
+        request: RequestId,
+    },
+    /// A request is withdrawn by who opened it.
+    WithdrawRelease {
+        /// Which.
+        request: RequestId,
+    },
+    /// A label back to where it pointed before.
+    RollBackLabel {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which label.
+        label: Label,
+        /// Refused unless the label points to this version now.
+        if_match: Option<VersionId>,
+    },
+    /// A comment.
+    AddComment {
+        /// On what.
+        on: CommentTarget,
+        /// What is said.
+        text: Sealed,
+    },
     /// A new tenant (`_system` only).
     CreateTenant {
         /// Its name.
@@ -232,6 +308,20 @@ pub enum KeyHolder {
     },
     /// A principal that is there: a second key, or a rotated one.
     Existing(PrincipalId),
+}
+
+/// What is commented on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CommentTarget {
+    /// A version.
+    Version {
+        /// Of which prompt.
+        prompt: PromptRef,
+        /// Its number.
+        version: u32,
+    },
+    /// A release request.
+    Request(RequestId),
 }
 
 /// A prompt by its key or its id.

@@ -1,14 +1,15 @@
 //! State, context and command in; events or a rejection out. Authorization comes first, and again on every retry.
 
-use promptory_events::TenantId;
 use promptory_events::event::{Action, Event};
+use promptory_events::{PrincipalId, TenantId};
 
 use crate::access;
 use crate::authorize::{action, authorize};
 use crate::command::{Change, Command, Context, Decision};
 use crate::rejection::Rejection;
+use crate::release::gate::gate;
 use crate::state::Tenant;
-use crate::{label, prompt, system};
+use crate::{label, prompt, release, system};
 
 /// Decides a command.
 ///
@@ -20,11 +21,12 @@ pub fn decide(state: &Tenant, context: &Context, command: &Command) -> Result<De
     if command.occurred_at.is_some_and(|claimed| claimed > context.now) {
         return Err(Rejection::OccurredInFuture);
     }
-    let events = events(state, context, &command.change)?;
+    let events = events(state, context, actor, &command.change)?;
+    let events = gate(state, context.now, command.override_freeze, events)?;
     Ok(Decision { actor, evidence, events })
 }
 
-fn events(state: &Tenant, context: &Context, change: &Change) -> Result<Vec<Event>, Rejection> {
+fn events(state: &Tenant, context: &Context, actor: PrincipalId, change: &Change) -> Result<Vec<Event>, Rejection> {
     match change {
         Change::CreatePrompt { .. }
         | Change::AddVersion { .. }
@@ -43,6 +45,16 @@ fn events(state: &Tenant, context: &Context, change: &Change) -> Result<Vec<Even
         | Change::CreateGroup { .. }
         | Change::AddMember { .. }
         | Change::RemoveMember { .. } => access::rules::decide(state, context, change),
+        Change::ProtectLabel { .. }
+        | Change::UnprotectLabel { .. }
+        | Change::SetFreeze { .. }
+        | Change::LiftFreeze { .. }
+        | Change::RequestRelease { .. }
+        | Change::ApproveRelease { .. }
+        | Change::RejectRelease { .. }
+        | Change::WithdrawRelease { .. }
+        | Change::RollBackLabel { .. }
+        | Change::AddComment { .. } => release::decide(state, context, actor, change),
         _ => system::decide(state, context, change),
     }
 }

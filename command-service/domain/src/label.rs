@@ -47,7 +47,7 @@ fn remove(id: PromptId, prompt: &Prompt, label: &Label, if_match: Option<Version
     Ok(vec![Event::LabelRemoved(LabelRemoved { prompt: id, label: label.clone(), before })])
 }
 
-fn pointed_to(prompt: &Prompt, label: &Label) -> Option<VersionId> {
+pub(crate) fn pointed_to(prompt: &Prompt, label: &Label) -> Option<VersionId> {
     prompt.labels.get(label).and_then(|number| prompt.version(*number))
 }
 

@@ -10,7 +10,7 @@
 //! | [`decide`](fn@decide) | state + context + command -> events or a [`Rejection`] |
 //! | [`state`] | one tenant's state and `evolve` |
 //! | [`access`] | who may do what |
-//! | [`prompt`], [`label`], [`system`] | the rules of each family, with given/when/then beside them |
+//! | [`prompt`], [`label`], [`release`], [`system`] | the rules of each family, with given/when/then beside them |
 //! | [`rejection`] | every reason to refuse, with its stable code |
 
 pub mod access;
@@ -20,6 +20,7 @@ mod decide;
 pub mod label;
 pub mod prompt;
 pub mod rejection;
+pub mod release;
 pub mod state;
 pub mod system;
 #[cfg(test)]

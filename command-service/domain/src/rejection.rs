@@ -3,8 +3,12 @@
 use std::borrow::Cow;
 
 use promptory_events::event::{Action, AnyRole, Kind};
-use promptory_events::{GroupId, KeyId, Label, PrincipalId, PromptKey, TenantId, VersionId};
+use promptory_events::{
+    FreezeId, GroupId, KeyId, Label, PrincipalId, PromptKey, RequestId, TenantId, Timestamp, VersionId,
+};
 use serde::{Deserialize, Serialize};
+
+use crate::release::book::Status;
 
 /// Why a command is refused. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -103,4 +107,48 @@ pub enum Rejection {
     /// What ends must end later than now.
     #[error("`expires_at` must lie in the future")]
     ExpiryInPast,
+    /// A protected label moves by an approved request, or by a rollback.
+    #[error("the label {label} is protected here: ask for a release, which needs {approvals} approvals")]
+    LabelProtected {
+        /// Which.
+        label: Label,
+        /// How many approvals it needs.
+        approvals: u16,
+    },
+    /// A label that anybody may move needs no request.
+    #[error("the label {0} is not protected here; set it")]
+    LabelNotProtected(Label),
+    /// Labels do not move now.
+    #[error("labels are frozen here until {until}")]
+    Frozen {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// No such window on that prefix.
+    #[error("there is no freeze window {0} on that prefix")]
+    FreezeNotFound(FreezeId),
+    /// A window that ends before it begins.
+    #[error("`until` must be later than `from`")]
+    EmptyWindow,
+    /// No such request.
+    #[error("there is no release request {0}")]
+    ReleaseNotFound(RequestId),
+    /// It was rejected, withdrawn or executed.
+    #[error("the release request is closed: {0:?}")]
+    ReleaseClosed(Status),
+    /// Its time is over.
+    #[error("the release request has expired; open another")]
+    ReleaseExpired,
+    /// The label has moved since.
+    #[error("the label has moved since the release was asked for; open another request")]
+    ReleaseStale,
+    /// Nobody approves what he asked for or made himself.
+    #[error("the author of a request or of its version does not approve it")]
+    OwnRelease,
+    /// Only its author withdraws a request; others reject it.
+    #[error("only who opened a release request withdraws it; reject it instead")]
+    ReleaseNotYours,
+    /// The label never pointed anywhere else.
+    #[error("the label did not point to another version before")]
+    NothingToRollBack,
 }

@@ -6,12 +6,15 @@
 use std::collections::BTreeMap;
 
 use promptory_events::event::{Event, Kind, VersionAdded};
-use promptory_events::{Content, ContentBody, ContentId, Label, PromptId, PromptKey, Tag, TenantId, VersionId};
+use promptory_events::{
+    Content, ContentBody, ContentId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId, VersionId,
+};
 use rpds::{HashTrieMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Rights;
 use crate::command::PromptRef;
+use crate::release::book::Book;
 
 /// One tenant, as its ledger says it is after [`Tenant::next_index`] events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +25,7 @@ pub struct Tenant {
     holders: HashTrieMapSync<PromptKey, PromptId>,
     prompts: HashTrieMapSync<PromptId, Prompt>,
     rights: Rights,
+    book: Book,
     tenants: HashTrieMapSync<TenantId, TenantStatus>,
 }
 
@@ -36,10 +40,14 @@ pub struct Prompt {
     pub archived: bool,
     /// Its versions: number n is at n - 1.
     pub versions: VectorSync<VersionId>,
+    /// Who added each of them.
+    pub authors: VectorSync<PrincipalId>,
     /// The newest version's content.
     pub newest_content: Option<ContentId>,
     /// Its labels.
     pub labels: BTreeMap<Label, u32>,
+    /// Where each of them pointed before it moved last, if it pointed anywhere.
+    pub previous: BTreeMap<Label, u32>,
     /// Its tags.
     pub tags: Vec<Tag>,
     /// Its metadata.
@@ -76,7 +84,7 @@ pub enum Inconsistent {
 // What one entry of each map costs in memory, nodes and shared pointers included; measured roughly, used for the bound
 // on hot tenants, never for a promise.
 const PROMPT_BYTES: usize = 600;
-const VERSION_BYTES: usize = 24;
+const VERSION_BYTES: usize = 48;
 const CONTENT_BYTES: usize = 96;
 const ENTRY_BYTES: usize = 200;
 
@@ -91,6 +99,7 @@ impl Tenant {
             holders: HashTrieMapSync::new_sync(),
             prompts: HashTrieMapSync::new_sync(),
             rights: Rights::default(),
+            book: Book::default(),
             tenants: HashTrieMapSync::new_sync(),
         }
     }
@@ -135,17 +144,23 @@ impl Tenant {
         &self.rights
     }
 
+    /// What stands between a caller and a label: protections, freezes, release requests.
+    #[must_use]
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
     /// How a tenant stands (`_system` only); `None` if there is no such tenant.
     #[must_use]
     pub fn tenant_status(&self, tenant: &TenantId) -> Option<TenantStatus> {
         self.tenants.get(tenant).copied()
     }
 
-    /// Takes in the next event.
+    /// Takes in the next event, which `actor` made.
     ///
     /// # Errors
     /// [`Inconsistent`], and the state is then not to be used any more.
-    pub fn evolve(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {
+    pub fn evolve(&mut self, index: u64, actor: PrincipalId, event: &Event) -> Result<(), Inconsistent> {
         if index != self.next_index {
             return Err(Inconsistent::Index { expected: self.next_index, got: index });
         }
@@ -157,7 +172,11 @@ impl Tenant {
             Event::TenantCreated(e) => self.set_tenant(&e.tenant, TenantStatus::Active),
             Event::TenantSuspended(e) => self.set_tenant(&e.tenant, TenantStatus::Suspended),
             Event::TenantResumed(e) => self.set_tenant(&e.tenant, TenantStatus::Active),
-            _ if event.prompt().is_some() => self.evolve_prompt(index, event),
+            _ if event.prompt().is_some() => self.evolve_prompt(index, actor, event),
+            _ if is_of_releases(event) => {
+                self.bytes += ENTRY_BYTES;
+                if self.book.evolve(actor, event) { Ok(()) } else { Err(Inconsistent::Missing(index)) }
+            }
             _ => self.evolve_access(index, event),
         }
     }
@@ -173,7 +192,7 @@ impl Tenant {
         if self.rights.evolve(index, event) { Ok(()) } else { Err(Inconsistent::Missing(index)) }
     }
 
-    fn evolve_prompt(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {
+    fn evolve_prompt(&mut self, index: u64, actor: PrincipalId, event: &Event) -> Result<(), Inconsistent> {
         match event {
             Event::PromptCreated(e) => {
                 self.holders.insert_mut(e.key.clone(), e.prompt);
@@ -182,7 +201,7 @@ impl Tenant {
             }
             Event::VersionAdded(e) => {
                 self.bytes += VERSION_BYTES + CONTENT_BYTES;
-                self.prompt_mut(index, e.prompt)?.add_version(index, e);
+                self.prompt_mut(index, e.prompt)?.add_version(index, actor, e);
             }
             Event::PromptRenamed(e) => {
                 self.holders.remove_mut(&e.before);
@@ -207,10 +226,17 @@ impl Tenant {
                 prompt.key = e.key.clone();
             }
             Event::LabelSet(e) => {
-                self.prompt_mut(index, e.prompt)?.labels.insert(e.label.clone(), e.after);
+                let prompt = self.prompt_mut(index, e.prompt)?;
+                if let Some(before) = prompt.labels.insert(e.label.clone(), e.after) {
+                    prompt.previous.insert(e.label.clone(), before);
+                }
                 self.bytes += ENTRY_BYTES;
             }
-            Event::LabelRemoved(e) => drop(self.prompt_mut(index, e.prompt)?.labels.remove(&e.label)),
+            Event::LabelRemoved(e) => {
+                let prompt = self.prompt_mut(index, e.prompt)?;
+                prompt.labels.remove(&e.label);
+                prompt.previous.remove(&e.label);
+            }
             _ => return Err(Inconsistent::Missing(index)),
         }
         Ok(())
@@ -228,8 +254,10 @@ impl Prompt {
             kind,
             archived: false,
             versions: VectorSync::new_sync(),
+            authors: VectorSync::new_sync(),
             newest_content: None,
             labels: BTreeMap::new(),
+            previous: BTreeMap::new(),
             tags: Vec::new(),
             metadata: None,
             contents: HashTrieMapSync::new_sync(),
@@ -255,8 +283,16 @@ impl Prompt {
         self.versions.get(at).copied()
     }
 
-    fn add_version(&mut self, index: u64, event: &VersionAdded) {
+    /// Who added a version.
+    #[must_use]
+    pub fn author(&self, number: u32) -> Option<PrincipalId> {
+        let at = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.authors.get(at).copied()
+    }
+
+    fn add_version(&mut self, index: u64, actor: PrincipalId, event: &VersionAdded) {
         self.versions.push_back_mut(event.version);
+        self.authors.push_back_mut(actor);
         self.newest_content = Some(event.content.id);
         self.hold(index, &event.content);
         if let Some(config) = &event.config {
@@ -269,4 +305,13 @@ impl Prompt {
             self.contents.insert_mut(content.id, index);
         }
     }
+}
+
+/// Whether an event is one that the [`Book`] knows, or that only says why a label moves.
+fn is_of_releases(event: &Event) -> bool {
+    event.regards().is_some()
+        || matches!(
+            event,
+            Event::LabelProtected(_) | Event::LabelUnprotected(_) | Event::FreezeSet(_) | Event::FreezeLifted(_)
+        )
 }

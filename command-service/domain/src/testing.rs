@@ -94,11 +94,19 @@ impl Story {
 
     /// Decides a change, takes its events in and gives them.
     pub fn accept(&mut self, change: Change) -> Vec<Event> {
-        let events = self.try_change(change.clone()).unwrap_or_else(|r| panic!("{change:?} was refused: {r}"));
-        for event in &events {
-            self.tenant.evolve(self.tenant.next_index(), event).unwrap();
+        let decided = self.when(&plain(change.clone())).unwrap_or_else(|r| panic!("{change:?} was refused: {r}"));
+        for event in &decided.events {
+            self.tenant.evolve(self.tenant.next_index(), decided.actor, event).unwrap();
         }
         self.commands += 1;
+        decided.events
+    }
+
+    /// The same by another caller, for once.
+    pub fn accept_by(&mut self, caller: &Presented, change: Change) -> Vec<Event> {
+        let before = std::mem::replace(&mut self.caller, caller.clone());
+        let events = self.accept(change);
+        self.caller = before;
         events
     }
 }
@@ -114,7 +122,7 @@ pub fn key_of(holder: KeyHolder, secret_hash: [u8; 32]) -> Change {
 }
 
 pub fn plain(change: Change) -> Command {
-    Command { change, occurred_at: None, author: None, message: None }
+    Command { change, occurred_at: None, author: None, message: None, override_freeze: false }
 }
 
 pub fn key(text: &str) -> PromptKey {

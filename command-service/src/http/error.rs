@@ -63,6 +63,22 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         Rejection::GroupNotFound(_) => Problem::new(ProblemType::GROUP_NOT_FOUND, detail).with("field", "/group"),
         Rejection::ApiKeyRevoked(_) => Problem::new(ProblemType::KEY_REVOKED, detail).with("field", "/key"),
         Rejection::ExpiryInPast => Problem::new(ProblemType::EXPIRY_IN_PAST, detail).with("field", "/expires_at"),
+        Rejection::LabelProtected { approvals, .. } => {
+            Problem::new(ProblemType::LABEL_PROTECTED, detail).with("field", "/label").with("approvals", *approvals)
+        }
+        Rejection::LabelNotProtected(_) => {
+            Problem::new(ProblemType::LABEL_NOT_PROTECTED, detail).with("field", "/label")
+        }
+        Rejection::Frozen { until } => Problem::new(ProblemType::FROZEN, detail).with("until", until.to_string()),
+        Rejection::FreezeNotFound(_) => Problem::new(ProblemType::FREEZE_NOT_FOUND, detail).with("field", "/freeze"),
+        Rejection::EmptyWindow => Problem::new(ProblemType::EMPTY_WINDOW, detail).with("field", "/until"),
+        Rejection::ReleaseNotFound(_) => Problem::new(ProblemType::RELEASE_NOT_FOUND, detail).with("field", "/release"),
+        Rejection::ReleaseClosed(_) => Problem::new(ProblemType::RELEASE_CLOSED, detail),
+        Rejection::ReleaseExpired => Problem::new(ProblemType::RELEASE_EXPIRED, detail),
+        Rejection::ReleaseStale => Problem::new(ProblemType::RELEASE_STALE, detail),
+        Rejection::OwnRelease => Problem::new(ProblemType::OWN_RELEASE, detail),
+        Rejection::ReleaseNotYours => Problem::new(ProblemType::RELEASE_NOT_YOURS, detail),
+        Rejection::NothingToRollBack => Problem::new(ProblemType::NOTHING_TO_ROLL_BACK, detail),
         Rejection::AlreadyBootstrapped => Problem::new(ProblemType::ALREADY_BOOTSTRAPPED, detail),
     }
 }

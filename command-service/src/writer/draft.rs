@@ -158,7 +158,7 @@ impl Draft {
         let first = self.working.next_index();
         for (event, index) in commit.events.iter().zip(first..) {
             // What `decide` made fits the state that it was made from; if not, nothing of this draft may be appended.
-            if let Err(error) = self.working.evolve(index, event) {
+            if let Err(error) = self.working.evolve(index, commit.header.actor, event) {
                 self.broken = Some(error.to_string());
                 return None;
             }

@@ -8,7 +8,7 @@ use super::*;
 use crate::event::*;
 use crate::id::*;
 use crate::sealed::{Content, ContentBody, Sealed};
-use crate::{Author, Credential, Evidence, Prefix, TraceContext};
+use crate::{Author, Credential, Evidence, Label, Prefix, TraceContext};
 
 fn sealed() -> Sealed {
     Sealed { kid: DataKeyId([1; 16]), nonce: [2; 12], ct: vec![3; 5], commitment: [4; 32] }
@@ -87,6 +87,46 @@ fn one_of_each() -> Vec<Event> {
         Event::GroupCreated(GroupCreated { group, name: Some(sealed()) }),
         Event::MemberAdded(MemberAdded { group, principal }),
         Event::MemberRemoved(MemberRemoved { group, principal }),
+    ]
+    .into_iter()
+    .chain(of_releases())
+    .collect()
+}
+
+fn of_releases() -> Vec<Event> {
+    let (prompt, request, freeze) = (PromptId([6; 16]), RequestId([21; 16]), FreezeId([22; 16]));
+    let (prefix, label): (Prefix, Label) = ("team/".parse().unwrap(), "production".parse().unwrap());
+    let time = |micros| Timestamp::from_micros(1_800_000_000_000_000 + micros);
+    vec![
+        Event::LabelProtected(LabelProtected {
+            prefix: prefix.clone(),
+            label: label.clone(),
+            before: Some(1),
+            after: 2,
+        }),
+        Event::LabelUnprotected(LabelUnprotected { prefix: prefix.clone(), label: label.clone(), before: 2 }),
+        Event::FreezeSet(FreezeSet { freeze, prefix: prefix.clone(), from: time(0), until: time(1) }),
+        Event::FreezeLifted(FreezeLifted { freeze, prefix }),
+        Event::FreezeOverridden(FreezeOverridden { freeze, prompt }),
+        Event::ReleaseRequested(ReleaseRequested {
+            request,
+            prompt,
+            label: label.clone(),
+            before: Some(1),
+            after: Some(300),
+            expires_at: Some(time(2)),
+        }),
+        Event::ReleaseApproved(ReleaseApproved { request, prompt, approvals: 1, needed: 2 }),
+        Event::ReleaseRejected(ReleaseRejected { request, prompt }),
+        Event::ReleaseWithdrawn(ReleaseWithdrawn { request, prompt }),
+        Event::ReleaseExecuted(ReleaseExecuted { request, prompt, label: label.clone() }),
+        Event::LabelRolledBack(LabelRolledBack { prompt, label, before: 300, after: 1 }),
+        Event::CommentAdded(CommentAdded {
+            comment: CommentId([23; 16]),
+            prompt,
+            on: CommentOn::Request(request),
+            text: sealed(),
+        }),
     ]
 }
 

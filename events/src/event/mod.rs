@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod prompt;
+pub mod release;
 pub mod role;
 pub mod system;
 
@@ -18,6 +19,10 @@ pub use access::{
 pub use prompt::{
     Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated, PromptRenamed, PromptRestored, TagsSet,
     VersionAdded,
+};
+pub use release::{
+    CommentAdded, CommentOn, FreezeLifted, FreezeOverridden, FreezeSet, LabelProtected, LabelRolledBack,
+    LabelUnprotected, ReleaseApproved, ReleaseExecuted, ReleaseRejected, ReleaseRequested, ReleaseWithdrawn,
 };
 pub use role::{Action, AnyRole, Role, RoleName};
 pub use system::{
@@ -86,6 +91,30 @@ pub enum Event {
     MemberAdded(MemberAdded),
     /// A principal is no member of a group any more.
     MemberRemoved(MemberRemoved),
+    /// A label was protected on a prefix.
+    LabelProtected(LabelProtected),
+    /// A label is not protected on a prefix any more.
+    LabelUnprotected(LabelUnprotected),
+    /// A freeze window was set.
+    FreezeSet(FreezeSet),
+    /// A freeze window was lifted.
+    FreezeLifted(FreezeLifted),
+    /// This commit moves labels that are frozen.
+    FreezeOverridden(FreezeOverridden),
+    /// Somebody asked for a protected label to be moved.
+    ReleaseRequested(ReleaseRequested),
+    /// A release request was approved by one more.
+    ReleaseApproved(ReleaseApproved),
+    /// A release request was rejected.
+    ReleaseRejected(ReleaseRejected),
+    /// A release request was withdrawn.
+    ReleaseWithdrawn(ReleaseWithdrawn),
+    /// A release request has all its approvals; the label moves in the same commit.
+    ReleaseExecuted(ReleaseExecuted),
+    /// A label goes back to where it pointed before, in the same commit.
+    LabelRolledBack(LabelRolledBack),
+    /// Somebody commented on a version or a release request.
+    CommentAdded(CommentAdded),
 }
 
 impl Event {
@@ -118,6 +147,18 @@ impl Event {
             Self::GroupCreated(_) => "group.created",
             Self::MemberAdded(_) => "member.added",
             Self::MemberRemoved(_) => "member.removed",
+            Self::LabelProtected(_) => "label.protected",
+            Self::LabelUnprotected(_) => "label.unprotected",
+            Self::FreezeSet(_) => "freeze.set",
+            Self::FreezeLifted(_) => "freeze.lifted",
+            Self::FreezeOverridden(_) => "freeze.overridden",
+            Self::ReleaseRequested(_) => "release.requested",
+            Self::ReleaseApproved(_) => "release.approved",
+            Self::ReleaseRejected(_) => "release.rejected",
+            Self::ReleaseWithdrawn(_) => "release.withdrawn",
+            Self::ReleaseExecuted(_) => "release.executed",
+            Self::LabelRolledBack(_) => "label.rolled-back",
+            Self::CommentAdded(_) => "comment.added",
         }
     }
 
@@ -135,6 +176,22 @@ impl Event {
             Self::LabelSet(e) => Some(e.prompt),
             Self::LabelRemoved(e) => Some(e.prompt),
             _ => None,
+        }
+    }
+
+    /// The prompt that it has to do with: the one that it is about, or whose label or version it speaks of.
+    #[must_use]
+    pub fn regards(&self) -> Option<PromptId> {
+        match self {
+            Self::FreezeOverridden(e) => Some(e.prompt),
+            Self::ReleaseRequested(e) => Some(e.prompt),
+            Self::ReleaseApproved(e) => Some(e.prompt),
+            Self::ReleaseRejected(e) => Some(e.prompt),
+            Self::ReleaseWithdrawn(e) => Some(e.prompt),
+            Self::ReleaseExecuted(e) => Some(e.prompt),
+            Self::LabelRolledBack(e) => Some(e.prompt),
+            Self::CommentAdded(e) => Some(e.prompt),
+            other => other.prompt(),
         }
     }
 

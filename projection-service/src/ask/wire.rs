@@ -102,6 +102,7 @@ fn cut(told: &mut Told) -> bool {
         Answer::Versions(items) => halve(items),
         Answer::LabelHistory(items) => halve(items),
         Answer::Access(items) => halve(items),
+        Answer::Comments(items) => halve(items),
         Answer::Events(answer) => {
             let shorter = halve(&mut answer.events);
             answer.next = answer.events.last().map_or(answer.next, |event| event.stamp.index + 1);
@@ -162,7 +163,7 @@ mod tests {
     fn other_releases_and_noise_are_refused() {
         let mut bytes = encode(&Asked::Health).unwrap().to_vec();
         bytes[0] += 1;
-        assert!(decode::<Asked>(&bytes).unwrap_err().to_string().contains("version 2"));
+        assert!(decode::<Asked>(&bytes).unwrap_err().to_string().contains("version 3"));
         for noise in [&[][..], &[VERSION], &[VERSION, 9], &[VERSION, 0, 1]] {
             assert!(decode::<Asked>(noise).is_err(), "{noise:?}");
         }

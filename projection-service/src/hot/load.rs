@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use promptory_domain::access::rights::{ApiKeyState, Grant};
-use promptory_events::event::{Event, GroupCreated, PrincipalAdded, RoleDefined};
+use promptory_events::event::{Event, FreezeSet, GroupCreated, PrincipalAdded, RoleDefined};
 use promptory_events::{Credential, PromptId};
 
 use super::Hot;
@@ -11,7 +11,8 @@ use crate::store::checkpoint::Checkpoint;
 use crate::store::key::{Key, family};
 use crate::store::rows::RowError;
 use crate::views::catalog::row::{
-    self, ApiKeyRow, CommitRef, EventRow, GrantRow, GroupRow, MemberRow, PromptRow, RoleRow,
+    self, ApiKeyRow, CommitRef, EventRow, FreezeRow, GrantRow, GroupRow, MemberRow, PromptRow, ProtectionRow,
+    RequestRow, RoleRow,
 };
 
 /// Gathers what the current state needs from rows that come in order.
@@ -29,7 +30,7 @@ impl Loader {
     /// A row that can't be read.
     pub fn see(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError> {
         // Most rows are of families that the state does not need: their first byte says so.
-        if !matches!(key.first(), Some(&(family::EVENT | family::PRINCIPAL..=family::GRANT))) {
+        if !matches!(key.first(), Some(&(family::EVENT | family::PRINCIPAL..=family::REQUEST))) {
             return Ok(());
         }
         match Key::decode(key).ok_or(RowError::Row("key"))? {
@@ -43,6 +44,26 @@ impl Loader {
                 self.prompts.extend(prompt.map(|prompt| (prompt.id, prompt)));
             }
             Key::Tenant(tenant) => self.hot.access.tenants.insert_mut(tenant, row::decode("tenant", value)?),
+            Key::Protection(prefix, label) => {
+                let row: ProtectionRow = row::decode("protection", value)?;
+                if let Some(approvals) = row.approvals {
+                    self.hot.releases.book.protect(&prefix, &label, approvals);
+                }
+                self.hot.releases.protections.insert_mut((prefix, label), row);
+            }
+            Key::Freeze(freeze) => {
+                let row: FreezeRow = row::decode("freeze", value)?;
+                if row.lifted.is_none() {
+                    let (prefix, from, until) = (row.prefix.clone(), row.from, row.until);
+                    self.hot.releases.book.set_freeze(&FreezeSet { freeze, prefix, from, until });
+                }
+                self.hot.releases.freezes.insert_mut(freeze, row);
+            }
+            Key::Request(request) => {
+                let row: RequestRow = row::decode("request", value)?;
+                self.hot.releases.book.put(request, row.request.clone());
+                self.hot.releases.requests.insert_mut(request, row);
+            }
             key => self.access(key, value)?,
         }
         Ok(())

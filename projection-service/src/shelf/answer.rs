@@ -26,9 +26,13 @@ impl Shelf {
     /// # Errors
     /// The caller is not let in; there is no answer; the model is behind, stopped or can't be read.
     pub async fn answer(&self, ask: Ask) -> Result<Reply, AskError> {
-        if let Some(hot) = self.try_hot(&ask) {
-            return hot.map(Reply::from);
+        match self.try_hot(&ask) {
+            Some(hot) => hot.map(Reply::from),
+            None => Box::pin(self.answer_in_time(ask)).await, // large, and takes its time anyway
         }
+    }
+
+    async fn answer_in_time(&self, ask: Ask) -> Result<Reply, AskError> {
         let slot = self.existing(&ask.tenant).await?;
         let system = self.opened(&self.inner.system).await?;
         match self.opened(&slot).await {

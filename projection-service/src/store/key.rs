@@ -3,7 +3,9 @@
 //! Two promises, both proven below: the order of the bytes is the order of the values, and every key reads back.
 
 use promptory_events::event::{AnyRole, Role, RoleName, Subject};
-use promptory_events::{GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, PromptKey, TenantId};
+use promptory_events::{
+    FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, PromptKey, RequestId, TenantId,
+};
 
 /// A row's key. The order of the variants and of their fields is the order of the rows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +32,14 @@ pub enum Key {
     Member(GroupId, PrincipalId),
     /// A: a role that a principal or a group was granted on a prefix.
     Grant(Subject, Prefix, AnyRole),
+    /// R: a label that is protected on a prefix.
+    Protection(Prefix, Label),
+    /// R: a freeze window.
+    Freeze(FreezeId),
+    /// R: a release request.
+    Request(RequestId),
+    /// R: a comment on something of a prompt, at an index.
+    Comment(PromptId, u64),
 }
 
 /// The first byte of every key. A number is never used again for another family.
@@ -60,6 +70,14 @@ pub mod family {
     pub const MEMBER: u8 = 22;
     /// [`super::Key::Grant`]
     pub const GRANT: u8 = 23;
+    /// [`super::Key::Protection`]
+    pub const PROTECTION: u8 = 24;
+    /// [`super::Key::Freeze`]
+    pub const FREEZE: u8 = 25;
+    /// [`super::Key::Request`]
+    pub const REQUEST: u8 = 26;
+    /// [`super::Key::Comment`]
+    pub const COMMENT: u8 = 27;
 }
 
 /// Ends a name of varying length. Names hold no control characters, so `a` sorts before `a/b` and both before `b`.
@@ -93,6 +111,12 @@ impl Key {
                 };
                 join(family::GRANT, &[&[kind], id, prefix.as_str().as_bytes(), &[END], &built_in, name.as_bytes()])
             }
+            Self::Protection(prefix, label) => {
+                join(family::PROTECTION, &[prefix.as_str().as_bytes(), &[END], label.as_str().as_bytes()])
+            }
+            Self::Freeze(freeze) => join(family::FREEZE, &[&freeze.0]),
+            Self::Request(request) => join(family::REQUEST, &[&request.0]),
+            Self::Comment(prompt, index) => join(family::COMMENT, &[&prompt.0, &index.to_be_bytes()]),
         }
     }
 
@@ -122,6 +146,17 @@ impl Key {
                 Self::Member(GroupId(*group), PrincipalId(principal.try_into().ok()?))
             }
             family::GRANT => grant(rest)?,
+            family::PROTECTION => {
+                let end = rest.iter().position(|byte| *byte == END)?;
+                let text = |bytes| std::str::from_utf8(bytes).ok();
+                Self::Protection(text(&rest[..end])?.parse().ok()?, text(&rest[end + 1..])?.parse().ok()?)
+            }
+            family::FREEZE => Self::Freeze(FreezeId(rest.try_into().ok()?)),
+            family::REQUEST => Self::Request(RequestId(rest.try_into().ok()?)),
+            family::COMMENT => {
+                let (prompt, index) = rest.split_first_chunk()?;
+                Self::Comment(PromptId(*prompt), u64::from_be_bytes(index.try_into().ok()?))
+            }
             _ => return None,
         })
     }
@@ -181,7 +216,7 @@ mod tests {
         let prompt = || prop_oneof![Just(PromptId([0; 16])), any::<[u8; 16]>().prop_map(PromptId)];
         let index = || prop_oneof![0u64..300, any::<u64>()];
         let name = "[ab/é]{1,4}".prop_map(|s| s.parse::<PromptKey>().unwrap());
-        let label = "[a-c]{1,3}".prop_map(|s| s.parse::<Label>().unwrap());
+        let label = || "[a-c]{1,3}".prop_map(|s| s.parse::<Label>().unwrap());
         let custom = || "[a-c]{1,3}".prop_map(|s| s.parse::<RoleName>().unwrap());
         let role = prop_oneof![
             Just(AnyRole::BuiltIn(Role::Owner)),
@@ -193,18 +228,22 @@ mod tests {
             any::<[u8; 16]>().prop_map(|g| Subject::Group(GroupId(g))),
             Just(Subject::Group(GroupId([0; 16])))
         ];
-        let prefix = "([ab/é]{0,3}/)?".prop_map(|s| s.parse::<Prefix>().unwrap());
+        let prefix = || "([ab/é]{0,3}/)?".prop_map(|s| s.parse::<Prefix>().unwrap());
         prop_oneof![
             Just(Key::Checkpoint),
             index().prop_map(Key::Event),
             (name, index()).prop_map(|(k, i)| Key::Holder(k, i)),
-            (prompt(), label, index()).prop_map(|(p, l, i)| Key::Move(p, l, i)),
+            (prompt(), label(), index()).prop_map(|(p, l, i)| Key::Move(p, l, i)),
             any::<[u8; 16]>().prop_map(|p| Key::Principal(PrincipalId(p))),
             any::<[u8; 8]>().prop_map(|k| Key::ApiKey(KeyId(k))),
             any::<[u8; 16]>().prop_map(|g| Key::Group(GroupId(g))),
             custom().prop_map(Key::Role),
             (any::<[u8; 16]>(), any::<[u8; 16]>()).prop_map(|(g, p)| Key::Member(GroupId(g), PrincipalId(p))),
-            (subject, prefix, role).prop_map(|(s, p, r)| Key::Grant(s, p, r)),
+            (subject, prefix(), role).prop_map(|(s, p, r)| Key::Grant(s, p, r)),
+            (prefix(), label()).prop_map(|(p, l)| Key::Protection(p, l)),
+            any::<[u8; 16]>().prop_map(|f| Key::Freeze(FreezeId(f))),
+            any::<[u8; 16]>().prop_map(|r| Key::Request(RequestId(r))),
+            (prompt(), index()).prop_map(|(p, i)| Key::Comment(p, i)),
             "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),
         ]
     }

@@ -7,6 +7,7 @@ mod access;
 pub mod answer;
 mod apply;
 pub mod point;
+mod releases;
 pub mod row;
 pub mod sight;
 pub mod stage;

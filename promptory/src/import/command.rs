@@ -61,6 +61,7 @@ impl Mapper {
             message: edit.message,
             occurred_at: Some(edit.time.to_string()),
             author: edit.author.map(|author| author.to_string()),
+            override_freeze: false,
         };
         Ok(Request { claims, change })
     }

@@ -12,7 +12,12 @@ use super::error::{ReadProblems, problem};
 use super::params::{self, AccessParams};
 use super::{App, render, respond, wire};
 
-async fn listed(app: &App, presented: &Presented, params: AccessParams, what: Listing) -> Result<Response, Problem> {
+pub(super) async fn listed(
+    app: &App,
+    presented: &Presented,
+    params: AccessParams,
+    what: Listing,
+) -> Result<Response, Problem> {
     let tenant = &presented.tenant;
     let after = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
         None => None,

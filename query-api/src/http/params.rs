@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use promptory_events::{Label, Position, PromptId, PromptKey, Timestamp, limits};
+use promptory_events::{Label, Position, PromptId, PromptKey, RequestId, Timestamp, limits};
 use promptory_platform::{Presented, Problem};
 use promptory_projection::ask::{AsOf, Ask, Caller, PromptRef, Question, Which};
 use serde::{Deserialize, Deserializer, de};
@@ -162,6 +162,46 @@ pub struct EventsParams {
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub struct AccessParams {
+    /// Items on the page, 1 to 1,000.
+    #[serde(deserialize_with = "page_size")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
+/// Release requests.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ReleasesParams {
+    /// Also those that are closed.
+    pub all: bool,
+    /// Items on the page, 1 to 1,000.
+    #[serde(deserialize_with = "page_size")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
+/// Comments of a prompt.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct CommentsParams {
+    /// Only on the version of this number.
+    pub version: Option<u32>,
+    /// Only on this release request. Excludes `version`.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>)]
+    pub release: Option<RequestId>,
     /// Items on the page, 1 to 1,000.
     #[serde(deserialize_with = "page_size")]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use promptory_events::event::Kind;
+use promptory_events::event::{CommentOn, Kind};
 use promptory_events::{Position, TenantId};
 use promptory_platform::Problem;
 use promptory_projection::ask::{
-    self, AccessItem, EventRecord, LabelMove, Listing, PromptAnswer, PromptSummary, StatusAnswer, VersionSummary,
+    self, AccessItem, Comment, EventRecord, LabelMove, Listing, PromptAnswer, PromptSummary, StatusAnswer,
+    VersionSummary,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -119,10 +120,29 @@ pub fn access(what: Listing, items: &[AccessItem], next_cursor: Option<&str>) ->
         Listing::Grants => "grants",
         Listing::Groups => "groups",
         Listing::Roles => "roles",
+        Listing::Protections => "protections",
+        Listing::Freezes => "freezes",
+        Listing::OpenReleases | Listing::Releases => "releases",
     };
     let items = items.iter().map(|item| raw(&item.json)).collect::<Result<Vec<_>, _>>()?;
     let (items, next) = (json_value(&items)?, json_value(&next_cursor)?);
     json(&BTreeMap::from([(name, items), ("next_cursor", next)]))
+}
+
+/// One page of comments.
+///
+/// # Errors
+/// As [`json`].
+pub fn comments(items: &[Comment], next_cursor: Option<String>) -> Result<Bytes, Problem> {
+    json(&wire::CommentPage { comments: items.iter().map(comment).collect(), next_cursor })
+}
+
+fn comment(item: &Comment) -> wire::Comment<'_> {
+    let (version, release) = match item.on {
+        CommentOn::Version(number) => (Some(number), None),
+        CommentOn::Request(id) => (None, Some(id)),
+    };
+    wire::Comment { id: item.id, version, release, text: item.text.as_deref(), stamp: stamp(&item.stamp) }
 }
 
 fn json_value(value: &impl Serialize) -> Result<Box<RawValue>, Problem> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use promptory_events::event::Kind;
 use promptory_events::{
-    Author, CommandId, ContentId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp,
-    VersionId,
+    Author, CommandId, CommentId, ContentId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, RequestId, Tag,
+    TenantId, Timestamp, VersionId,
 };
 use promptory_projection::ask::Basis;
 use serde::Serialize;
@@ -360,6 +360,155 @@ pub struct CustomRole {
 pub struct RolePage {
     /// The roles.
     roles: Vec<CustomRole>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A comment on a version or on a release request.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Comment<'a> {
+    /// Its id.
+    #[schema(value_type = String, example = "cmt_00112233445566778899aabbccddeeff")]
+    pub id: CommentId,
+    /// The number of the version that it is on.
+    pub version: Option<u32>,
+    /// The release request that it is on.
+    #[schema(value_type = Option<String>)]
+    pub release: Option<RequestId>,
+    /// What was said; null: it was erased.
+    pub text: Option<&'a str>,
+    /// By whom and when.
+    #[serde(flatten)]
+    pub stamp: Stamp<'a>,
+}
+
+/// One page of comments, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CommentPage<'a> {
+    /// The comments.
+    pub comments: Vec<Comment<'a>>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// A label that is protected on a prefix.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Protection {
+    /// Where.
+    prefix: String,
+    /// Which label.
+    label: String,
+    /// How many approvals a request needs.
+    approvals: u16,
+    /// The event that said so last.
+    changed_index: u64,
+}
+
+/// One page of protected labels.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct ProtectionPage {
+    /// The labels.
+    protections: Vec<Protection>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A freeze window.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Freeze {
+    /// Its id.
+    freeze: String,
+    /// Where.
+    prefix: String,
+    /// From when on.
+    from: String,
+    /// Until when.
+    until: String,
+    /// The event that set it.
+    set_index: u64,
+}
+
+/// One page of freeze windows that are not lifted.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct FreezePage {
+    /// The windows; they may be over.
+    freezes: Vec<Freeze>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A version that a label points to, or should.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct Side {
+    /// Its number.
+    number: u32,
+    /// Its id.
+    version: String,
+    /// Keyed id of its content.
+    content_id: String,
+}
+
+/// Who approved a request.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct Approval {
+    /// Who.
+    principal: String,
+    /// The event.
+    index: u64,
+}
+
+/// A request to move a protected label.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Release {
+    /// Its id.
+    release: String,
+    /// Of which prompt.
+    prompt: String,
+    /// The key that the prompt has now.
+    key: String,
+    /// Which label.
+    label: String,
+    /// The version that the label pointed to when this was opened; null: it was not set.
+    from: Option<Side>,
+    /// The version that it should point to; null: it should be removed.
+    to: Option<Side>,
+    /// Who opened it.
+    author: String,
+    /// Why.
+    message: Option<String>,
+    /// The event that opened it.
+    opened_index: u64,
+    /// When.
+    opened_at: String,
+    /// Until when it may be approved.
+    expires_at: Option<String>,
+    /// `open`, `rejected`, `withdrawn` or `executed`.
+    status: String,
+    /// Whether it is open and its time is over.
+    expired: bool,
+    /// Whether it is open and the label has moved meanwhile: it can't be approved any more.
+    stale: bool,
+    /// Who approved it.
+    approvals: Vec<Approval>,
+    /// How many approvals the label needs now; null: it is not protected any more.
+    needed: Option<u16>,
+    /// The event that closed it.
+    closed_index: Option<u64>,
+}
+
+/// One page of release requests, by id.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct ReleasePage {
+    /// The requests.
+    releases: Vec<Release>,
     /// Give it as `cursor` to get the next page; null on the last one.
     next_cursor: Option<String>,
 }

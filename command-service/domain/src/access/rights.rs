@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use promptory_events::event::{AnyRole, Event, KeyIssued, KeyScope, Role, RoleName, Subject};
 use promptory_events::{GroupId, KeyId, Prefix, PrincipalId, Timestamp};
-use rpds::HashTrieMapSync;
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use serde::{Deserialize, Serialize};
 
 use super::{Actions, Caller, allowed};
@@ -16,10 +16,10 @@ use super::{Actions, Caller, allowed};
 pub struct Rights {
     principals: HashTrieMapSync<PrincipalId, Holder>,
     groups: HashTrieMapSync<GroupId, Grants>,
-    roles: BTreeMap<RoleName, Actions>,
+    roles: RedBlackTreeMapSync<RoleName, Actions>,
     keys: HashTrieMapSync<KeyId, ApiKeyState>,
     /// Who holds the top role on the whole tenant by a grant of their own that does not expire.
-    top: BTreeSet<PrincipalId>,
+    top: RedBlackTreeSetSync<PrincipalId>,
 }
 
 /// Grants of one subject, by prefix.
@@ -186,7 +186,7 @@ impl Rights {
 
     /// The custom roles.
     #[must_use]
-    pub fn roles(&self) -> &BTreeMap<RoleName, Actions> {
+    pub fn roles(&self) -> &RedBlackTreeMapSync<RoleName, Actions> {
         &self.roles
     }
 
@@ -219,7 +219,7 @@ impl Rights {
             }
             Event::RoleRevoked(e) => self.revoke(e.from, &e.prefix, &e.role),
             Event::RoleDefined(e) => {
-                self.roles.insert(e.role.clone(), Actions::of(&e.after));
+                self.roles.insert_mut(e.role.clone(), Actions::of(&e.after));
                 true
             }
             Event::MemberAdded(e) => self.join(e.group, e.principal),
@@ -239,9 +239,9 @@ impl Rights {
             && prefix.is_tenant()
         {
             match grant.expires_at {
-                None => self.top.insert(principal),
-                Some(_) => self.top.remove(&principal),
-            };
+                None => self.top.insert_mut(principal),
+                Some(_) => drop(self.top.remove_mut(&principal)),
+            }
         }
         self.grants_mut(to).map(|grants| grants.put(prefix, grant)).is_some()
     }
@@ -252,7 +252,7 @@ impl Rights {
             && is_top(role)
             && prefix.is_tenant()
         {
-            self.top.remove(&principal);
+            self.top.remove_mut(&principal);
         }
         let held = self.grants(from).is_some_and(|grants| grants.get(prefix, role).is_some());
         held && self.grants_mut(from).map(|grants| grants.remove(prefix, role)).is_some()

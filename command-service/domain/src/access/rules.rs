@@ -129,7 +129,7 @@ fn define(state: &Tenant, role: &RoleName, actions: &[Action]) -> Result<Vec<Eve
         return Ok(Vec::new());
     }
     if before.is_none() {
-        within("custom roles", state.rights().roles().len(), limits::ROLES_MAX)?;
+        within("custom roles", state.rights().roles().size(), limits::ROLES_MAX)?;
     }
     let before = before.map(|actions| actions.iter().collect());
     Ok(vec![Event::RoleDefined(RoleDefined { role: role.clone(), before, after: after.iter().collect() })])

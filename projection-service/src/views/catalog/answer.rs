@@ -4,6 +4,7 @@ mod access;
 mod detail;
 pub(crate) mod history;
 mod prompt;
+mod releases;
 
 pub use prompt::number;
 
@@ -73,6 +74,10 @@ impl<R: Rows> Desk<'_, R> {
             Question::Events { from, limit } => (now, Answer::Events(self.events(*from, page(*limit), sight)?)),
             Question::Access { what, after, limit } => {
                 (now, Answer::Access(self.listed(*what, after.as_deref(), page(*limit), sight)?))
+            }
+            Question::Comments { prompt, on, after, limit } => {
+                let row = self.model.find(prompt, now, sight)?;
+                (now, Answer::Comments(self.comments(row.id, *on, *after, page(*limit))?))
             }
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
         };

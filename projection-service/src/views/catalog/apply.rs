@@ -7,7 +7,7 @@ use promptory_events::{BatchHeader, CommitHeader, Credential, PromptId, PromptKe
 use super::row::{CommitRefOut, HolderRow, PromptRow, encode, encode_event};
 use super::stage::Staged;
 use super::trail::Trail;
-use super::{Broken, access};
+use super::{Broken, access, releases};
 use crate::hot::Hot;
 use crate::store::key::Key;
 
@@ -34,6 +34,7 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
         Some(id) => Some(prompt_event(hot, staged, step, id)?),
         None => {
             access::apply(hot, staged, step)?;
+            releases::apply(hot, staged, step)?;
             None
         }
     };

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use promptory_domain::release::book::Request;
 use promptory_events::event::{Action, KeyScope, Kind};
 use promptory_events::{
-    CommitHeader, Event, Label, PrincipalId, PromptId, PromptKey, Tag, Timestamp, VersionId, codec,
+    CommitHeader, Event, Label, Prefix, PrincipalId, PromptId, PromptKey, Tag, Timestamp, VersionId, codec,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -146,6 +147,43 @@ pub struct RoleRow {
     pub defined: u64,
     /// What it allows.
     pub actions: Vec<Action>,
+}
+
+/// A label that is or was protected on a prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtectionRow {
+    /// The event that said so last.
+    pub changed: u64,
+    /// How many approvals it needs; `None`: it is not protected any more.
+    pub approvals: Option<u16>,
+}
+
+/// A freeze window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreezeRow {
+    /// Where.
+    pub prefix: Prefix,
+    /// From when on.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// The event that set it.
+    pub set: u64,
+    /// The event that lifted it.
+    pub lifted: Option<u64>,
+}
+
+/// A release request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRow {
+    /// What it is, who opened and who approved it, and how it stands.
+    pub request: Request,
+    /// The event that opened it.
+    pub opened: u64,
+    /// The events that approved it, in the order of the approvers.
+    pub approvals: Vec<u64>,
+    /// The event that closed it.
+    pub closed: Option<u64>,
 }
 
 /// A tenant, as `_system` knows it.

@@ -16,6 +16,7 @@ pub struct Sight<'a> {
     hot: &'a Hot,
     caller: Caller<'a>,
     principal: PrincipalId,
+    now: Timestamp,
     /// Where it may read; none covers another.
     prefixes: Vec<Prefix>,
 }
@@ -25,7 +26,8 @@ impl<'a> Sight<'a> {
     #[must_use]
     pub fn new(hot: &'a Hot, reader: Reader) -> Self {
         let caller = hot.access.rights_of(reader);
-        Self { hot, caller, principal: reader.principal, prefixes: caller.prefixes(Action::Read) }
+        let (principal, now) = (reader.principal, reader.now);
+        Self { hot, caller, principal, now, prefixes: caller.prefixes(Action::Read) }
     }
 
     /// Of somebody who is no principal and reads the files themselves: everything below some prefixes that do not cover
@@ -33,7 +35,8 @@ impl<'a> Sight<'a> {
     #[must_use]
     pub fn within(hot: &'a Hot, prefixes: Vec<Prefix>) -> Self {
         let principal = PrincipalId::SYSTEM;
-        Self { hot, caller: hot.access.rights.caller(principal, None, Timestamp::MIN), principal, prefixes }
+        let now = Timestamp::MIN;
+        Self { hot, caller: hot.access.rights.caller(principal, None, now), principal, now, prefixes }
     }
 
     /// Whether it may read the whole tenant.
@@ -91,11 +94,30 @@ impl<'a> Sight<'a> {
         self.principal == principal
     }
 
+    /// Whether something on a prefix is about anything that it may read.
+    #[must_use]
+    pub fn touches(&self, prefix: &Prefix) -> bool {
+        !self.below(prefix.as_str()).is_empty()
+    }
+
+    /// When it was let in.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Whether it may see an event that is not about a prompt.
     #[must_use]
     pub fn event(&self, event: &Event) -> bool {
         let access = |prefix: &Prefix| self.may(Action::ReadAccess, prefix);
+        if let Some(prompt) = event.regards() {
+            return self.prompt(prompt);
+        }
         match event {
+            Event::LabelProtected(e) => self.touches(&e.prefix),
+            Event::LabelUnprotected(e) => self.touches(&e.prefix),
+            Event::FreezeSet(e) => self.touches(&e.prefix),
+            Event::FreezeLifted(e) => self.touches(&e.prefix),
             Event::RoleGranted(e) => access(&e.prefix),
             Event::RoleRevoked(e) => access(&e.prefix),
             Event::KeyIssued(e) => {

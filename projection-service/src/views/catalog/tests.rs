@@ -76,7 +76,9 @@ fn check(model: &Model<'_, impl Rows>, told: &[Told], ids: &BTreeSet<PromptId>, 
     let below_a = model.holders("a/", None, 10, point, whole).unwrap();
     let expected: Vec<_> = holders.keys().filter(|key| key.as_str().starts_with("a/")).collect();
     assert_eq!(below_a.iter().map(|row| &row.key).collect::<Vec<_>>(), expected);
-    check_narrow(model, &holders, point);
+    if ids.len() > 1 {
+        check_narrow(model, &holders, point);
+    }
 }
 
 /// Whoever may read below a prefix sees what is there now, whatever it was called then, and no more.

@@ -51,6 +51,10 @@ impl<R: Rows> Desk<'_, R> {
                 let role = json!({ "role": name, "actions": row.actions, "defined_index": row.defined });
                 Some(item(name.to_string(), &role))
             }),
+            Listing::Protections => self.protections(after, limit, sight)?,
+            Listing::Freezes => self.freezes(after, limit, sight)?,
+            Listing::OpenReleases => self.releases(true, after, limit, sight)?,
+            Listing::Releases => self.releases(false, after, limit, sight)?,
         })
     }
 
@@ -87,11 +91,11 @@ fn grant((subject, prefix, role): &GrantKey, row: &GrantRow) -> Value {
     detail::with_subject(*subject, rest)
 }
 
-fn item(cursor: String, json: &Value) -> AccessItem {
+pub(super) fn item(cursor: String, json: &Value) -> AccessItem {
     AccessItem { cursor, json: json.to_string() }
 }
 
-fn page<K: Ord, V>(
+pub(super) fn page<K: Ord, V>(
     map: &RedBlackTreeMapSync<K, V>,
     after: Option<K>,
     limit: usize,
@@ -121,6 +125,6 @@ fn grant_key(text: &str) -> Result<GrantKey, AskError> {
     ))
 }
 
-fn parsed<T: std::str::FromStr>(after: Option<&str>) -> Result<Option<T>, AskError> {
+pub(super) fn parsed<T: std::str::FromStr>(after: Option<&str>) -> Result<Option<T>, AskError> {
     after.map(str::parse).transpose().map_err(|_| AskError::ForeignCursor)
 }

@@ -1,7 +1,7 @@
 //! What is special to an event, as JSON: ids, numbers and names; never prompt text, never a secret or its hash.
 
 use promptory_events::Event;
-use promptory_events::event::{KeyScope, Subject, VersionAdded};
+use promptory_events::event::{CommentOn, KeyScope, Subject, VersionAdded};
 use serde_json::{Value, json};
 
 use crate::hot::access::Access;
@@ -30,6 +30,32 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
         }
         Event::RoleDefined(e) => json!({ "role": e.role, "before": e.before, "after": e.after }),
         Event::GroupCreated(e) => json!({ "group": e.group }),
+        Event::LabelProtected(e) => {
+            json!({ "prefix": e.prefix, "label": e.label, "before": e.before, "after": e.after })
+        }
+        Event::LabelUnprotected(e) => json!({ "prefix": e.prefix, "label": e.label, "before": e.before }),
+        Event::FreezeSet(e) => json!({ "freeze": e.freeze, "prefix": e.prefix, "from": e.from, "until": e.until }),
+        Event::FreezeLifted(e) => json!({ "freeze": e.freeze, "prefix": e.prefix }),
+        Event::FreezeOverridden(e) => json!({ "freeze": e.freeze }),
+        Event::ReleaseRequested(e) => json!({
+            "release": e.request,
+            "label": e.label,
+            "before": e.before,
+            "after": e.after,
+            "expires_at": e.expires_at,
+        }),
+        Event::ReleaseApproved(e) => {
+            json!({ "release": e.request, "approvals": e.approvals, "needed": e.needed })
+        }
+        Event::ReleaseRejected(e) => json!({ "release": e.request }),
+        Event::ReleaseWithdrawn(e) => json!({ "release": e.request }),
+        Event::ReleaseExecuted(e) => json!({ "release": e.request, "label": e.label }),
+        Event::LabelRolledBack(e) => json!({ "label": e.label, "before": e.before, "after": e.after }),
+        Event::CommentAdded(e) => {
+            let mut detail = json!({ "comment": e.comment });
+            on(&mut detail, e.on);
+            detail
+        }
         Event::MemberAdded(e) => json!({ "group": e.group, "principal": e.principal }),
         Event::MemberRemoved(e) => json!({ "group": e.group, "principal": e.principal }),
         Event::KeyIssued(e) => json!({
@@ -59,6 +85,14 @@ pub(super) fn with_subject(subject: Subject, mut rest: Value) -> Value {
         Subject::Group(id) => rest["group"] = json!(id),
     }
     rest
+}
+
+/// What a comment is on: `version` or `release`.
+pub(super) fn on(value: &mut Value, on: CommentOn) {
+    match on {
+        CommentOn::Version(number) => value["version"] = json!(number),
+        CommentOn::Request(id) => value["release"] = json!(id),
+    }
 }
 
 pub(super) fn scope(scope: &KeyScope) -> Value {

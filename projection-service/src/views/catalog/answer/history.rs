@@ -107,7 +107,7 @@ impl<R: Rows> Desk<'_, R> {
                 let stamp = self.stamp(index, &row, &mut last)?;
                 answer.events.push(EventRecord {
                     name: row.event.name().to_owned(),
-                    prompt: row.event.prompt(),
+                    prompt: row.event.regards(),
                     key: row.prompt.map(|prompt| prompt.key),
                     detail: detail::of(&row.event, &self.model.hot.access).to_string(),
                     stamp,
