@@ -115,7 +115,7 @@ async fn run(command: Command) -> ExitCode {
             }
             Err(error) => failed(&error),
         },
-        Command::Bench(args) => done(bench::run(args).await.map(drop)),
+        Command::Bench(args) => done(Box::pin(bench::run(args)).await.map(drop)),
         Command::Openapi { out } => done(offline::openapi(out)),
     }
 }
