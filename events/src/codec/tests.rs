@@ -96,7 +96,7 @@ fn one_of_each() -> Vec<Event> {
 fn of_releases() -> Vec<Event> {
     let (prompt, request, freeze) = (PromptId([6; 16]), RequestId([21; 16]), FreezeId([22; 16]));
     let (prefix, label): (Prefix, Label) = ("team/".parse().unwrap(), "production".parse().unwrap());
-    let time = |micros| Timestamp::from_micros(1_800_000_000_000_000 + micros);
+    let time = |micros: i64| Timestamp::from_micros(1_800_000_000_000_000 + micros);
     vec![
         Event::LabelProtected(LabelProtected {
             prefix: prefix.clone(),

@@ -25,7 +25,7 @@ impl<R: Rows> Desk<'_, R> {
         let after = after.map(|text| {
             let (label, prefix) = text.split_once(' ').ok_or(AskError::ForeignCursor)?;
             let prefix: Prefix = prefix.parse().map_err(|_| AskError::ForeignCursor)?;
-            Ok((prefix, label.parse().map_err(|_| AskError::ForeignCursor)?))
+            Ok::<_, AskError>((prefix, label.parse().map_err(|_| AskError::ForeignCursor)?))
         });
         Ok(page(&self.model.hot.releases.protections, after.transpose()?, limit, |(prefix, label), row| {
             let approvals = row.approvals.filter(|_| sight.touches(prefix))?;
