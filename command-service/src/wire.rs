@@ -52,6 +52,47 @@ pub struct Message {
     pub content: String,
 }
 
+/// Which version of a prompt: at most one of the three; none means the head of `main`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pick {
+    /// Its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// The label that points to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The branch that it is the head of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+}
+
+/// Which version of which prompt: another prompt, or one of the three, or both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Source {
+    /// The key or id of the prompt that it is a version of, if that is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// The label that points to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The branch that it is the head of; `main` if nothing but a prompt is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+}
+
+impl Pick {
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What should change.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -93,6 +134,67 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         config: Option<Map<String, Value>>,
         /// Labels that move to it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<String>,
+        /// The branch that it is added to; `main` if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<String>,
+    },
+    /// A new branch.
+    CreateBranch {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The branch.
+        branch: String,
+        /// The version that it begins at; the head of `main` if this is not there.
+        #[serde(default, skip_serializing_if = "Pick::is_empty")]
+        from: Pick,
+    },
+    /// A branch that takes no more versions; those that it has stay.
+    CloseBranch {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The branch.
+        branch: String,
+    },
+    /// A new prompt whose first version has the content and the configuration of a version of another one.
+    ForkPrompt {
+        /// The other prompt's key or id.
+        prompt: String,
+        /// Its version; the head of `main` if this is not there.
+        #[serde(default, skip_serializing_if = "Pick::is_empty")]
+        from: Pick,
+        /// The new prompt's key.
+        key: String,
+        /// Labels that point to its first version.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<String>,
+        /// Its tags.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tags: Vec<String>,
+        /// Its metadata.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        metadata: Option<Map<String, Value>>,
+    },
+    /// What a version has that a branch has not, as a new version of the branch.
+    Merge {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The branch that is merged into; `main` if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<String>,
+        /// The version that is merged.
+        from: Source,
+        /// The text that is to stand there, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// The messages that are to stand there, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        messages: Option<Vec<Message>>,
+        /// The configuration that is to stand there, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        config: Option<Map<String, Value>>,
+        /// Labels that move to the new version.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         labels: Vec<String>,
     },
@@ -233,7 +335,15 @@ impl Change {
                 | Self::ArchivePrompt { .. }
                 | Self::SetLabel { .. }
                 | Self::RemoveLabel { .. }
+                | Self::CloseBranch { .. }
+                | Self::Merge { .. }
         )
+    }
+
+    /// Whether it is decided on contents that are in the ledger already, which are gathered once it is known which.
+    #[must_use]
+    pub fn rests_on_contents(&self) -> bool {
+        matches!(self, Self::ForkPrompt { .. } | Self::Merge { .. })
     }
 }
 
@@ -244,6 +354,7 @@ impl Request {
         match &self.change {
             Change::CreatePrompt { text, messages, .. }
             | Change::AddVersion { text, messages, .. }
+            | Change::Merge { text, messages, .. }
             | Change::RenamePrompt { text, messages, .. } => {
                 let messages = messages.iter().flatten().map(|message| message.content.len());
                 text.as_ref().map_or(0, String::len) + messages.sum::<usize>()

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{Event, Kind, Role, VersionAdded};
+use promptory_events::event::{Event, Kind, Role, VersionAdded, VersionRef};
 use promptory_events::{
-    Content, ContentBody, ContentId, KeyId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId, VersionId,
+    Branch, Content, ContentBody, ContentId, KeyId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId, VersionId,
 };
 use rpds::{HashTrieMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
@@ -37,9 +37,11 @@ pub struct Prompt {
     /// Whether it is archived.
     pub archived: bool,
     /// Its versions: number n is at n - 1.
-    pub versions: VectorSync<VersionId>,
-    /// The newest version's content.
-    pub newest_content: Option<ContentId>,
+    pub versions: VectorSync<Version>,
+    /// The head of `main`; 0 before the first version.
+    pub main: u32,
+    /// The other open branches and their heads. Most prompts have none, and an empty map takes no memory.
+    pub branches: BTreeMap<Branch, u32>,
     /// Its labels.
     pub labels: BTreeMap<Label, u32>,
     /// Its tags.
@@ -49,6 +51,30 @@ pub struct Prompt {
     /// Every content that it holds, and the event that carries the bytes.
     pub contents: HashTrieMapSync<ContentId, u64>,
 }
+
+/// One version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// Its identity.
+    pub id: VersionId,
+    /// Its content.
+    pub content: ContentId,
+    /// The event that added it: there is everything else.
+    pub index: u64,
+    parents: Parents,
+}
+
+/// What a version was made from. Nearly all have one parent, of the same prompt: that takes no more than a number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Parents {
+    None,
+    One(u32),
+    Several(Box<Several>),
+}
+
+/// Behind one pointer, so that it takes no room in those that have one parent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Several(Vec<(PromptId, u32)>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ApiKeyState {
@@ -85,7 +111,7 @@ pub enum Inconsistent {
 // What one entry of each map costs in memory, nodes and shared pointers included; measured roughly, used for the bound
 // on hot tenants, never for a promise.
 const PROMPT_BYTES: usize = 600;
-const VERSION_BYTES: usize = 24;
+const VERSION_BYTES: usize = 104;
 const CONTENT_BYTES: usize = 96;
 const ENTRY_BYTES: usize = 200;
 
@@ -131,6 +157,12 @@ impl Tenant {
             PromptRef::Id(id) => *id,
         };
         self.prompts.get(&id).map(|prompt| (id, prompt))
+    }
+
+    /// A prompt by identity.
+    #[must_use]
+    pub fn by_id(&self, id: PromptId) -> Option<&Prompt> {
+        self.prompts.get(&id)
     }
 
     /// The prompt that holds a key.
@@ -232,7 +264,7 @@ impl Tenant {
             }
             Event::VersionAdded(e) => {
                 self.bytes += VERSION_BYTES + CONTENT_BYTES;
-                self.prompt_mut(index, e.prompt)?.add_version(index, e);
+                self.prompt_mut(index, e.prompt)?.add_version(index, e)?;
             }
             Event::PromptRenamed(e) => {
                 self.holders.remove_mut(&e.before);
@@ -261,6 +293,11 @@ impl Tenant {
                 self.bytes += ENTRY_BYTES;
             }
             Event::LabelRemoved(e) => drop(self.prompt_mut(index, e.prompt)?.labels.remove(&e.label)),
+            Event::BranchCreated(e) => {
+                self.prompt_mut(index, e.prompt)?.branches.insert(e.branch.clone(), e.head);
+                self.bytes += ENTRY_BYTES;
+            }
+            Event::BranchClosed(e) => drop(self.prompt_mut(index, e.prompt)?.branches.remove(&e.branch)),
             _ => return Err(Inconsistent::Missing(index)),
         }
         Ok(())
@@ -278,7 +315,8 @@ impl Prompt {
             kind,
             archived: false,
             versions: VectorSync::new_sync(),
-            newest_content: None,
+            main: 0,
+            branches: BTreeMap::new(),
             labels: BTreeMap::new(),
             tags: Vec::new(),
             metadata: None,
@@ -286,37 +324,83 @@ impl Prompt {
         }
     }
 
-    /// The newest version's number; 0 before the first.
+    /// The newest version's number, on whatever branch; 0 before the first.
     #[must_use]
     pub fn newest(&self) -> u32 {
         u32::try_from(self.versions.len()).unwrap_or(u32::MAX)
     }
 
-    /// The newest version.
+    /// The head of `main`.
     #[must_use]
-    pub fn newest_version(&self) -> Option<VersionId> {
-        self.versions.last().copied()
+    pub fn latest(&self) -> Option<&Version> {
+        self.version(self.main)
+    }
+
+    /// The number of an open branch's head.
+    #[must_use]
+    pub fn head(&self, branch: &Branch) -> Option<u32> {
+        if branch.is_main() { Some(self.main) } else { self.branches.get(branch).copied() }
     }
 
     /// A version by number.
     #[must_use]
-    pub fn version(&self, number: u32) -> Option<VersionId> {
-        let at = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.versions.get(at).copied()
+    pub fn version(&self, number: u32) -> Option<&Version> {
+        self.versions.get(usize::try_from(number.checked_sub(1)?).ok()?)
     }
 
-    fn add_version(&mut self, index: u64, event: &VersionAdded) {
-        self.versions.push_back_mut(event.version);
-        self.newest_content = Some(event.content.id);
+    fn add_version(&mut self, index: u64, event: &VersionAdded) -> Result<(), Inconsistent> {
+        let parents = Parents::new(event.prompt, &event.parents);
+        self.versions.push_back_mut(Version { id: event.version, content: event.content.id, index, parents });
+        let head = match event.branch.is_main() {
+            true => &mut self.main,
+            false => self.branches.get_mut(&event.branch).ok_or(Inconsistent::Missing(index))?,
+        };
+        *head = event.number;
         self.hold(index, &event.content);
         if let Some(config) = &event.config {
             self.hold(index, config);
         }
+        Ok(())
     }
 
     fn hold(&mut self, index: u64, content: &Content) {
         if matches!(content.body, ContentBody::Inline(_)) {
             self.contents.insert_mut(content.id, index);
         }
+    }
+}
+
+impl Version {
+    /// What it was made from: prompt and number. `own` is the prompt that it is a version of.
+    pub fn parents(&self, own: PromptId) -> impl Iterator<Item = (PromptId, u32)> + '_ {
+        let (one, several) = match &self.parents {
+            Parents::None => (None, None),
+            Parents::One(number) => (Some((own, *number)), None),
+            Parents::Several(all) => (None, Some(&all.0)),
+        };
+        one.into_iter().chain(several.into_iter().flatten().copied())
+    }
+}
+
+impl Parents {
+    fn new(own: PromptId, parents: &[VersionRef]) -> Self {
+        match parents {
+            [] => Self::None,
+            [one] if one.prompt == own => Self::One(one.number),
+            several => {
+                let all = several.iter().map(|parent| (parent.prompt, parent.number)).collect();
+                Self::Several(Box::new(Several(all)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_takes_little_memory() {
+        assert_eq!(size_of::<Version>(), 72, "there may be millions");
     }
 }

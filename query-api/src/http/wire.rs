@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{Kind, Role};
+use promptory_compare::diff::Op;
+use promptory_events::event::{Kind, Role, VersionRef};
 use promptory_events::{
-    Author, CommandId, ContentId, Label, Position, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp,
+    Author, Branch, CommandId, ContentId, Label, Position, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp,
     VersionId,
 };
 use promptory_projection::ask::Basis;
@@ -46,9 +47,13 @@ pub struct Version<'a> {
     pub id: VersionId,
     /// Its number: 1, 2, …
     pub number: u32,
-    /// What it was made from.
-    #[schema(value_type = Vec<String>)]
-    pub parents: &'a [VersionId],
+    /// The branch that it was added to.
+    #[schema(value_type = String, example = "main")]
+    pub branch: &'a Branch,
+    /// What it was made from: the head of its branch, and after a merge also what was merged; for the first version of a
+    /// fork a version of another prompt.
+    #[schema(value_type = Vec<AVersion>)]
+    pub parents: &'a [VersionRef],
     /// Keyed id of its content: equal texts of a tenant have equal ids.
     #[schema(value_type = String)]
     pub content_id: ContentId,
@@ -57,6 +62,20 @@ pub struct Version<'a> {
     /// How it came to be.
     #[serde(flatten)]
     pub stamp: Stamp<'a>,
+}
+
+/// One version of one prompt.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: it is written as the read side has it")]
+pub struct AVersion {
+    /// The prompt.
+    #[schema(example = "prm_00112233445566778899aabbccddeeff")]
+    prompt: String,
+    /// The version's number.
+    number: u32,
+    /// The version's identity.
+    #[schema(example = "ver_00112233445566778899aabbccddeeff")]
+    version: String,
 }
 
 /// One prompt with one version's text.
@@ -92,11 +111,17 @@ pub struct Prompt<'a> {
     /// Its tags.
     #[schema(value_type = Vec<String>)]
     pub tags: &'a [Tag],
-    /// How many versions; also the newest one's number.
+    /// How many versions, on all branches; also the newest one's number.
     pub versions: u32,
-    /// The newest version.
+    /// The newest version of `main`.
     #[schema(value_type = String)]
     pub latest: VersionId,
+    /// The open branches, `main` among them, and their heads' numbers.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    pub branches: &'a BTreeMap<Branch, u32>,
+    /// The version that its first version was copied from, if it is a fork.
+    #[schema(value_type = Option<AVersion>)]
+    pub forked_from: Option<VersionRef>,
     /// The version that this is.
     pub version: Version<'a>,
     /// The index of the prompt's last event.
@@ -136,11 +161,17 @@ pub struct Summary<'a> {
     pub kind: Kind,
     /// Whether it is archived.
     pub archived: bool,
-    /// How many versions; also the newest one's number.
+    /// How many versions, on all branches; also the newest one's number.
     pub versions: u32,
-    /// The newest version.
+    /// The newest version of `main`.
     #[schema(value_type = String)]
     pub latest: VersionId,
+    /// The open branches, `main` among them, and their heads' numbers.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    pub branches: &'a BTreeMap<Branch, u32>,
+    /// The version that its first version was copied from, if it is a fork.
+    #[schema(value_type = Option<AVersion>)]
+    pub forked_from: Option<VersionRef>,
     /// Labels and the version numbers they point to.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub labels: &'a BTreeMap<Label, u32>,
@@ -201,6 +232,27 @@ pub struct MovePage<'a> {
     pub next_cursor: Option<String>,
 }
 
+/// One fork of a prompt.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Fork<'a> {
+    /// The number of the version that it was forked from.
+    pub of: u32,
+    /// The prompt that came of it, as it is now.
+    pub prompt: Summary<'a>,
+    /// How it came to be.
+    #[serde(flatten)]
+    pub stamp: Stamp<'a>,
+}
+
+/// One page of a prompt's forks, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ForkPage<'a> {
+    /// The forks.
+    pub forks: Vec<Fork<'a>>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
 /// One event.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Event<'a> {
@@ -246,4 +298,116 @@ pub struct Status<'a> {
     /// The caller's roles.
     #[schema(value_type = Vec<String>)]
     pub roles: &'a [Role],
+}
+
+/// What differs between two versions.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Diff<'a> {
+    /// The version that was compared with; null if that is nothing.
+    #[schema(value_type = Option<AVersion>)]
+    pub from: Option<VersionRef>,
+    /// The version that was asked for.
+    #[schema(value_type = AVersion)]
+    pub to: VersionRef,
+    /// Whether neither content nor configuration differs.
+    pub equal: bool,
+    /// Of texts: where they differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextDiff<'a>>,
+    /// Of chats: what became of their messages, in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Vec<MessageChange<'a>>>,
+    /// The keys of the configuration whose values differ.
+    pub config: Vec<KeyChange<'a>>,
+}
+
+/// Where two texts differ.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TextDiff<'a> {
+    /// A unified diff, from its first `@@` on; empty if nothing differs.
+    pub unified: String,
+    /// The same as data.
+    pub hunks: Vec<Hunk<'a>>,
+}
+
+/// A place where texts differ, with up to three equal lines around it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Hunk<'a> {
+    /// Its first line in the first text, from 1 on.
+    pub from_line: u32,
+    /// How many lines it has there.
+    pub from_lines: u32,
+    /// Its first line in the second text.
+    pub to_line: u32,
+    /// How many lines it has there.
+    pub to_lines: u32,
+    /// Its lines in order, as runs of words. What is equal or deleted is the first text, what is equal or inserted the
+    /// second one.
+    pub words: Vec<Word<'a>>,
+}
+
+/// Some words in a row.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Word<'a> {
+    /// `equal`, `delete` or `insert`.
+    #[schema(value_type = String, example = "insert")]
+    pub op: Op,
+    /// As they stand there, spaces and line ends included.
+    pub text: &'a str,
+}
+
+/// What became of a message. Places count from 0.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "op", rename_all = "lowercase")]
+pub enum MessageChange<'a> {
+    /// Messages that stayed as they are.
+    Equal {
+        /// The place of the first in the first chat.
+        from: u32,
+        /// And in the second one.
+        to: u32,
+        /// How many.
+        count: u32,
+    },
+    /// A message of which nothing but the text changed.
+    Change {
+        /// Its place in the first chat.
+        from: u32,
+        /// And in the second one.
+        to: u32,
+        /// What changed.
+        text: TextDiff<'a>,
+    },
+    /// A message that is only in the first chat.
+    Delete {
+        /// Its place.
+        from: u32,
+        /// The message.
+        #[schema(value_type = Message)]
+        message: &'a RawValue,
+    },
+    /// A message that is only in the second chat.
+    Insert {
+        /// Its place.
+        to: u32,
+        /// The message.
+        #[schema(value_type = Message)]
+        message: &'a RawValue,
+    },
+}
+
+/// A key of the configuration whose value differs. A side that does not have the key is left out.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeyChange<'a> {
+    /// Which, as a JSON pointer (RFC 6901).
+    #[schema(example = "/temperature")]
+    pub path: &'a str,
+    /// Its value in the first version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<serde_json::Value>)]
+    pub from: Option<&'a RawValue>,
+    /// And in the second one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<serde_json::Value>)]
+    pub to: Option<&'a RawValue>,
 }
