@@ -115,7 +115,7 @@ async fn run(command: Command) -> ExitCode {
             }
             Err(error) => failed(&error),
         },
-        Command::Bench(args) => done(bench::run(args).await.map(drop)),
+        Command::Bench(args) => done(Box::pin(bench::run(args)).await.map(drop)),
         Command::Openapi { out } => done(offline::openapi(out)),
     }
 }
@@ -170,5 +170,19 @@ mod tests {
         let all =
             format!("--ledger nats://a:1 {user} --nats-ca ca.pem --root-key k --roles projection --partitions 0,2-3");
         assert!(parses(&format!("promptory serve {all}")));
+    }
+
+    #[test]
+    fn the_compose_files_give_arguments_that_are_taken() {
+        for file in [include_str!("../../deploy/compose.yaml"), include_str!("../../deploy/cluster/compose.yaml")] {
+            let commands: Vec<_> = file.lines().filter_map(|line| line.trim().strip_prefix("command: ")).collect();
+            assert!(!commands.is_empty());
+            for command in commands {
+                // A flow sequence of double-quoted strings is JSON as well.
+                let arguments: Vec<String> = serde_json::from_str(command).unwrap();
+                let parsed = Cli::try_parse_from(std::iter::once("promptory".to_owned()).chain(arguments));
+                assert!(parsed.is_ok(), "{command}: {parsed:?}");
+            }
+        }
     }
 }
