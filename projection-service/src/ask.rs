@@ -1,14 +1,16 @@
 //! Questions and answers as plain data: the same in process and over NATS.
 
+mod graph;
 pub mod wire;
 
-use promptory_compare::diff::Comparison;
 use promptory_events::event::{Kind, Role, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, KeyId, Label, Position, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp,
     VersionId,
 };
 use serde::{Deserialize, Serialize};
+
+pub use graph::{Against, DiffAnswer, Fork};
 
 /// A question to one tenant's read models.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -147,15 +149,6 @@ pub enum Question {
     },
 }
 
-/// What a version is compared with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Against {
-    /// Its first parent; a version without one with nothing.
-    Parent,
-    /// Another version, of the same prompt if no other is named.
-    Version(Option<PromptRef>, Which),
-}
-
 /// An answer and what it is as of.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reply {
@@ -265,28 +258,6 @@ pub struct VersionSummary {
     pub bytes: u32,
     /// How it came to be.
     pub stamp: Stamp,
-}
-
-/// One fork of a prompt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fork {
-    /// The number of the version that it was forked from.
-    pub of: u32,
-    /// The prompt that came of it, as it is now.
-    pub prompt: PromptSummary,
-    /// How it came to be.
-    pub stamp: Stamp,
-}
-
-/// What differs between two versions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiffAnswer {
-    /// The version that was compared with; `None` if that is nothing.
-    pub from: Option<VersionRef>,
-    /// The version that was asked for.
-    pub to: VersionRef,
-    /// What leads from the first to the second.
-    pub comparison: Comparison,
 }
 
 /// Who did it, when.

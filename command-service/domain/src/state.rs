@@ -3,16 +3,19 @@
 //! The maps are persistent: a clone costs nothing and shares everything, so the writer can keep the confirmed state
 //! beside the one it is trying out, and a snapshot can be written while commands go on.
 
+mod version;
+
 use std::collections::BTreeMap;
 
-use promptory_events::event::{Event, Kind, Role, VersionAdded, VersionRef};
+use promptory_events::event::{Event, Kind, Role, VersionAdded};
 use promptory_events::{
-    Branch, Content, ContentBody, ContentId, KeyId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId, VersionId,
+    Branch, Content, ContentBody, ContentId, KeyId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId,
 };
 use rpds::{HashTrieMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
 use crate::command::PromptRef;
+pub use version::Version;
 
 /// One tenant, as its ledger says it is after [`Tenant::next_index`] events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,30 +54,6 @@ pub struct Prompt {
     /// Every content that it holds, and the event that carries the bytes.
     pub contents: HashTrieMapSync<ContentId, u64>,
 }
-
-/// One version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Version {
-    /// Its identity.
-    pub id: VersionId,
-    /// Its content.
-    pub content: ContentId,
-    /// The event that added it: there is everything else.
-    pub index: u64,
-    parents: Parents,
-}
-
-/// What a version was made from. Nearly all have one parent, of the same prompt: that takes no more than a number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Parents {
-    None,
-    One(u32),
-    Several(Box<Several>),
-}
-
-/// Behind one pointer, so that it takes no room in those that have one parent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Several(Vec<(PromptId, u32)>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ApiKeyState {
@@ -349,8 +328,7 @@ impl Prompt {
     }
 
     fn add_version(&mut self, index: u64, event: &VersionAdded) -> Result<(), Inconsistent> {
-        let parents = Parents::new(event.prompt, &event.parents);
-        self.versions.push_back_mut(Version { id: event.version, content: event.content.id, index, parents });
+        self.versions.push_back_mut(Version::new(index, event));
         let head = match event.branch.is_main() {
             true => &mut self.main,
             false => self.branches.get_mut(&event.branch).ok_or(Inconsistent::Missing(index))?,
@@ -367,40 +345,5 @@ impl Prompt {
         if matches!(content.body, ContentBody::Inline(_)) {
             self.contents.insert_mut(content.id, index);
         }
-    }
-}
-
-impl Version {
-    /// What it was made from: prompt and number. `own` is the prompt that it is a version of.
-    pub fn parents(&self, own: PromptId) -> impl Iterator<Item = (PromptId, u32)> + '_ {
-        let (one, several) = match &self.parents {
-            Parents::None => (None, None),
-            Parents::One(number) => (Some((own, *number)), None),
-            Parents::Several(all) => (None, Some(&all.0)),
-        };
-        one.into_iter().chain(several.into_iter().flatten().copied())
-    }
-}
-
-impl Parents {
-    fn new(own: PromptId, parents: &[VersionRef]) -> Self {
-        match parents {
-            [] => Self::None,
-            [one] if one.prompt == own => Self::One(one.number),
-            several => {
-                let all = several.iter().map(|parent| (parent.prompt, parent.number)).collect();
-                Self::Several(Box::new(Several(all)))
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_takes_little_memory() {
-        assert_eq!(size_of::<Version>(), 72, "there may be millions");
     }
 }

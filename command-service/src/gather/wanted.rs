@@ -32,7 +32,10 @@ pub async fn gather_wanted(
 ) -> Result<(Gathered, Option<Sides>), Failure> {
     let mut wanted = wanted.to_vec();
     if let [ours, theirs] = wanted.as_slice() {
-        let base = merged::base(state, ours.version, theirs.version);
+        // A long history is walked, so not on an async thread; a copy of the state shares all with it.
+        let (state, ours, theirs) = (state.clone(), ours.version, theirs.version);
+        let base = tokio::task::spawn_blocking(move || merged::base(&state, ours, theirs)).await;
+        let base = base.map_err(|error| Failure::Internal(error.to_string()))?;
         let outcome = match base.ok_or_else(|| Failure::Unavailable("the versions are not known here yet".into()))? {
             Base::Nothing => Some(MergeOutcome::Nothing),
             Base::Unrelated => Some(MergeOutcome::Unrelated),
