@@ -33,7 +33,7 @@ pub use id::{
     BackupId, BatchId, CommandHash, CommandId, ContentId, DataKeyId, Incarnation, KeyId, PrincipalId, PromptId,
     TenantId, VersionId,
 };
-pub use key::{Label, PromptKey, Tag};
+pub use key::{Branch, Label, PromptKey, Tag};
 pub use position::{Cursor, Position};
 pub use sealed::{Content, ContentBody, Sealed};
 pub use time::Timestamp;

@@ -2,6 +2,7 @@
 
 mod conditional;
 mod cursor;
+mod diff;
 mod error;
 mod events;
 mod health;
@@ -96,6 +97,8 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(prompts::list))
         .routes(routes!(history::versions))
         .routes(routes!(history::label_history))
+        .routes(routes!(history::forks))
+        .routes(routes!(diff::diff))
         .routes(routes!(events::events))
         .routes(routes!(status::status))
         .split_for_parts();

@@ -7,7 +7,7 @@ use crate::access::{self, Action};
 use crate::command::{Change, Command, Context, Decision, KeyHolder, Presented};
 use crate::rejection::Rejection;
 use crate::state::Tenant;
-use crate::{label, prompt, system};
+use crate::{branch, fork, label, merge, prompt, system};
 
 /// Decides a command.
 ///
@@ -33,6 +33,9 @@ fn events(state: &Tenant, context: &Context, change: &Change) -> Result<Vec<Even
         | Change::ArchivePrompt { .. }
         | Change::RestorePrompt { .. } => prompt::decide(state, context, change),
         Change::SetLabel { .. } | Change::RemoveLabel { .. } => label::decide(state, change),
+        Change::CreateBranch { .. } | Change::CloseBranch { .. } => branch::decide(state, change),
+        Change::ForkPrompt { .. } => fork::decide(state, context, change),
+        Change::Merge { .. } => merge::decide(state, context, change),
         _ => system::decide(state, context, change),
     }
 }

@@ -3,16 +3,19 @@
 //! The maps are persistent: a clone costs nothing and shares everything, so the writer can keep the confirmed state
 //! beside the one it is trying out, and a snapshot can be written while commands go on.
 
+mod version;
+
 use std::collections::BTreeMap;
 
 use promptory_events::event::{Event, Kind, Role, VersionAdded};
 use promptory_events::{
-    Content, ContentBody, ContentId, KeyId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId, VersionId,
+    Branch, Content, ContentBody, ContentId, KeyId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId,
 };
 use rpds::{HashTrieMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
 use crate::command::PromptRef;
+pub use version::Version;
 
 /// One tenant, as its ledger says it is after [`Tenant::next_index`] events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +40,11 @@ pub struct Prompt {
     /// Whether it is archived.
     pub archived: bool,
     /// Its versions: number n is at n - 1.
-    pub versions: VectorSync<VersionId>,
-    /// The newest version's content.
-    pub newest_content: Option<ContentId>,
+    pub versions: VectorSync<Version>,
+    /// The head of `main`; 0 before the first version.
+    pub main: u32,
+    /// The other open branches and their heads. Most prompts have none, and an empty map takes no memory.
+    pub branches: BTreeMap<Branch, u32>,
     /// Its labels.
     pub labels: BTreeMap<Label, u32>,
     /// Its tags.
@@ -85,7 +90,7 @@ pub enum Inconsistent {
 // What one entry of each map costs in memory, nodes and shared pointers included; measured roughly, used for the bound
 // on hot tenants, never for a promise.
 const PROMPT_BYTES: usize = 600;
-const VERSION_BYTES: usize = 24;
+const VERSION_BYTES: usize = 104;
 const CONTENT_BYTES: usize = 96;
 const ENTRY_BYTES: usize = 200;
 
@@ -131,6 +136,12 @@ impl Tenant {
             PromptRef::Id(id) => *id,
         };
         self.prompts.get(&id).map(|prompt| (id, prompt))
+    }
+
+    /// A prompt by identity.
+    #[must_use]
+    pub fn by_id(&self, id: PromptId) -> Option<&Prompt> {
+        self.prompts.get(&id)
     }
 
     /// The prompt that holds a key.
@@ -232,7 +243,7 @@ impl Tenant {
             }
             Event::VersionAdded(e) => {
                 self.bytes += VERSION_BYTES + CONTENT_BYTES;
-                self.prompt_mut(index, e.prompt)?.add_version(index, e);
+                self.prompt_mut(index, e.prompt)?.add_version(index, e)?;
             }
             Event::PromptRenamed(e) => {
                 self.holders.remove_mut(&e.before);
@@ -261,6 +272,11 @@ impl Tenant {
                 self.bytes += ENTRY_BYTES;
             }
             Event::LabelRemoved(e) => drop(self.prompt_mut(index, e.prompt)?.labels.remove(&e.label)),
+            Event::BranchCreated(e) => {
+                self.prompt_mut(index, e.prompt)?.branches.insert(e.branch.clone(), e.head);
+                self.bytes += ENTRY_BYTES;
+            }
+            Event::BranchClosed(e) => drop(self.prompt_mut(index, e.prompt)?.branches.remove(&e.branch)),
             _ => return Err(Inconsistent::Missing(index)),
         }
         Ok(())
@@ -278,7 +294,8 @@ impl Prompt {
             kind,
             archived: false,
             versions: VectorSync::new_sync(),
-            newest_content: None,
+            main: 0,
+            branches: BTreeMap::new(),
             labels: BTreeMap::new(),
             tags: Vec::new(),
             metadata: None,
@@ -286,32 +303,42 @@ impl Prompt {
         }
     }
 
-    /// The newest version's number; 0 before the first.
+    /// The newest version's number, on whatever branch; 0 before the first.
     #[must_use]
     pub fn newest(&self) -> u32 {
         u32::try_from(self.versions.len()).unwrap_or(u32::MAX)
     }
 
-    /// The newest version.
+    /// The head of `main`.
     #[must_use]
-    pub fn newest_version(&self) -> Option<VersionId> {
-        self.versions.last().copied()
+    pub fn latest(&self) -> Option<&Version> {
+        self.version(self.main)
+    }
+
+    /// The number of an open branch's head.
+    #[must_use]
+    pub fn head(&self, branch: &Branch) -> Option<u32> {
+        if branch.is_main() { Some(self.main) } else { self.branches.get(branch).copied() }
     }
 
     /// A version by number.
     #[must_use]
-    pub fn version(&self, number: u32) -> Option<VersionId> {
-        let at = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.versions.get(at).copied()
+    pub fn version(&self, number: u32) -> Option<&Version> {
+        self.versions.get(usize::try_from(number.checked_sub(1)?).ok()?)
     }
 
-    fn add_version(&mut self, index: u64, event: &VersionAdded) {
-        self.versions.push_back_mut(event.version);
-        self.newest_content = Some(event.content.id);
+    fn add_version(&mut self, index: u64, event: &VersionAdded) -> Result<(), Inconsistent> {
+        self.versions.push_back_mut(Version::new(index, event));
+        let head = match event.branch.is_main() {
+            true => &mut self.main,
+            false => self.branches.get_mut(&event.branch).ok_or(Inconsistent::Missing(index))?,
+        };
+        *head = event.number;
         self.hold(index, &event.content);
         if let Some(config) = &event.config {
             self.hold(index, config);
         }
+        Ok(())
     }
 
     fn hold(&mut self, index: u64, content: &Content) {

@@ -85,7 +85,7 @@ impl From<&Outcome> for OutcomeDocument {
 
 /// The status that an outcome has on its own.
 fn status(outcome: &Outcome) -> StatusCode {
-    let made = ["prompt.created", "version.added", "key.issued", "tenant.created"];
+    let made = ["prompt.created", "version.added", "branch.created", "key.issued", "tenant.created"];
     let created = outcome.events.iter().any(|(_, name)| made.contains(&&**name));
     if created { StatusCode::CREATED } else { StatusCode::OK }
 }

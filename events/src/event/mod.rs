@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{KeyIssued, KeyRevoked, PrincipalAdded, Role, RoleGranted, RoleRevoked};
 pub use prompt::{
-    Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated, PromptRenamed, PromptRestored, TagsSet,
-    VersionAdded,
+    BranchClosed, BranchCreated, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
+    PromptRenamed, PromptRestored, TagsSet, VersionAdded, VersionRef,
 };
 pub use system::{
     BackupPart, BackupStarted, LedgerOpened, LedgerRestored, RestoredHead, TenantCreated, TenantResumed,
@@ -21,7 +21,8 @@ pub use system::{
 };
 
 use crate::codec::{self, CodecError};
-use crate::id::PromptId;
+use crate::id::{ContentId, PromptId};
+use crate::sealed::{Content, ContentBody, Sealed};
 use crate::upcast;
 
 /// Room for most events while they are encoded.
@@ -73,6 +74,10 @@ pub enum Event {
     BackupStarted(BackupStarted),
     /// The ledgers of tenants were restored from a backup (`_system` only).
     LedgerRestored(LedgerRestored),
+    /// A branch was begun at a version.
+    BranchCreated(BranchCreated),
+    /// A branch was closed.
+    BranchClosed(BranchClosed),
 }
 
 impl Event {
@@ -101,6 +106,8 @@ impl Event {
             Self::CommandUnchanged => "command.unchanged",
             Self::BackupStarted(_) => "backup.started",
             Self::LedgerRestored(_) => "ledger.restored",
+            Self::BranchCreated(_) => "branch.created",
+            Self::BranchClosed(_) => "branch.closed",
         }
     }
 
@@ -117,8 +124,29 @@ impl Event {
             Self::PromptRestored(e) => Some(e.prompt),
             Self::LabelSet(e) => Some(e.prompt),
             Self::LabelRemoved(e) => Some(e.prompt),
+            Self::BranchCreated(e) => Some(e.prompt),
+            Self::BranchClosed(e) => Some(e.prompt),
             _ => None,
         }
+    }
+
+    /// The contents that this event names.
+    pub fn contents(&self) -> impl Iterator<Item = &Content> {
+        let (content, config) = match self {
+            Self::VersionAdded(e) => (Some(&e.content), e.config.as_ref()),
+            Self::MetadataSet(e) => (Some(&e.after), None),
+            _ => (None, None),
+        };
+        content.into_iter().chain(config)
+    }
+
+    /// The sealed bytes of a content, if this event carries them.
+    #[must_use]
+    pub fn carries(&self, id: &ContentId) -> Option<&Sealed> {
+        self.contents().find(|content| content.id == *id).and_then(|content| match &content.body {
+            ContentBody::Inline(sealed) => Some(sealed),
+            ContentBody::At(_) => None,
+        })
     }
 
     /// The bytes that go into the ledger.

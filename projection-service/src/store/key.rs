@@ -24,6 +24,8 @@ pub enum Key {
     Grant(PrincipalId, Role),
     /// A: a tenant (`_system` only).
     Tenant(TenantId),
+    /// F: a prompt was forked, by the event that added the fork's first version.
+    Fork(PromptId, u64),
 }
 
 /// The first byte of every key. A number is never used again for another family.
@@ -46,6 +48,8 @@ pub mod family {
     pub const GRANT: u8 = 9;
     /// [`super::Key::Tenant`]
     pub const TENANT: u8 = 10;
+    /// [`super::Key::Fork`]
+    pub const FORK: u8 = 11;
 }
 
 /// Ends a name of varying length. Names hold no control characters, so `a` sorts before `a/b` and both before `b`.
@@ -66,6 +70,7 @@ impl Key {
             Self::ApiKey(key) => join(family::API_KEY, &[&key.0]),
             Self::Grant(principal, role) => join(family::GRANT, &[&principal.0, &[*role as u8]]),
             Self::Tenant(tenant) => join(family::TENANT, &[tenant.as_str().as_bytes()]),
+            Self::Fork(prompt, index) => join(family::FORK, &[&prompt.0, &index.to_be_bytes()]),
         }
     }
 
@@ -90,6 +95,10 @@ impl Key {
             family::GRANT => {
                 let (principal, role) = rest.split_first_chunk()?;
                 Self::Grant(PrincipalId(*principal), role_of(role)?)
+            }
+            family::FORK => {
+                let (prompt, index) = rest.split_first_chunk()?;
+                Self::Fork(PromptId(*prompt), u64::from_be_bytes(index.try_into().ok()?))
             }
             family::TENANT => Self::Tenant(std::str::from_utf8(rest).ok()?.parse().ok()?),
             _ => return None,
@@ -150,6 +159,7 @@ mod tests {
             any::<[u8; 8]>().prop_map(|k| Key::ApiKey(KeyId(k))),
             (any::<[u8; 16]>(), role).prop_map(|(p, r)| Key::Grant(PrincipalId(p), r)),
             "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),
+            (prompt(), index()).prop_map(|(p, i)| Key::Fork(p, i)),
         ]
     }
 

@@ -1,12 +1,13 @@
 //! Answers to every question, from the rows and the state alone; sealed texts are opened here and nowhere else.
 
 mod detail;
+mod diff;
 pub(crate) mod history;
 mod prompt;
 
 pub use prompt::number;
 
-use promptory_events::{Content, ContentBody, ContentId, Event, Position, PrincipalId, Sealed, TenantId, limits};
+use promptory_events::{Content, ContentBody, ContentId, Position, PrincipalId, Sealed, TenantId, limits};
 use promptory_ledger::seal::aad;
 use promptory_ledger::{KeyStore, KeyStoreError};
 
@@ -63,6 +64,14 @@ impl<R: Rows> Desk<'_, R> {
                 (now, Answer::LabelHistory(self.label_history(&row, label, *after, page(*limit))?))
             }
             Question::Events { from, limit } => (now, Answer::Events(self.events(*from, page(*limit))?)),
+            Question::Forks { prompt, after, limit } => {
+                let row = self.model.find(prompt, now)?;
+                (now, Answer::Forks(self.forks(&row, *after, page(*limit))?))
+            }
+            Question::Diff { prompt, which, against } => {
+                let row = self.model.find(prompt, now)?;
+                (now, Answer::Diff(Box::new(self.diff(&row, which, against)?)))
+            }
             Question::Status => (now, Answer::Status(status(hot, principal))),
         };
         Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer, cut: false })
@@ -79,7 +88,7 @@ impl<R: Rows> Desk<'_, R> {
             ContentBody::Inline(sealed) => self.open(&content.id, sealed)?,
             ContentBody::At(index) => {
                 let event = self.event(*index)?.event;
-                let sealed = inline(&event, &content.id).ok_or(RowError::Row("content"))?;
+                let sealed = event.carries(&content.id).ok_or(RowError::Row("content"))?;
                 self.open(&content.id, sealed)?
             }
         };
@@ -98,23 +107,6 @@ fn unopened(error: &KeyStoreError) -> AskError {
         KeyStoreError::Erased(_) => AskError::Erased,
         other => AskError::Unavailable(other.to_string()),
     }
-}
-
-/// The sealed bytes of a content that an event carries.
-fn inline<'a>(event: &'a Event, id: &ContentId) -> Option<&'a Sealed> {
-    contents(event).find(|content| content.id == *id).and_then(|content| match &content.body {
-        ContentBody::Inline(sealed) => Some(sealed),
-        ContentBody::At(_) => None,
-    })
-}
-
-fn contents(event: &Event) -> impl Iterator<Item = &Content> {
-    let (content, config) = match event {
-        Event::VersionAdded(event) => (Some(&event.content), event.config.as_ref()),
-        Event::MetadataSet(event) => (Some(&event.after), None),
-        _ => (None, None),
-    };
-    content.into_iter().chain(config)
 }
 
 /// A page's length within its bounds.
