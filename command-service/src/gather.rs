@@ -4,12 +4,14 @@
 
 mod access;
 mod contents;
+mod merged;
 mod names;
 mod releases;
+mod wanted;
 
-use promptory_domain::{Change, Command, NewVersion, Presented};
+use promptory_domain::{Change, Command, Material, NewVersion, Presented};
 use promptory_events::event::Kind;
-use promptory_events::{CommandHash, CommandId, PrincipalId, TenantId, TraceContext, limits};
+use promptory_events::{Branch, CommandHash, CommandId, PrincipalId, TenantId, TraceContext, limits};
 use promptory_ledger::KeyStore;
 use promptory_platform::problem::{Problem, ProblemType};
 use promptory_platform::{ApiKey, apikey::Secret};
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::wire;
 use contents::Sealer;
+pub use wanted::{Sides, gather_wanted};
 
 /// A command, ready to be decided.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -135,10 +138,29 @@ fn change(
             let metadata = metadata.map(|m| sealer.json("/metadata", &m)).transpose()?;
             Change::CreatePrompt { key: names::key("/key", &key)?, kind, version, tags: names::tags(&tags)?, metadata }
         }
-        wire::Change::AddVersion { prompt, text, messages, config, labels } => {
+        wire::Change::AddVersion { prompt, text, messages, config, labels, branch } => {
             let (kind, version) = required_version(sealer, text, messages, config, labels)?;
-            Change::AddVersion { prompt: names::prompt(&prompt)?, kind, version, if_match }
+            let branch = branch.map_or_else(|| Ok(Branch::main()), |branch| names::branch("/branch", &branch))?;
+            Change::AddVersion { prompt: names::prompt(&prompt)?, kind, version, branch, if_match }
         }
+        wire::Change::CreateBranch { prompt, branch, from } => {
+            let (prompt, branch) = (names::prompt(&prompt)?, names::branch("/branch", &branch)?);
+            Change::CreateBranch { prompt, branch, from: names::pick(&from)? }
+        }
+        wire::Change::CloseBranch { prompt, branch } => {
+            let (prompt, branch) = (names::prompt(&prompt)?, names::branch("/branch", &branch)?);
+            Change::CloseBranch { prompt, branch, if_match }
+        }
+        wire::Change::ForkPrompt { prompt, from, key, labels, tags, metadata } => Change::ForkPrompt {
+            prompt: names::prompt(&prompt)?,
+            from: names::pick(&from)?,
+            key: names::key("/key", &key)?,
+            labels: names::labels(&labels)?,
+            tags: names::tags(&tags)?,
+            metadata: metadata.map(|m| sealer.json("/metadata", &m)).transpose()?,
+            copied: None, // which version it is, the state says
+        },
+        merge @ wire::Change::Merge { .. } => merged::change(sealer, merge, if_match)?,
         wire::Change::RenamePrompt { prompt, to, text, messages, config } => {
             let version = match (&text, &messages, &config) {
                 (None, None, None) => None,
@@ -180,15 +202,26 @@ fn required_version(
     config: Option<serde_json::Map<String, serde_json::Value>>,
     labels: Vec<String>,
 ) -> Result<(Kind, NewVersion), Failure> {
+    let Some((kind, content)) = content(sealer, text, messages)? else {
+        return Err(Problem::field("/text", "give exactly one of `text` and `messages`").into());
+    };
+    let config = config.map(|config| sealer.json("/config", &config)).transpose()?;
+    Ok((kind, NewVersion { content, config, labels: names::labels(&labels)? }))
+}
+
+/// A text or messages, if there is one of them.
+fn content(
+    sealer: &mut Sealer<'_>,
+    text: Option<String>,
+    messages: Option<Vec<wire::Message>>,
+) -> Result<Option<(Kind, Material)>, Failure> {
     let (kind, field, bytes) = match (text, messages) {
+        (None, None) => return Ok(None),
         (Some(text), None) => (Kind::Text, "/text", text.into_bytes()),
         (None, Some(messages)) => (Kind::Chat, "/messages", contents::chat(&messages)?),
         _ => return Err(Problem::field("/text", "give exactly one of `text` and `messages`").into()),
     };
-    let content = sealer.content(field, limits::CONTENT_MAX_BYTES, &bytes)?;
-    let config = config.map(|config| sealer.json("/config", &config)).transpose()?;
-    let labels = labels.iter().map(|label| names::label("/labels", label)).collect::<Result<_, _>>()?;
-    Ok((kind, NewVersion { content, config, labels }))
+    Ok(Some((kind, sealer.content(field, limits::CONTENT_MAX_BYTES, &bytes)?)))
 }
 
 /// The problem for something over its limit.

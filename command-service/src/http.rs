@@ -4,6 +4,7 @@ mod access;
 mod answer;
 mod backups;
 mod batch;
+mod branches;
 mod error;
 mod grants;
 mod groups;
@@ -47,6 +48,9 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(prompts::archive))
         .routes(routes!(prompts::restore))
         .routes(routes!(prompts::set_label, prompts::remove_label))
+        .routes(routes!(branches::create_branch, branches::close_branch))
+        .routes(routes!(branches::fork))
+        .routes(routes!(branches::merge))
         .routes(routes!(batch::commands))
         .routes(routes!(access::issue_key))
         .routes(routes!(access::revoke_key))

@@ -1,6 +1,7 @@
 //! The command service: authenticate, gather, hand over to the tenant's writer, wait for the answer.
 
 mod backup;
+mod execute;
 
 use std::io;
 use std::path::PathBuf;
@@ -63,8 +64,6 @@ pub struct Service {
 
 /// How often it is seen what other replicas have written to `_system`.
 const SYSTEM_EVERY: Duration = Duration::from_millis(250);
-/// Above so many bytes of body, gathering leaves the async threads: sealing them takes milliseconds.
-const GATHER_INLINE_BYTES: usize = 64 * 1024;
 
 impl Service {
     /// Sets the service up over a ledger and a key store.
@@ -127,28 +126,6 @@ impl Service {
         }
     }
 
-    /// Does commands of one caller, in order, each atomic; the caller's key names the tenant.
-    ///
-    /// # Errors
-    /// What stops all of them: the caller is not let in, or too much waits. What stops one is in its place.
-    pub async fn execute(&self, shown: &Shown, requests: Vec<wire::Request>) -> Result<Answers, Failure> {
-        let (writer, principal) = self.admit(shown).await?;
-        let presented = Presented::ApiKey { key: shown.key, secret_hash: shown.secret_hash };
-        let gathered = self.gather_all(&shown.tenant, principal, presented, requests).await?;
-        let (mut ready, mut refused) = (Vec::with_capacity(gathered.len()), Vec::new());
-        for (place, item) in gathered.into_iter().enumerate() {
-            match item {
-                Ok(item) => ready.push(item),
-                Err(failure) => refused.push((place, failure)),
-            }
-        }
-        let mut answers = if ready.is_empty() { Vec::new() } else { send(&writer, ready).await? };
-        for (place, failure) in refused {
-            answers.insert(place, Err(failure)); // in order of their places, so each is right when its turn comes
-        }
-        Ok(answers)
-    }
-
     /// Makes a tenant's keys if it has none. What may wait for servers leaves the async threads.
     async fn ensure_keys(&self, tenant: &TenantId) -> Result<(), Failure> {
         if !self.system.shared {
@@ -157,28 +134,6 @@ impl Service {
         let (keys, tenant) = (self.keys.clone(), tenant.clone());
         let ensured = tokio::task::spawn_blocking(move || keys.ensure_tenant(&tenant)).await;
         Ok(ensured.map_err(|error| Failure::Internal(error.to_string()))??)
-    }
-
-    async fn gather_all(
-        &self,
-        tenant: &TenantId,
-        principal: PrincipalId,
-        presented: Presented,
-        requests: Vec<wire::Request>,
-    ) -> Result<Vec<Result<Gathered, Failure>>, Failure> {
-        let (keys, tenant) = (self.keys.clone(), tenant.clone());
-        let heavy = self.system.shared // and the keys come from servers, as the ledger does
-            || requests.len() > 8 || requests.iter().map(wire::Request::size_hint).sum::<usize>() > GATHER_INLINE_BYTES;
-        let all = move || {
-            let origin = Origin { tenant: &tenant, principal, presented };
-            requests.into_iter().map(|request| gather(&origin, &keys, request)).collect::<Vec<_>>()
-        };
-        if !heavy {
-            return Ok(all());
-        }
-        let span = tracing::Span::current();
-        let gathered = tokio::task::spawn_blocking(move || span.in_scope(all)).await;
-        gathered.map_err(|e| Failure::Internal(e.to_string()))
     }
 
     /// Lets a caller in: a tenant that is there, a key that opens it, and only then whether it is suspended, which is

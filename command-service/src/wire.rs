@@ -1,10 +1,14 @@
 //! Commands as JSON, before anything about them is believed. Names are plain strings here, so that a refusal can say
 //! which field is wrong; `gather` turns them into types.
 
+mod pick;
+
 use promptory_platform::problem::{Problem, ProblemType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+
+pub use pick::{Pick, Source};
 
 /// One command with what its caller claims and demands.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -107,6 +111,67 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         config: Option<Map<String, Value>>,
         /// Labels that move to it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<String>,
+        /// The branch that it is added to; `main` if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<String>,
+    },
+    /// A new branch.
+    CreateBranch {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The branch.
+        branch: String,
+        /// The version that it begins at; the head of `main` if this is not there.
+        #[serde(default, skip_serializing_if = "Pick::is_empty")]
+        from: Pick,
+    },
+    /// A branch that takes no more versions; those that it has stay.
+    CloseBranch {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The branch.
+        branch: String,
+    },
+    /// A new prompt whose first version has the content and the configuration of a version of another one.
+    ForkPrompt {
+        /// The other prompt's key or id.
+        prompt: String,
+        /// Its version; the head of `main` if this is not there.
+        #[serde(default, skip_serializing_if = "Pick::is_empty")]
+        from: Pick,
+        /// The new prompt's key.
+        key: String,
+        /// Labels that point to its first version.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<String>,
+        /// Its tags.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tags: Vec<String>,
+        /// Its metadata.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        metadata: Option<Map<String, Value>>,
+    },
+    /// What a version has that a branch has not, as a new version of the branch.
+    Merge {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The branch that is merged into; `main` if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<String>,
+        /// The version that is merged.
+        from: Source,
+        /// The text that is to stand there, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// The messages that are to stand there, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        messages: Option<Vec<Message>>,
+        /// The configuration that is to stand there, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        config: Option<Map<String, Value>>,
+        /// Labels that move to the new version.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         labels: Vec<String>,
     },
@@ -400,7 +465,15 @@ impl Change {
                 | Self::SetLabel { .. }
                 | Self::RemoveLabel { .. }
                 | Self::RollBackLabel { .. }
+                | Self::CloseBranch { .. }
+                | Self::Merge { .. }
         )
+    }
+
+    /// Whether it is decided on contents that are in the ledger already, which are gathered once it is known which.
+    #[must_use]
+    pub fn rests_on_contents(&self) -> bool {
+        matches!(self, Self::ForkPrompt { .. } | Self::Merge { .. })
     }
 }
 
@@ -411,6 +484,7 @@ impl Request {
         match &self.change {
             Change::CreatePrompt { text, messages, .. }
             | Change::AddVersion { text, messages, .. }
+            | Change::Merge { text, messages, .. }
             | Change::RenamePrompt { text, messages, .. } => {
                 let messages = messages.iter().flatten().map(|message| message.content.len());
                 text.as_ref().map_or(0, String::len) + messages.sum::<usize>()

@@ -267,6 +267,13 @@ fn one_of_each() -> Vec<Value> {
         json!({"type": "set_tags", "prompt": "a", "tags": ["y"]}),
         json!({"type": "set_metadata", "prompt": "a", "metadata": {"title": "B"}}),
         json!({"type": "rename_prompt", "prompt": "a", "to": "b", "text": "three"}),
+        json!({"type": "create_branch", "prompt": "b", "branch": "try", "from": {"version": 1}}),
+        json!({"type": "add_version", "prompt": "b", "branch": "try", "text": "four"}),
+        json!({"type": "fork_prompt", "prompt": "b", "key": "c", "from": {"branch": "try"}, "metadata": {"title": "C"}}),
+        json!({"type": "merge", "prompt": "b", "branch": "try", "from": {"prompt": "c"}}),
+        json!({"type": "add_version", "prompt": "c", "text": "five"}),
+        json!({"type": "merge", "prompt": "b", "branch": "try", "from": {"prompt": "c"}, "labels": ["merged"]}),
+        json!({"type": "close_branch", "prompt": "b", "branch": "try"}),
         json!({"type": "archive_prompt", "prompt": "b"}),
         json!({"type": "issue_key", "role": "viewer", "name": "Ada"}),
         json!({"type": "issue_key", "role": "editor", "prefix": "team/", "role_expires_at": "2026-08-01T00:00:00Z"}),
@@ -418,6 +425,21 @@ async fn a_clock_that_is_far_behind_writes_nothing_and_a_little_behind_never_goe
     assert_eq!(head.recorded_at.to_string(), "2026-05-03T12:00:00Z");
     world.clock.advance_ms(-2_000);
     assert!(matches!(world.one(create("c")).await, Err(Failure::ClockBehind { .. })));
+}
+
+#[tokio::test]
+async fn a_fork_on_one_replica_of_what_another_has_just_written_has_its_text() {
+    let world = World::new().await;
+    let other = world.replica("two");
+    world.one(create("a")).await.unwrap();
+    for n in 0..3 {
+        world.one(add("a", &format!("text {n}"))).await.unwrap();
+        let fork = json!({"type": "fork_prompt", "prompt": "a", "key": format!("f{n}")});
+        assert_eq!(one(&other, &world.owner, fork).await.unwrap().version.unwrap().1, 1);
+    }
+    let viewer = world.key_for("viewer").await.presented();
+    let fork = json!({"type": "fork_prompt", "prompt": "a", "key": "x"});
+    assert!(matches!(rejection(one(&world.service, &viewer, fork).await), Rejection::Forbidden(_)));
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub use id::{
     BackupId, BatchId, CommandHash, CommandId, CommentId, ContentId, DataKeyId, FreezeId, GroupId, Incarnation, KeyId,
     PrincipalId, PromptId, RequestId, TenantId, VersionId,
 };
-pub use key::{Label, PromptKey, Tag};
+pub use key::{Branch, Label, PromptKey, Tag};
 pub use position::{Cursor, Position};
 pub use prefix::Prefix;
 pub use sealed::{Content, ContentBody, Sealed};

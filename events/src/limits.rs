@@ -16,6 +16,8 @@ pub const TAG_MAX_BYTES: usize = 128;
 pub const TAGS_MAX: usize = 64;
 /// Labels of one prompt.
 pub const LABELS_MAX: usize = 256;
+/// Open branches of one prompt, `main` left out.
+pub const BRANCHES_MAX: usize = 64;
 /// The display name of a tenant or a principal.
 pub const NAME_MAX_BYTES: usize = 256;
 /// A claimed author's pseudonym.

@@ -55,6 +55,8 @@ problem_types! {
     VERSION_NOT_FOUND = 404, "version-not-found", "The prompt has no such version";
     /// No such label.
     LABEL_NOT_FOUND = 404, "label-not-found", "The prompt has no such label";
+    /// No such branch.
+    BRANCH_NOT_FOUND = 404, "branch-not-found", "The prompt has no such branch";
     /// No such principal.
     PRINCIPAL_NOT_FOUND = 404, "principal-not-found", "There is no such principal";
     /// No such key.
@@ -75,6 +77,8 @@ problem_types! {
     REQUEST_TIMEOUT = 408, "request-timeout", "The request took too long";
     /// The key is held by another prompt.
     KEY_TAKEN = 409, "key-taken", "Another prompt holds this key";
+    /// The branch is there already.
+    BRANCH_EXISTS = 409, "branch-exists", "The prompt has such a branch already";
     /// The tenant is there already.
     TENANT_EXISTS = 409, "tenant-exists", "There is such a tenant already";
     /// The prompt is archived.
@@ -83,6 +87,10 @@ problem_types! {
     PROMPT_NOT_ARCHIVED = 409, "prompt-not-archived", "The prompt is not archived";
     /// The prompt is of the other kind.
     KIND_MISMATCH = 409, "kind-mismatch", "The prompt holds the other kind of content";
+    /// Both sides of a merge changed the same.
+    MERGE_CONFLICT = 409, "merge-conflict", "Both versions changed the same";
+    /// There is nothing that both sides of a merge come from.
+    UNRELATED_VERSIONS = 409, "unrelated-versions", "The two versions do not come from a common one";
     /// The label is protected.
     LABEL_PROTECTED = 409, "label-protected", "The label moves only by an approved release request";
     /// The label is not protected.
@@ -123,6 +131,8 @@ problem_types! {
     LIMIT_REACHED = 422, "limit-reached", "There are as many of these as are allowed";
     /// The label `latest` can't be moved.
     LABEL_RESERVED = 422, "label-reserved", "The label `latest` is reserved";
+    /// The branch `main` can't be closed.
+    BRANCH_RESERVED = 422, "branch-reserved", "The branch `main` is always there";
     /// The claimed time is later than the recorded one.
     OCCURRED_IN_FUTURE = 422, "occurred-in-future", "The claimed time lies in the future";
     /// What ends must end later than now.

@@ -1,13 +1,16 @@
 //! Questions and answers as plain data: the same in process and over NATS.
 
+mod graph;
 pub mod wire;
 
-use promptory_events::event::{AnyRole, CommentOn, Kind};
+use promptory_events::event::{AnyRole, CommentOn, Kind, VersionRef};
 use promptory_events::{
-    Author, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag, TenantId,
-    Timestamp, VersionId,
+    Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
+    TenantId, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
+
+pub use graph::{Against, DiffAnswer, Fork};
 
 /// A question to one tenant's read models.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,10 +67,12 @@ pub enum PromptRef {
 /// Which version of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Which {
-    /// The one that the label points to; `latest` is the newest.
+    /// The one that the label points to; `latest` is the newest of `main`.
     Label(Label),
     /// By number.
     Number(u32),
+    /// The head of an open branch.
+    Branch(Branch),
 }
 
 /// What is asked.
@@ -144,6 +149,24 @@ pub enum Question {
         /// At most so many.
         limit: usize,
     },
+    /// The prompts that were forked from one, archived or not, oldest first, one page.
+    Forks {
+        /// Of which prompt.
+        prompt: PromptRef,
+        /// Only forks after this index.
+        after: Option<u64>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// What differs between two versions.
+    Diff {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which of its versions.
+        which: Which,
+        /// The version that it is compared with.
+        against: Against,
+    },
 }
 
 /// A list of what is known about access and releases.
@@ -198,6 +221,10 @@ pub enum Answer {
     Access(Vec<AccessItem>),
     /// To `Comments`.
     Comments(Vec<Comment>),
+    /// To `Forks`.
+    Forks(Vec<Fork>),
+    /// To `Diff`.
+    Diff(Box<DiffAnswer>),
 }
 
 /// Whether a time was recorded by us or claimed by an importer.
@@ -236,10 +263,14 @@ pub struct PromptSummary {
     pub kind: Kind,
     /// Whether it is archived.
     pub archived: bool,
-    /// How many versions; also the newest one's number.
+    /// How many versions, on all branches; also the newest one's number.
     pub versions: u32,
-    /// The newest version.
+    /// The newest version of `main`.
     pub latest: VersionId,
+    /// The open branches, `main` among them, and their heads' numbers.
+    pub branches: std::collections::BTreeMap<Branch, u32>,
+    /// The version that its first version was copied from, if it is a fork.
+    pub forked_from: Option<VersionRef>,
     /// Labels and the version numbers they point to.
     pub labels: std::collections::BTreeMap<Label, u32>,
     /// Its tags.
@@ -261,8 +292,11 @@ pub struct VersionSummary {
     pub id: VersionId,
     /// Its number.
     pub number: u32,
-    /// What it was made from.
-    pub parents: Vec<VersionId>,
+    /// The branch that it was added to.
+    pub branch: Branch,
+    /// What it was made from: none, the head of its branch, and after a merge also what was merged; for the first version
+    /// of a fork one of another prompt.
+    pub parents: Vec<VersionRef>,
     /// Keyed id of its content.
     pub content_id: promptory_events::ContentId,
     /// Length of its content.
@@ -422,4 +456,10 @@ pub enum AskError {
     /// A cursor of another list.
     #[error("the cursor is not of this list")]
     ForeignCursor,
+    /// The prompt has no such open branch at that point.
+    #[error("the prompt has no branch {0} at that point")]
+    BranchNotFound(Branch),
+    /// The two prompts hold different kinds of content.
+    #[error("the two prompts hold different kinds of content")]
+    KindMismatch,
 }

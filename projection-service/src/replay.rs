@@ -41,7 +41,7 @@ pub struct Replay {
 pub struct ContentAt {
     /// The key.
     pub key: PromptKey,
-    /// The number of the newest version.
+    /// The number of the newest version of `main`.
     pub version: u32,
     /// SHA-256 of its content, hex.
     pub sha256: String,
@@ -163,7 +163,7 @@ impl Folding {
             let sight = Sight::within(&self.hot, vec![Prefix::tenant()]);
             for row in desk.model.holders("", None, usize::MAX, point, &sight)? {
                 let sha256 = hex(&history.newest(&row)?);
-                contents.push(ContentAt { key: row.key.clone(), version: row.versions, sha256 });
+                contents.push(ContentAt { key: row.key.clone(), version: row.main, sha256 });
             }
         }
         let index = self.hot.index;

@@ -7,7 +7,7 @@ pub(crate) mod world;
 use bytes::Bytes;
 use promptory_events::event::*;
 use promptory_events::{
-    Batch, BatchHeader, BatchId, CommandHash, CommandId, Commit, CommitHeader, Content, ContentBody, ContentId,
+    Batch, BatchHeader, BatchId, Branch, CommandHash, CommandId, Commit, CommitHeader, Content, ContentBody, ContentId,
     Credential, Cursor, DataKeyId, Evidence, Incarnation, KeyId, PrincipalId, Sealed, TenantId, Timestamp, VersionId,
 };
 use promptory_ledger::{KeyStore, Ledger};
@@ -178,11 +178,23 @@ impl Scribe {
     }
 
     pub(crate) fn version(&self, prompt: promptory_events::PromptId, number: u32, text: &str) -> Event {
+        self.version_on(Branch::main(), prompt, number, text)
+    }
+
+    pub(crate) fn version_on(
+        &self,
+        branch: Branch,
+        prompt: promptory_events::PromptId,
+        number: u32,
+        text: &str,
+    ) -> Event {
+        let parent = |number| VersionRef { prompt, number, version: VersionId([9; 16]) };
         Event::VersionAdded(VersionAdded {
             prompt,
             version: self.command().version(),
             number,
-            parents: if number == 1 { vec![] } else { vec![VersionId([9; 16])] },
+            branch,
+            parents: number.checked_sub(1).filter(|number| *number > 0).map(parent).into_iter().collect(),
             before: None,
             content: self.content(text),
             config: None,

@@ -3,6 +3,7 @@
 mod access;
 mod conditional;
 mod cursor;
+mod diff;
 mod error;
 mod events;
 mod health;
@@ -100,6 +101,8 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(prompts::list))
         .routes(routes!(history::versions))
         .routes(routes!(history::label_history))
+        .routes(routes!(history::forks))
+        .routes(routes!(diff::diff))
         .routes(routes!(events::events))
         .routes(routes!(status::status))
         .routes(routes!(access::keys))

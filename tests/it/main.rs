@@ -8,6 +8,7 @@ mod bad_input;
 mod crash;
 mod docs;
 mod feed;
+mod graph;
 mod layers;
 mod rights;
 mod scrub;

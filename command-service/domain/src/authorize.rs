@@ -19,7 +19,11 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::SetTags { .. }
         | Change::SetMetadata { .. }
         | Change::ArchivePrompt { .. }
-        | Change::RestorePrompt { .. } => Action::WritePrompts,
+        | Change::RestorePrompt { .. }
+        | Change::CreateBranch { .. }
+        | Change::CloseBranch { .. }
+        | Change::ForkPrompt { .. }
+        | Change::Merge { .. } => Action::WritePrompts,
         Change::SetLabel { .. } | Change::RemoveLabel { .. } => Action::MoveLabels,
         Change::IssueKey { .. }
         | Change::RotateKey { .. }
@@ -211,7 +215,19 @@ impl Check<'_> {
                 let labels = version.as_ref().map(|(_, version)| version.labels.as_slice()).unwrap_or_default();
                 self.labels(&key, labels)
             }
-            Change::SetTags { prompt, .. }
+            Change::ForkPrompt { prompt, key, labels, .. } => {
+                self.prompt(prompt, Action::Read)?;
+                self.right(needed, key.as_str())?;
+                self.labels(key.as_str(), labels)
+            }
+            Change::Merge { prompt, other, labels, .. } => {
+                let key = self.prompt(prompt, needed)?;
+                other.as_ref().map_or(Ok(()), |other| self.prompt(other, Action::Read).map(drop))?;
+                self.labels(&key, labels)
+            }
+            Change::CreateBranch { prompt, .. }
+            | Change::CloseBranch { prompt, .. }
+            | Change::SetTags { prompt, .. }
             | Change::SetMetadata { prompt, .. }
             | Change::ArchivePrompt { prompt, .. }
             | Change::SetLabel { prompt, .. }

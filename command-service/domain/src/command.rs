@@ -2,8 +2,8 @@
 
 use promptory_events::event::{Action, AnyRole, BackupPart, Event, KeyScope, Kind, LedgerRestored, RoleName, Subject};
 use promptory_events::{
-    Author, BackupId, CommandId, ContentId, Evidence, FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId,
-    PromptKey, RequestId, Sealed, Tag, TenantId, Timestamp, VersionId,
+    Author, BackupId, Branch, CommandId, ContentId, Evidence, FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId,
+    PromptId, PromptKey, RequestId, Sealed, Tag, TenantId, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,8 +46,64 @@ pub enum Change {
         kind: Kind,
         /// The version.
         version: NewVersion,
-        /// Refused unless this is the newest version.
+        /// Which branch it is added to.
+        branch: Branch,
+        /// Refused unless this is the head of the branch.
         if_match: Option<VersionId>,
+    },
+    /// A new branch of a prompt.
+    CreateBranch {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Its name.
+        branch: Branch,
+        /// Where it begins.
+        from: Pick,
+    },
+    /// A branch that takes no more versions.
+    CloseBranch {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which branch.
+        branch: Branch,
+        /// Refused unless this is the head of the branch.
+        if_match: Option<VersionId>,
+    },
+    /// A new prompt whose first version has the content of a version of another one.
+    ForkPrompt {
+        /// Which prompt, archived or not.
+        prompt: PromptRef,
+        /// Which of its versions.
+        from: Pick,
+        /// The new prompt's key.
+        key: PromptKey,
+        /// Labels that point to its first version.
+        labels: Vec<Label>,
+        /// Its tags.
+        tags: Vec<Tag>,
+        /// Its metadata.
+        metadata: Option<Material>,
+        /// The content, once it was gathered.
+        copied: Option<Box<Copied>>,
+    },
+    /// What a version has that a branch has not, brought into the branch as a new version.
+    Merge {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Its branch.
+        branch: Branch,
+        /// The prompt that the other version is of, archived or not; `None`: the same.
+        other: Option<PromptRef>,
+        /// The other version.
+        from: Pick,
+        /// Labels that move to the new version.
+        labels: Vec<Label>,
+        /// Refused unless this is the head of the branch.
+        if_match: Option<VersionId>,
+        /// What the caller puts in place of what conflicts.
+        resolved: Resolved,
+        /// What came of it, once the contents were gathered.
+        merged: Option<Box<Merged>>,
     },
     /// Another key, and a new version with it if the text changed too.
     RenamePrompt {
@@ -57,7 +113,7 @@ pub enum Change {
         to: PromptKey,
         /// The version that comes with it, and its kind.
         version: Option<(Kind, NewVersion)>,
-        /// Refused unless this is the newest version.
+        /// Refused unless this is the head of `main`.
         if_match: Option<VersionId>,
     },
     /// Other tags.
@@ -66,7 +122,7 @@ pub enum Change {
         prompt: PromptRef,
         /// All its tags from now on.
         tags: Vec<Tag>,
-        /// Refused unless this is the newest version.
+        /// Refused unless this is the head of `main`.
         if_match: Option<VersionId>,
     },
     /// Other metadata.
@@ -75,14 +131,14 @@ pub enum Change {
         prompt: PromptRef,
         /// Its metadata from now on.
         metadata: Material,
-        /// Refused unless this is the newest version.
+        /// Refused unless this is the head of `main`.
         if_match: Option<VersionId>,
     },
     /// Out of the way, key released, nothing deleted.
     ArchivePrompt {
         /// Which prompt.
         prompt: PromptRef,
-        /// Refused unless this is the newest version.
+        /// Refused unless this is the head of `main`.
         if_match: Option<VersionId>,
     },
     /// Back, under its last key or another.
@@ -331,6 +387,66 @@ pub enum PromptRef {
     Key(PromptKey),
     /// By identity.
     Id(PromptId),
+}
+
+/// Which version of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pick {
+    /// By number.
+    Number(u32),
+    /// Where a label points; `latest` is the head of `main`.
+    Label(Label),
+    /// The head of a branch.
+    Branch(Branch),
+}
+
+/// The content of a version, sealed again for another prompt: contents belong to their prompt and are erased with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copied {
+    /// The version that it is the content of.
+    pub of: VersionId,
+    /// Its content.
+    pub content: Material,
+    /// Its model configuration.
+    pub config: Option<Material>,
+}
+
+/// What a caller puts in place of what a merge would make.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// The content, and of what kind it is.
+    pub content: Option<(Kind, Material)>,
+    /// The model configuration.
+    pub config: Option<Material>,
+}
+
+/// What two versions make together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merged {
+    /// The head of the branch that it was merged into.
+    pub ours: VersionId,
+    /// The version that was merged.
+    pub theirs: VersionId,
+    /// What came of it.
+    pub outcome: MergeOutcome,
+}
+
+/// What comes of a merge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MergeOutcome {
+    /// The branch has it all already.
+    Nothing,
+    /// The two have no version in common that both come from.
+    Unrelated,
+    /// Both changed the same, and the caller did not say what is to stand there.
+    Conflict,
+    /// The new version.
+    Clean {
+        /// Its content.
+        content: Box<Material>,
+        /// Its model configuration.
+        config: Option<Box<Material>>,
+    },
 }
 
 /// A version to be added.

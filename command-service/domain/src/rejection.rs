@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use promptory_events::event::{Action, AnyRole, Kind};
+use promptory_events::event::{Action, AnyRole, Kind, VersionRef};
 use promptory_events::{
-    FreezeId, GroupId, KeyId, Label, PrincipalId, PromptKey, RequestId, TenantId, Timestamp, VersionId,
+    Branch, FreezeId, GroupId, KeyId, Label, PrincipalId, PromptKey, RequestId, TenantId, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,8 +51,8 @@ pub enum Rejection {
     /// The label is not set.
     #[error("the prompt has no label {0}")]
     LabelNotFound(Label),
-    /// `latest` always means the newest version.
-    #[error("`latest` always means the newest version and can't be set or removed")]
+    /// `latest` always means the head of `main`.
+    #[error("`latest` always means the newest version of `main` and can't be set or removed")]
     LabelReserved,
     /// If-Match names another version than the current one.
     #[error("the current version is {}", .current.map_or_else(|| "none".to_owned(), |v| v.to_string()))]
@@ -151,4 +151,32 @@ pub enum Rejection {
     /// The label never pointed anywhere else.
     #[error("the label did not point to another version before")]
     NothingToRollBack,
+    /// The prompt has no such open branch.
+    #[error("the prompt has no branch {0}")]
+    BranchNotFound(Branch),
+    /// The prompt has such an open branch.
+    #[error("the prompt has a branch {0} already")]
+    BranchExists(Branch),
+    /// `main` is always there.
+    #[error("the branch `main` is always there and can't be closed")]
+    BranchReserved,
+    /// Both sides of a merge changed the same.
+    #[error("both versions changed the same; repeat the merge with what is to stand there")]
+    MergeConflict,
+    /// Versions that have no version in common that both come from.
+    #[error("the two versions do not come from a common one")]
+    UnrelatedVersions,
+    /// It may be done, but not without the contents of these versions. No caller sees this: the contents are gathered and
+    /// the command is decided again.
+    #[error("the versions that this rests on kept changing; try again")]
+    ContentsWanted(Vec<Wanted>),
+}
+
+/// A version whose content a command rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Which version.
+    pub version: VersionRef,
+    /// The event that added it.
+    pub index: u64,
 }

@@ -3,11 +3,13 @@
 //! The maps are persistent: a clone costs nothing and shares everything, so the writer can keep the confirmed state
 //! beside the one it is trying out, and a snapshot can be written while commands go on.
 
+mod version;
+
 use std::collections::BTreeMap;
 
 use promptory_events::event::{Event, Kind, VersionAdded};
 use promptory_events::{
-    Content, ContentBody, ContentId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId, VersionId,
+    Branch, Content, ContentBody, ContentId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId,
 };
 use rpds::{HashTrieMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Rights;
 use crate::command::PromptRef;
 use crate::release::book::Book;
+pub use version::Version;
 
 /// One tenant, as its ledger says it is after [`Tenant::next_index`] events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,11 +42,13 @@ pub struct Prompt {
     /// Whether it is archived.
     pub archived: bool,
     /// Its versions: number n is at n - 1.
-    pub versions: VectorSync<VersionId>,
+    pub versions: VectorSync<Version>,
     /// Who added each of them.
     pub authors: VectorSync<PrincipalId>,
-    /// The newest version's content.
-    pub newest_content: Option<ContentId>,
+    /// The head of `main`; 0 before the first version.
+    pub main: u32,
+    /// The other open branches and their heads. Most prompts have none, and an empty map takes no memory.
+    pub branches: BTreeMap<Branch, u32>,
     /// Its labels.
     pub labels: BTreeMap<Label, u32>,
     /// Where each of them pointed before it moved last, if it pointed anywhere.
@@ -84,7 +89,7 @@ pub enum Inconsistent {
 // What one entry of each map costs in memory, nodes and shared pointers included; measured roughly, used for the bound
 // on hot tenants, never for a promise.
 const PROMPT_BYTES: usize = 600;
-const VERSION_BYTES: usize = 48;
+const VERSION_BYTES: usize = 120;
 const CONTENT_BYTES: usize = 96;
 const ENTRY_BYTES: usize = 200;
 
@@ -130,6 +135,12 @@ impl Tenant {
             PromptRef::Id(id) => *id,
         };
         self.prompts.get(&id).map(|prompt| (id, prompt))
+    }
+
+    /// A prompt by identity.
+    #[must_use]
+    pub fn by_id(&self, id: PromptId) -> Option<&Prompt> {
+        self.prompts.get(&id)
     }
 
     /// The prompt that holds a key.
@@ -201,7 +212,7 @@ impl Tenant {
             }
             Event::VersionAdded(e) => {
                 self.bytes += VERSION_BYTES + CONTENT_BYTES;
-                self.prompt_mut(index, e.prompt)?.add_version(index, actor, e);
+                self.prompt_mut(index, e.prompt)?.add_version(index, actor, e)?;
             }
             Event::PromptRenamed(e) => {
                 self.holders.remove_mut(&e.before);
@@ -237,6 +248,11 @@ impl Tenant {
                 prompt.labels.remove(&e.label);
                 prompt.previous.remove(&e.label);
             }
+            Event::BranchCreated(e) => {
+                self.prompt_mut(index, e.prompt)?.branches.insert(e.branch.clone(), e.head);
+                self.bytes += ENTRY_BYTES;
+            }
+            Event::BranchClosed(e) => drop(self.prompt_mut(index, e.prompt)?.branches.remove(&e.branch)),
             _ => return Err(Inconsistent::Missing(index)),
         }
         Ok(())
@@ -255,7 +271,8 @@ impl Prompt {
             archived: false,
             versions: VectorSync::new_sync(),
             authors: VectorSync::new_sync(),
-            newest_content: None,
+            main: 0,
+            branches: BTreeMap::new(),
             labels: BTreeMap::new(),
             previous: BTreeMap::new(),
             tags: Vec::new(),
@@ -264,23 +281,28 @@ impl Prompt {
         }
     }
 
-    /// The newest version's number; 0 before the first.
+    /// The newest version's number, on whatever branch; 0 before the first.
     #[must_use]
     pub fn newest(&self) -> u32 {
         u32::try_from(self.versions.len()).unwrap_or(u32::MAX)
     }
 
-    /// The newest version.
+    /// The head of `main`.
     #[must_use]
-    pub fn newest_version(&self) -> Option<VersionId> {
-        self.versions.last().copied()
+    pub fn latest(&self) -> Option<&Version> {
+        self.version(self.main)
+    }
+
+    /// The number of an open branch's head.
+    #[must_use]
+    pub fn head(&self, branch: &Branch) -> Option<u32> {
+        if branch.is_main() { Some(self.main) } else { self.branches.get(branch).copied() }
     }
 
     /// A version by number.
     #[must_use]
-    pub fn version(&self, number: u32) -> Option<VersionId> {
-        let at = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.versions.get(at).copied()
+    pub fn version(&self, number: u32) -> Option<&Version> {
+        self.versions.get(usize::try_from(number.checked_sub(1)?).ok()?)
     }
 
     /// Who added a version.
@@ -290,14 +312,19 @@ impl Prompt {
         self.authors.get(at).copied()
     }
 
-    fn add_version(&mut self, index: u64, actor: PrincipalId, event: &VersionAdded) {
-        self.versions.push_back_mut(event.version);
+    fn add_version(&mut self, index: u64, actor: PrincipalId, event: &VersionAdded) -> Result<(), Inconsistent> {
+        self.versions.push_back_mut(Version::new(index, event));
         self.authors.push_back_mut(actor);
-        self.newest_content = Some(event.content.id);
+        let head = match event.branch.is_main() {
+            true => &mut self.main,
+            false => self.branches.get_mut(&event.branch).ok_or(Inconsistent::Missing(index))?,
+        };
+        *head = event.number;
         self.hold(index, &event.content);
         if let Some(config) = &event.config {
             self.hold(index, config);
         }
+        Ok(())
     }
 
     fn hold(&mut self, index: u64, content: &Content) {

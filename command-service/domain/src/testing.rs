@@ -1,6 +1,6 @@
 //! Given events, when a command, then events or a rejection.
 
-use promptory_events::event::{AnyRole, Event, Kind, Role};
+use promptory_events::event::{AnyRole, Event, Kind, Role, VersionAdded};
 use promptory_events::*;
 
 use crate::command::*;
@@ -155,7 +155,22 @@ pub fn create(path: &str, text: &str) -> Change {
 }
 
 pub fn add(path: &str, text: &str) -> Change {
-    Change::AddVersion { prompt: at(path), kind: Kind::Text, version: version(text), if_match: None }
+    add_to("main", path, text)
+}
+
+pub fn add_to(branch: &str, path: &str, text: &str) -> Change {
+    let (kind, version, branch) = (Kind::Text, version(text), branch.parse().unwrap());
+    Change::AddVersion { prompt: at(path), kind, version, branch, if_match: None }
+}
+
+pub fn branch(path: &str, name: &str, from: u32) -> Change {
+    Change::CreateBranch { prompt: at(path), branch: name.parse().unwrap(), from: Pick::Number(from) }
+}
+
+/// The version that some events add.
+pub fn added(events: &[Event]) -> &VersionAdded {
+    let version = events.iter().find_map(|e| if let Event::VersionAdded(v) = e { Some(v) } else { None });
+    version.unwrap_or_else(|| panic!("no version in {events:?}"))
 }
 
 pub fn names(events: &[Event]) -> Vec<&'static str> {

@@ -104,6 +104,7 @@ fn status(outcome: &Outcome) -> StatusCode {
     let made = [
         "prompt.created",
         "version.added",
+        "branch.created",
         "key.issued",
         "group.created",
         "tenant.created",

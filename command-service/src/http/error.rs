@@ -56,6 +56,15 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         Rejection::LastOwner => Problem::new(ProblemType::LAST_OWNER, detail),
         Rejection::TenantExists(_) => Problem::new(ProblemType::TENANT_EXISTS, detail).with("field", "/tenant"),
         Rejection::TenantNotFound(_) => Problem::new(ProblemType::TENANT_NOT_FOUND, detail).with("field", "/tenant"),
+        Rejection::BranchNotFound(branch) => {
+            Problem::new(ProblemType::BRANCH_NOT_FOUND, detail).with("branch", branch.as_str())
+        }
+        Rejection::BranchExists(_) => Problem::new(ProblemType::BRANCH_EXISTS, detail).with("field", "/branch"),
+        Rejection::BranchReserved => Problem::new(ProblemType::BRANCH_RESERVED, detail).with("field", "/branch"),
+        Rejection::MergeConflict => Problem::new(ProblemType::MERGE_CONFLICT, detail),
+        Rejection::UnrelatedVersions => Problem::new(ProblemType::UNRELATED_VERSIONS, detail).with("field", "/from"),
+        // Gathered, and decided again: a caller meets it only in a command that is not meant to rest on contents.
+        Rejection::ContentsWanted(_) => Problem::new(ProblemType::UNAVAILABLE, detail),
         Rejection::DelegationExceeds(action) => {
             Problem::new(ProblemType::DELEGATION_EXCEEDS, detail).with("right", action.name())
         }

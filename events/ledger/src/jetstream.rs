@@ -7,7 +7,8 @@
 pub(crate) mod append;
 pub(crate) mod fetch;
 mod init;
-pub(crate) mod layout;
+pub(crate) mod kept;
+mod layout;
 pub(crate) mod link;
 mod marks;
 pub(crate) mod options;
@@ -33,6 +34,7 @@ pub use tail::JetStreamTail;
 
 use crate::port::{AppendError, Head, ReadError};
 use fetch::InfoError;
+use kept::Room;
 use layout::{Identity, KEYS, drift, incarnation_of, stream_name, wanted, wanted_keys};
 use link::Link;
 use marks::Marks;
@@ -111,6 +113,7 @@ struct Inner {
     /// Pages and tails, apart, so that no append stands behind a replay.
     reads: Link,
     marks: Marks,
+    room: Room,
     /// For each partition, when it was last seen that its stream lacks nothing.
     looked: Mutex<Vec<Option<Instant>>>,
     /// When a replica last did not answer.
@@ -143,7 +146,15 @@ impl JetStream {
         }
         let looked = Mutex::new(vec![None; identity.partitions.into()]);
         Ok(Self {
-            inner: Arc::new(Inner { identity, writes, reads, marks: Marks::new(), looked, hung: Mutex::default() }),
+            inner: Arc::new(Inner {
+                identity,
+                writes,
+                reads,
+                marks: Marks::new(),
+                room: Room::default(),
+                looked,
+                hung: Mutex::default(),
+            }),
         })
     }
 

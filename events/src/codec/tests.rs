@@ -58,7 +58,11 @@ fn one_of_each() -> Vec<Event> {
             prompt,
             version,
             number: 300,
-            parents: vec![VersionId([11; 16])],
+            branch: "try".parse().unwrap(),
+            parents: vec![
+                VersionRef { prompt, number: 299, version: VersionId([11; 16]) },
+                VersionRef { prompt: PromptId([18; 16]), number: 1, version: VersionId([19; 16]) },
+            ],
             before: Some(ContentId([12; 32])),
             content: content(ContentBody::Inline(sealed())),
             config: Some(content(ContentBody::At(77))),
@@ -79,6 +83,8 @@ fn one_of_each() -> Vec<Event> {
             into: Incarnation([2; 8]),
             heads: vec![RestoredHead { tenant: "acme".parse().unwrap(), index: 300 }],
         }),
+        Event::BranchCreated(BranchCreated { prompt, branch: "try".parse().unwrap(), head: 299 }),
+        Event::BranchClosed(BranchClosed { prompt, branch: "try".parse().unwrap(), head: 300 }),
         Event::RoleDefined(RoleDefined {
             role: "release-manager".parse().unwrap(),
             before: None,

@@ -17,8 +17,8 @@ pub use access::{
     RoleGranted, RoleRevoked, Subject,
 };
 pub use prompt::{
-    Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated, PromptRenamed, PromptRestored, TagsSet,
-    VersionAdded,
+    BranchClosed, BranchCreated, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
+    PromptRenamed, PromptRestored, TagsSet, VersionAdded, VersionRef,
 };
 pub use release::{
     CommentAdded, CommentOn, FreezeLifted, FreezeOverridden, FreezeSet, LabelProtected, LabelRolledBack,
@@ -31,7 +31,8 @@ pub use system::{
 };
 
 use crate::codec::{self, CodecError};
-use crate::id::PromptId;
+use crate::id::{ContentId, PromptId};
+use crate::sealed::{Content, ContentBody, Sealed};
 use crate::upcast;
 
 /// Room for most events while they are encoded.
@@ -83,6 +84,10 @@ pub enum Event {
     BackupStarted(BackupStarted),
     /// The ledgers of tenants were restored from a backup (`_system` only).
     LedgerRestored(LedgerRestored),
+    /// A branch was begun at a version.
+    BranchCreated(BranchCreated),
+    /// A branch was closed.
+    BranchClosed(BranchClosed),
     /// A custom role was defined, or defined anew.
     RoleDefined(RoleDefined),
     /// A group came to be.
@@ -143,6 +148,8 @@ impl Event {
             Self::CommandUnchanged => "command.unchanged",
             Self::BackupStarted(_) => "backup.started",
             Self::LedgerRestored(_) => "ledger.restored",
+            Self::BranchCreated(_) => "branch.created",
+            Self::BranchClosed(_) => "branch.closed",
             Self::RoleDefined(_) => "role.defined",
             Self::GroupCreated(_) => "group.created",
             Self::MemberAdded(_) => "member.added",
@@ -175,6 +182,8 @@ impl Event {
             Self::PromptRestored(e) => Some(e.prompt),
             Self::LabelSet(e) => Some(e.prompt),
             Self::LabelRemoved(e) => Some(e.prompt),
+            Self::BranchCreated(e) => Some(e.prompt),
+            Self::BranchClosed(e) => Some(e.prompt),
             _ => None,
         }
     }
@@ -193,6 +202,25 @@ impl Event {
             Self::CommentAdded(e) => Some(e.prompt),
             other => other.prompt(),
         }
+    }
+
+    /// The contents that this event names.
+    pub fn contents(&self) -> impl Iterator<Item = &Content> {
+        let (content, config) = match self {
+            Self::VersionAdded(e) => (Some(&e.content), e.config.as_ref()),
+            Self::MetadataSet(e) => (Some(&e.after), None),
+            _ => (None, None),
+        };
+        content.into_iter().chain(config)
+    }
+
+    /// The sealed bytes of a content, if this event carries them.
+    #[must_use]
+    pub fn carries(&self, id: &ContentId) -> Option<&Sealed> {
+        self.contents().find(|content| content.id == *id).and_then(|content| match &content.body {
+            ContentBody::Inline(sealed) => Some(sealed),
+            ContentBody::At(_) => None,
+        })
     }
 
     /// The bytes that go into the ledger.

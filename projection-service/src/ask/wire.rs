@@ -103,12 +103,13 @@ fn cut(told: &mut Told) -> bool {
         Answer::LabelHistory(items) => halve(items),
         Answer::Access(items) => halve(items),
         Answer::Comments(items) => halve(items),
+        Answer::Forks(items) => halve(items),
         Answer::Events(answer) => {
             let shorter = halve(&mut answer.events);
             answer.next = answer.events.last().map_or(answer.next, |event| event.stamp.index + 1);
             shorter
         }
-        Answer::Prompt(_) | Answer::Status(_) => false,
+        Answer::Prompt(_) | Answer::Status(_) | Answer::Diff(_) => false,
     }
 }
 
@@ -132,7 +133,8 @@ mod tests {
             grants: vec![1],
         };
         let content_id = promptory_events::ContentId([1; 32]);
-        VersionSummary { id: VersionId([2; 16]), number, parents: Vec::new(), content_id, bytes: 1, stamp }
+        let (branch, parents) = (promptory_events::Branch::main(), Vec::new());
+        VersionSummary { id: VersionId([2; 16]), number, branch, parents, content_id, bytes: 1, stamp }
     }
 
     #[test]

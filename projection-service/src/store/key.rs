@@ -40,6 +40,8 @@ pub enum Key {
     Request(RequestId),
     /// R: a comment on something of a prompt, at an index.
     Comment(PromptId, u64),
+    /// F: a prompt was forked, by the event that added the fork's first version.
+    Fork(PromptId, u64),
 }
 
 /// The first byte of every key. A number is never used again for another family.
@@ -78,6 +80,8 @@ pub mod family {
     pub const REQUEST: u8 = 26;
     /// [`super::Key::Comment`]
     pub const COMMENT: u8 = 27;
+    /// [`super::Key::Fork`]
+    pub const FORK: u8 = 11;
 }
 
 /// Ends a name of varying length. Names hold no control characters, so `a` sorts before `a/b` and both before `b`.
@@ -117,6 +121,7 @@ impl Key {
             Self::Freeze(freeze) => join(family::FREEZE, &[&freeze.0]),
             Self::Request(request) => join(family::REQUEST, &[&request.0]),
             Self::Comment(prompt, index) => join(family::COMMENT, &[&prompt.0, &index.to_be_bytes()]),
+            Self::Fork(prompt, index) => join(family::FORK, &[&prompt.0, &index.to_be_bytes()]),
         }
     }
 
@@ -138,6 +143,10 @@ impl Key {
             }
             family::PRINCIPAL => Self::Principal(PrincipalId(rest.try_into().ok()?)),
             family::API_KEY => Self::ApiKey(KeyId(rest.try_into().ok()?)),
+            family::FORK => {
+                let (prompt, index) = rest.split_first_chunk()?;
+                Self::Fork(PromptId(*prompt), u64::from_be_bytes(index.try_into().ok()?))
+            }
             family::TENANT => Self::Tenant(std::str::from_utf8(rest).ok()?.parse().ok()?),
             family::GROUP => Self::Group(GroupId(rest.try_into().ok()?)),
             family::ROLE => Self::Role(std::str::from_utf8(rest).ok()?.parse().ok()?),
@@ -245,6 +254,7 @@ mod tests {
             any::<[u8; 16]>().prop_map(|r| Key::Request(RequestId(r))),
             (prompt(), index()).prop_map(|(p, i)| Key::Comment(p, i)),
             "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),
+            (prompt(), index()).prop_map(|(p, i)| Key::Fork(p, i)),
         ]
     }
 

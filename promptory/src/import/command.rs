@@ -88,7 +88,7 @@ impl Mapper {
                 self.check_holder(&named)?;
                 self.hold(&named, sha256(&text));
                 let (prompt, text) = (named.key, Some(text));
-                wire::Change::AddVersion { prompt, text, messages: None, config: None, labels: vec![] }
+                wire::Change::AddVersion { prompt, text, messages: None, config: None, labels: vec![], branch: None }
             }
             Change::Delete => {
                 self.check_holder(&named)?;

@@ -32,6 +32,11 @@ pub enum Cursor {
         /// The index of the last move of the page before.
         after: u64,
     },
+    /// Among a prompt's forks.
+    Forks {
+        /// The index of the last fork of the page before.
+        after: u64,
+    },
     /// Among comments.
     Comments {
         /// The index of the last comment of the page before.

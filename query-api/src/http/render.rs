@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use promptory_compare::diff::{ContentDiff, Hunk, KeyChange, MessageChange, Op, Part, TextDiff};
 use promptory_events::event::{CommentOn, Kind};
 use promptory_events::{Position, TenantId};
 use promptory_platform::Problem;
 use promptory_projection::ask::{
-    self, AccessItem, Comment, EventRecord, LabelMove, Listing, PromptAnswer, PromptSummary, StatusAnswer,
-    VersionSummary,
+    self, AccessItem, Comment, DiffAnswer, EventRecord, Fork, LabelMove, Listing, PromptAnswer, PromptSummary,
+    StatusAnswer, VersionSummary,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -54,6 +55,8 @@ pub fn prompt(answer: &PromptAnswer) -> Result<Bytes, Problem> {
         tags: &prompt.tags,
         versions: prompt.versions,
         latest: prompt.latest,
+        branches: &prompt.branches,
+        forked_from: prompt.forked_from,
         version: version(of),
         changed_index: prompt.changed_index,
         changed_at: prompt.changed_at,
@@ -84,6 +87,14 @@ pub fn versions(items: &[VersionSummary], next_cursor: Option<String>) -> Result
 /// As [`json`].
 pub fn moves(items: &[LabelMove], next_cursor: Option<String>) -> Result<Bytes, Problem> {
     json(&wire::MovePage { moves: items.iter().map(label_move).collect(), next_cursor })
+}
+
+/// One page of forks.
+///
+/// # Errors
+/// As [`json`].
+pub fn forks(items: &[Fork], next_cursor: Option<String>) -> Result<Bytes, Problem> {
+    json(&wire::ForkPage { forks: items.iter().map(fork).collect(), next_cursor })
 }
 
 /// One page of events.
@@ -149,6 +160,27 @@ fn json_value(value: &impl Serialize) -> Result<Box<RawValue>, Problem> {
     serde_json::value::to_raw_value(value).map_err(|error| defect("an answer can't be written", &error))
 }
 
+/// What differs between two versions.
+///
+/// # Errors
+/// `internal` if a message or a value is no JSON.
+pub fn diff(answer: &DiffAnswer) -> Result<Bytes, Problem> {
+    let DiffAnswer { from, to, comparison } = answer;
+    let (mut text, mut messages) = (None, None);
+    let equal = match &comparison.content {
+        ContentDiff::Text(diff) => {
+            text = Some(text_diff(diff));
+            diff.hunks.is_empty()
+        }
+        ContentDiff::Messages(changes) => {
+            messages = Some(changes.iter().map(message_change).collect::<Result<Vec<_>, _>>()?);
+            changes.iter().all(|change| matches!(change, MessageChange::Equal { .. }))
+        }
+    };
+    let config = comparison.config.iter().map(key_change).collect::<Result<Vec<_>, _>>()?;
+    json(&wire::Diff { from: *from, to: *to, equal: equal && config.is_empty(), text, messages, config })
+}
+
 /// How a tenant's model stands.
 ///
 /// # Errors
@@ -176,6 +208,7 @@ fn version(version: &VersionSummary) -> wire::Version<'_> {
     wire::Version {
         id: version.id,
         number: version.number,
+        branch: &version.branch,
         parents: &version.parents,
         content_id: version.content_id,
         bytes: version.bytes,
@@ -191,6 +224,8 @@ fn summary(prompt: &PromptSummary) -> wire::Summary<'_> {
         archived: prompt.archived,
         versions: prompt.versions,
         latest: prompt.latest,
+        branches: &prompt.branches,
+        forked_from: prompt.forked_from,
         labels: &prompt.labels,
         tags: &prompt.tags,
         changed_index: prompt.changed_index,
@@ -198,6 +233,39 @@ fn summary(prompt: &PromptSummary) -> wire::Summary<'_> {
         effective_at: prompt.effective_at,
         basis: prompt.basis,
     }
+}
+
+fn fork(item: &Fork) -> wire::Fork<'_> {
+    wire::Fork { of: item.of, prompt: summary(&item.prompt), stamp: stamp(&item.stamp) }
+}
+
+fn text_diff(diff: &TextDiff) -> wire::TextDiff<'_> {
+    wire::TextDiff { unified: diff.unified(), hunks: diff.hunks.iter().map(hunk).collect() }
+}
+
+fn hunk(hunk: &Hunk) -> wire::Hunk<'_> {
+    let words = hunk.parts.iter().flat_map(|part| match part {
+        Part::Equal(text) => vec![wire::Word { op: Op::Equal, text }],
+        Part::Changed(words) => words.iter().map(|word| wire::Word { op: word.op, text: &word.text }).collect(),
+    });
+    let (words, (from_line, from_lines), (to_line, to_lines)) = (words.collect(), hunk.from, hunk.to);
+    wire::Hunk { from_line, from_lines, to_line, to_lines, words }
+}
+
+fn message_change(change: &MessageChange) -> Result<wire::MessageChange<'_>, Problem> {
+    Ok(match change {
+        MessageChange::Equal { from, to, count } => wire::MessageChange::Equal { from: *from, to: *to, count: *count },
+        MessageChange::Changed { from, to, text } => {
+            wire::MessageChange::Change { from: *from, to: *to, text: text_diff(text) }
+        }
+        MessageChange::Delete { from, message } => wire::MessageChange::Delete { from: *from, message: raw(message)? },
+        MessageChange::Insert { to, message } => wire::MessageChange::Insert { to: *to, message: raw(message)? },
+    })
+}
+
+fn key_change(change: &KeyChange) -> Result<wire::KeyChange<'_>, Problem> {
+    let (from, to) = (change.from.as_deref().map(raw).transpose()?, change.to.as_deref().map(raw).transpose()?);
+    Ok(wire::KeyChange { path: &change.path, from, to })
 }
 
 fn label_move(item: &LabelMove) -> wire::Move<'_> {

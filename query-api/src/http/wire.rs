@@ -1,16 +1,20 @@
 //! The JSON that reads answer with, field by field. Borrowed from the answers: nothing is copied to be written.
 
+mod diff;
+
 use std::collections::BTreeMap;
 
-use promptory_events::event::Kind;
+use promptory_events::event::{Kind, VersionRef};
 use promptory_events::{
-    Author, CommandId, CommentId, ContentId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, RequestId, Tag,
-    TenantId, Timestamp, VersionId,
+    Author, Branch, CommandId, CommentId, ContentId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey,
+    RequestId, Tag, TenantId, Timestamp, VersionId,
 };
 use promptory_projection::ask::Basis;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+
+pub use diff::{Diff, Hunk, KeyChange, MessageChange, TextDiff, Word};
 
 /// Who did something, when and by which right.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,9 +50,13 @@ pub struct Version<'a> {
     pub id: VersionId,
     /// Its number: 1, 2, …
     pub number: u32,
-    /// What it was made from.
-    #[schema(value_type = Vec<String>)]
-    pub parents: &'a [VersionId],
+    /// The branch that it was added to.
+    #[schema(value_type = String, example = "main")]
+    pub branch: &'a Branch,
+    /// What it was made from: the head of its branch, and after a merge also what was merged; for the first version of a
+    /// fork a version of another prompt.
+    #[schema(value_type = Vec<AVersion>)]
+    pub parents: &'a [VersionRef],
     /// Keyed id of its content: equal texts of a tenant have equal ids.
     #[schema(value_type = String)]
     pub content_id: ContentId,
@@ -57,6 +65,20 @@ pub struct Version<'a> {
     /// How it came to be.
     #[serde(flatten)]
     pub stamp: Stamp<'a>,
+}
+
+/// One version of one prompt.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: it is written as the read side has it")]
+pub struct AVersion {
+    /// The prompt.
+    #[schema(example = "prm_00112233445566778899aabbccddeeff")]
+    prompt: String,
+    /// The version's number.
+    number: u32,
+    /// The version's identity.
+    #[schema(example = "ver_00112233445566778899aabbccddeeff")]
+    version: String,
 }
 
 /// One prompt with one version's text.
@@ -92,11 +114,17 @@ pub struct Prompt<'a> {
     /// Its tags.
     #[schema(value_type = Vec<String>)]
     pub tags: &'a [Tag],
-    /// How many versions; also the newest one's number.
+    /// How many versions, on all branches; also the newest one's number.
     pub versions: u32,
-    /// The newest version.
+    /// The newest version of `main`.
     #[schema(value_type = String)]
     pub latest: VersionId,
+    /// The open branches, `main` among them, and their heads' numbers.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    pub branches: &'a BTreeMap<Branch, u32>,
+    /// The version that its first version was copied from, if it is a fork.
+    #[schema(value_type = Option<AVersion>)]
+    pub forked_from: Option<VersionRef>,
     /// The version that this is.
     pub version: Version<'a>,
     /// The index of the prompt's last event.
@@ -136,11 +164,17 @@ pub struct Summary<'a> {
     pub kind: Kind,
     /// Whether it is archived.
     pub archived: bool,
-    /// How many versions; also the newest one's number.
+    /// How many versions, on all branches; also the newest one's number.
     pub versions: u32,
-    /// The newest version.
+    /// The newest version of `main`.
     #[schema(value_type = String)]
     pub latest: VersionId,
+    /// The open branches, `main` among them, and their heads' numbers.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    pub branches: &'a BTreeMap<Branch, u32>,
+    /// The version that its first version was copied from, if it is a fork.
+    #[schema(value_type = Option<AVersion>)]
+    pub forked_from: Option<VersionRef>,
     /// Labels and the version numbers they point to.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub labels: &'a BTreeMap<Label, u32>,
@@ -197,6 +231,27 @@ pub struct Move<'a> {
 pub struct MovePage<'a> {
     /// The moves.
     pub moves: Vec<Move<'a>>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// One fork of a prompt.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Fork<'a> {
+    /// The number of the version that it was forked from.
+    pub of: u32,
+    /// The prompt that came of it, as it is now.
+    pub prompt: Summary<'a>,
+    /// How it came to be.
+    #[serde(flatten)]
+    pub stamp: Stamp<'a>,
+}
+
+/// One page of a prompt's forks, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ForkPage<'a> {
+    /// The forks.
+    pub forks: Vec<Fork<'a>>,
     /// Give it as `cursor` to get the next page; null on the last one.
     pub next_cursor: Option<String>,
 }

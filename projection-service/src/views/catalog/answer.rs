@@ -2,6 +2,7 @@
 
 mod access;
 mod detail;
+mod diff;
 pub(crate) mod history;
 mod prompt;
 mod releases;
@@ -79,6 +80,14 @@ impl<R: Rows> Desk<'_, R> {
                 let row = self.model.find(prompt, now, sight)?;
                 (now, Answer::Comments(self.comments(row.id, *on, *after, page(*limit))?))
             }
+            Question::Forks { prompt, after, limit } => {
+                let row = self.model.find(prompt, now, sight)?;
+                (now, Answer::Forks(self.forks(&row, *after, page(*limit), sight)?))
+            }
+            Question::Diff { prompt, which, against } => {
+                let row = self.model.find(prompt, now, sight)?;
+                (now, Answer::Diff(Box::new(self.diff(&row, which, against, sight)?)))
+            }
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
         };
         Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer, cut: false })
@@ -95,7 +104,7 @@ impl<R: Rows> Desk<'_, R> {
             ContentBody::Inline(sealed) => self.open(&content.id, sealed)?,
             ContentBody::At(index) => {
                 let event = self.event(*index)?.event;
-                let sealed = inline(&event, &content.id).ok_or(RowError::Row("content"))?;
+                let sealed = event.carries(&content.id).ok_or(RowError::Row("content"))?;
                 self.open(&content.id, sealed)?
             }
         };
@@ -114,23 +123,6 @@ fn unopened(error: &KeyStoreError) -> AskError {
         KeyStoreError::Erased(_) => AskError::Erased,
         other => AskError::Unavailable(other.to_string()),
     }
-}
-
-/// The sealed bytes of a content that an event carries.
-fn inline<'a>(event: &'a Event, id: &ContentId) -> Option<&'a Sealed> {
-    contents(event).find(|content| content.id == *id).and_then(|content| match &content.body {
-        ContentBody::Inline(sealed) => Some(sealed),
-        ContentBody::At(_) => None,
-    })
-}
-
-fn contents(event: &Event) -> impl Iterator<Item = &Content> {
-    let (content, config) = match event {
-        Event::VersionAdded(event) => (Some(&event.content), event.config.as_ref()),
-        Event::MetadataSet(event) => (Some(&event.after), None),
-        _ => (None, None),
-    };
-    content.into_iter().chain(config)
 }
 
 /// A page's length within its bounds.

@@ -128,8 +128,16 @@ impl<R: Rows> Model<'_, R> {
         self.first(row, |row| row.versions >= number)
     }
 
+    /// A prompt as it was after the event that added to `main` its version in this place, 1 the first, which `row` has.
+    ///
+    /// # Errors
+    /// A damaged store.
+    pub fn on_main(&self, row: &Arc<PromptRow>, place: u32) -> Result<Arc<PromptRow>, RowError> {
+        self.first(row, |row| row.on_main >= place)
+    }
+
     /// A prompt after its first change that `passes`, if it does in `row` and after every change since that first one:
-    /// neither the index nor effective time nor the count of versions goes back along a prompt's changes.
+    /// neither the index nor effective time nor any count of versions goes back along a prompt's changes.
     fn first(&self, row: &Arc<PromptRow>, passes: impl Fn(&PromptRow) -> bool) -> Result<Arc<PromptRow>, RowError> {
         let mut first = row.clone();
         loop {

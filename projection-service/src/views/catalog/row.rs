@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use promptory_domain::release::book::Request;
-use promptory_events::event::{Action, KeyScope, Kind};
+use promptory_events::event::{Action, KeyScope, Kind, VersionRef};
 use promptory_events::{
-    CommitHeader, Event, Label, Prefix, PrincipalId, PromptId, PromptKey, Tag, Timestamp, VersionId, codec,
+    Branch, CommitHeader, Event, Label, Prefix, PrincipalId, PromptId, PromptKey, Tag, Timestamp, VersionId, codec,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -29,10 +29,18 @@ pub struct PromptRow {
     pub kind: Kind,
     /// Whether it is archived: then it holds no key.
     pub archived: bool,
-    /// How many versions.
+    /// How many versions, on all branches.
     pub versions: u32,
-    /// The newest one; `None` only between the events of the commit that creates the prompt.
+    /// The newest one of `main`; `None` only between the events of the commit that creates the prompt.
     pub latest: Option<VersionId>,
+    /// Its number.
+    pub main: u32,
+    /// How many versions `main` has.
+    pub on_main: u32,
+    /// The other open branches and their heads' numbers.
+    pub branches: BTreeMap<Branch, u32>,
+    /// The version that its first version was copied from, if it is a fork.
+    pub forked_from: Option<VersionRef>,
     /// Its labels.
     pub labels: BTreeMap<Label, u32>,
     /// Its tags.
@@ -66,6 +74,8 @@ impl PromptRow {
             archived: self.archived,
             versions: self.versions,
             latest: self.latest?,
+            branches: self.branches.iter().map(|(b, n)| (b.clone(), *n)).chain([(Branch::main(), self.main)]).collect(),
+            forked_from: self.forked_from,
             labels: self.labels.clone(),
             tags: self.tags.clone(),
             changed_index: self.changed_index,

@@ -44,7 +44,14 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
         Event::KeyIssued(e) => key_issued(facts, case, e),
         Event::KeyRevoked(e) => key_revoked(facts, case, e.key),
         Event::PromptCreated(e) => write(case, e.key.as_str()),
-        Event::VersionAdded(e) => on_prompt(facts, case, Action::WritePrompts, e.prompt),
+        Event::VersionAdded(e) => {
+            on_prompt(facts, case, Action::WritePrompts, e.prompt)?;
+            // What a fork or a merge brings along from another prompt was read there.
+            let mut others = e.parents.iter().filter(|parent| parent.prompt != e.prompt);
+            others.try_for_each(|parent| on_prompt(facts, case, Action::Read, parent.prompt))
+        }
+        Event::BranchCreated(e) => on_prompt(facts, case, Action::WritePrompts, e.prompt),
+        Event::BranchClosed(e) => on_prompt(facts, case, Action::WritePrompts, e.prompt),
         Event::TagsSet(e) => on_prompt(facts, case, Action::WritePrompts, e.prompt),
         Event::MetadataSet(e) => on_prompt(facts, case, Action::WritePrompts, e.prompt),
         Event::PromptArchived(e) => {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use promptory_events::event::{
     KeyIssued, KeyRevoked, Kind, LabelSet, PrincipalAdded, PromptCreated, PromptRenamed, Role, RoleGranted, Subject,
-    VersionAdded,
+    VersionAdded, VersionRef,
 };
 use promptory_events::{
     Batch, BatchHeader, BatchId, CommandHash, CommandId, Commit, CommitHeader, Content, ContentBody, Credential, Event,
@@ -189,7 +189,8 @@ impl World {
             prompt: prompt(n),
             version: version(n, number),
             number,
-            parents: (number > 1).then(|| version(n, number - 1)).into_iter().collect(),
+            branch: promptory_events::Branch::main(),
+            parents: (number > 1).then(|| parent(n, number - 1)).into_iter().collect(),
             before: None,
             content: Content { id, bytes, body: ContentBody::Inline(sealed) },
             config: None,
@@ -232,4 +233,8 @@ impl World {
     pub async fn open(&self, request: axum::http::request::Builder) -> Response {
         self.app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
     }
+}
+
+fn parent(n: u8, number: u32) -> VersionRef {
+    VersionRef { prompt: prompt(n), number, version: version(n, number) }
 }

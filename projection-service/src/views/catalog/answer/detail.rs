@@ -73,6 +73,8 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
         Event::MetadataSet(e) => json!({ "before": e.before, "after": e.after.id, "bytes": e.after.bytes }),
         Event::PromptArchived(e) => json!({ "key": e.key }),
         Event::PromptRestored(e) => json!({ "key": e.key }),
+        Event::BranchCreated(e) => json!({ "branch": e.branch, "head": e.head }),
+        Event::BranchClosed(e) => json!({ "branch": e.branch, "head": e.head }),
         Event::LabelSet(e) => json!({ "label": e.label, "before": e.before, "after": e.after }),
         Event::LabelRemoved(e) => json!({ "label": e.label, "before": e.before }),
     }
@@ -103,6 +105,8 @@ fn version(event: &VersionAdded) -> Value {
     json!({
         "version": event.version,
         "number": event.number,
+        "branch": event.branch,
+        "parents": event.parents,
         "content_id": event.content.id,
         "before": event.before,
         "bytes": event.content.bytes,

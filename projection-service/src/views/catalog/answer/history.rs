@@ -7,7 +7,7 @@ use promptory_ledger::KeyStoreError;
 use promptory_ledger::seal::aad;
 
 use super::{AnswerError, Desk, detail, unopened};
-use crate::ask::{AskError, EventRecord, EventsAnswer, LabelMove, Stamp};
+use crate::ask::{AskError, EventRecord, EventsAnswer, Fork, LabelMove, Stamp};
 use crate::store::key::Key;
 use crate::store::rows::{RowError, Rows};
 use crate::views::catalog::point::Point;
@@ -70,7 +70,7 @@ impl<R: Rows> Desk<'_, R> {
         Ok(LabelMove { before, after, stamp: self.stamp(index, &row, &mut None)? })
     }
 
-    /// `latest` has no events of its own: every version moves it.
+    /// `latest` has no events of its own: every version of `main` moves it.
     fn newest_history(
         &self,
         row: &Arc<PromptRow>,
@@ -78,19 +78,54 @@ impl<R: Rows> Desk<'_, R> {
         limit: usize,
     ) -> Result<Vec<LabelMove>, AnswerError> {
         let known = match after {
-            Some(index) => self.model.prompt(row.id, Point { index, time: None })?.map_or(0, |row| row.versions),
+            Some(index) => self.model.prompt(row.id, Point { index, time: None })?.map_or(0, |row| row.on_main),
             None => 0,
         };
-        let last = row.versions.min(known.saturating_add(u32::try_from(limit).unwrap_or(u32::MAX)));
-        let (mut moves, mut at) = (Vec::new(), row.clone());
-        for number in (known + 1..=last).rev() {
-            at = self.model.version(&at, number)?;
-            let index = at.changed_index;
-            let stamp = self.stamp(index, &self.event(index)?, &mut None)?;
-            moves.push(LabelMove { before: (number > 1).then(|| number - 1), after: Some(number), stamp });
+        let last = row.on_main.min(known.saturating_add(u32::try_from(limit).unwrap_or(u32::MAX)));
+        let (mut moves, mut at) = (Vec::<LabelMove>::new(), row.clone());
+        // From the last one back; each says what the move after it was made from, and so does the one before the page.
+        for place in (known.max(1)..=last).rev() {
+            at = self.model.on_main(&at, place)?;
+            if let Some(after) = moves.last_mut() {
+                after.before = Some(at.main);
+            }
+            if place > known {
+                let index = at.changed_index;
+                let stamp = self.stamp(index, &self.event(index)?, &mut None)?;
+                moves.push(LabelMove { before: None, after: Some(at.main), stamp });
+            }
         }
         moves.reverse();
         Ok(moves)
+    }
+
+    /// The prompts that were forked from one and that `sight` reaches, oldest first, after an index.
+    pub(super) fn forks(
+        &self,
+        row: &Arc<PromptRow>,
+        after: Option<u64>,
+        limit: usize,
+        sight: &Sight<'_>,
+    ) -> Result<Vec<Fork>, AnswerError> {
+        let from = Key::Fork(row.id, after.map_or(0, |after| after.saturating_add(1)));
+        let to = Key::Fork(row.id, self.model.hot.index.unwrap_or_default());
+        let mut forks = Vec::new();
+        for found in self.model.rows.range(&from.encode(), &to.encode()) {
+            if forks.len() == limit {
+                break;
+            }
+            let Some(Key::Fork(_, index)) = Key::decode(&found?.0) else { return Err(RowError::Row("fork").into()) };
+            let event = self.event(index)?;
+            let fork =
+                event.prompt.as_ref().and_then(|fork| Some((fork.forked_from?, self.model.hot.prompt(fork.id)?)));
+            let (origin, fork) = fork.ok_or(RowError::Row("fork"))?;
+            if !sight.prompt(fork.id) {
+                continue;
+            }
+            let stamp = self.stamp(index, &event, &mut None)?;
+            forks.extend(fork.summary().map(|prompt| Fork { of: origin.number, prompt, stamp }));
+        }
+        Ok(forks)
     }
 
     /// Events from an index on that `sight` reaches. Only so many are looked at that a reader who may see few of them
