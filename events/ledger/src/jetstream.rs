@@ -7,8 +7,8 @@
 pub(crate) mod append;
 pub(crate) mod fetch;
 mod init;
-pub(crate) mod kept;
-mod layout;
+mod kept;
+pub(crate) mod layout;
 pub(crate) mod link;
 mod marks;
 pub(crate) mod options;
