@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use promptory_events::event::{Event, Kind, PromptCreated, VersionAdded, VersionRef};
-use promptory_events::{Branch, Content, ContentBody, PromptId, VersionId};
+use promptory_events::{Branch, Content, ContentBody, PrincipalId, PromptId, VersionId};
 
 use super::*;
 use crate::testing::material;
@@ -14,7 +14,7 @@ fn tenant(versions: &[(u8, &[usize])]) -> (Tenant, Vec<At>) {
     let (mut all, mut numbers) = (Vec::<At>::new(), [0; 4]);
     for (n, (prompt, parents)) in versions.iter().enumerate() {
         let (id, number) = (PromptId([*prompt; 16]), &mut numbers[usize::from(*prompt)]);
-        let mut evolve = |event: &Event| tenant.evolve(tenant.next_index(), event).unwrap();
+        let mut evolve = |event: &Event| tenant.evolve(tenant.next_index(), PrincipalId::SYSTEM, event).unwrap();
         if *number == 0 {
             let key = format!("p{prompt}").parse().unwrap();
             evolve(&Event::PromptCreated(PromptCreated { prompt: id, key, kind: Kind::Text }));

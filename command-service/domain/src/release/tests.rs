@@ -1,7 +1,7 @@
 //! Given, when, then: protected labels, requests, freezes, rollbacks, comments; and that there is no side door.
 
 use promptory_events::event::{Action, Event, Kind, Role};
-use promptory_events::{FreezeId, RequestId, limits};
+use promptory_events::{Branch, FreezeId, RequestId, limits};
 
 use super::book::Status;
 use crate::command::*;
@@ -80,7 +80,13 @@ fn there_is_no_side_door() {
         Change::CreatePrompt { key: key("team/b"), kind: Kind::Text, version: labelled.clone(), tags, metadata };
     assert_eq!(acme.try_change(created.clone()), refused(), "with a prompt");
     let (prompt, kind) = (at("team/greet"), Kind::Text);
-    let added = Change::AddVersion { prompt: prompt.clone(), kind, version: labelled.clone(), if_match: None };
+    let added = Change::AddVersion {
+        prompt: prompt.clone(),
+        kind,
+        version: labelled.clone(),
+        branch: Branch::main(),
+        if_match: None,
+    };
     assert_eq!(acme.try_change(added), refused(), "with a version");
     let renamed =
         |to: &str, version| Change::RenamePrompt { prompt: at("team/greet"), to: key(to), version, if_match: None };

@@ -1,7 +1,7 @@
 //! Given, when, then: roles, groups, custom roles and API keys; who may hand on what.
 
 use promptory_events::event::{Action, AnyRole, Event, KeyScope, Kind, Role, Subject};
-use promptory_events::{GroupId, KeyId, Prefix, PrincipalId, Timestamp, limits};
+use promptory_events::{Branch, GroupId, KeyId, Prefix, PrincipalId, Timestamp, limits};
 
 use crate::command::*;
 use crate::rejection::Rejection;
@@ -133,7 +133,13 @@ fn labels_that_come_with_a_version_need_the_right_to_move_labels() {
     acme.accept(create("greet", "x"));
     let mut labelled = version("y");
     labelled.labels = vec![label("production")];
-    let change = Change::AddVersion { prompt: at("greet"), kind: Kind::Text, version: labelled, if_match: None };
+    let change = Change::AddVersion {
+        prompt: at("greet"),
+        kind: Kind::Text,
+        version: labelled,
+        branch: Branch::main(),
+        if_match: None,
+    };
     assert_eq!(acme.by(writer.clone()).try_change(change), forbidden(Action::MoveLabels));
     assert!(acme.by(writer).try_change(add("greet", "y")).is_ok());
 }
