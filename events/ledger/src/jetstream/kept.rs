@@ -83,7 +83,7 @@ mod tests {
     fn readings_share_the_room_and_give_it_back() {
         let room = Room::default();
         let (one, other) = (Kept::new(room.clone()), Kept::new(room.clone()));
-        [1, 1, 2].map(|sequence| one.keep(&batch(sequence, BYTES / 2)));
+        [1, 1, 2].into_iter().for_each(|sequence| one.keep(&batch(sequence, BYTES / 2)));
         other.keep(&batch(3, 1));
         assert!(other.take(3).is_none(), "the one holds all the room");
         assert_eq!(one.take(1).unwrap().cursor.sequence, 1);
