@@ -1,6 +1,6 @@
 //! Given events, when a command, then events or a rejection.
 
-use promptory_events::event::{AnyRole, Event, Kind, Role, VersionAdded};
+use promptory_events::event::{AnyRole, Event, Kind, Role, Subject, VersionAdded};
 use promptory_events::*;
 
 use crate::command::*;
@@ -175,4 +175,8 @@ pub fn added(events: &[Event]) -> &VersionAdded {
 
 pub fn names(events: &[Event]) -> Vec<&'static str> {
     events.iter().map(Event::name).collect()
+}
+
+pub fn grant_on(prefix: &str, to: Subject, role: impl Into<AnyRole>, expires_at: Option<Timestamp>) -> Change {
+    Change::GrantRole { to, role: role.into(), prefix: prefix.parse().unwrap(), expires_at }
 }

@@ -1,7 +1,7 @@
 //! Given, when, then: forks.
 
-use promptory_events::ContentBody;
-use promptory_events::event::VersionRef;
+use promptory_events::event::{Action, Role, Subject, VersionRef};
+use promptory_events::{ContentBody, Prefix};
 
 use crate::command::*;
 use crate::rejection::{Rejection, Wanted};
@@ -76,4 +76,34 @@ fn an_archived_prompt_can_be_forked_by_its_id() {
     };
     let by_id = Change::ForkPrompt { prompt: PromptRef::Id(id), from, key, labels, tags, metadata, copied };
     assert_eq!(names(&acme.accept(by_id))[..2], ["prompt.created", "version.added"]);
+}
+
+#[test]
+fn whoever_forks_may_read_the_origin_and_write_the_fork() {
+    let mut acme = Story::of_acme();
+    acme.accept(create("from/greet", "one"));
+    let fork = || Change::ForkPrompt {
+        prompt: at("from/greet"),
+        from: Pick::Number(1),
+        key: key("to/mine"),
+        labels: vec![],
+        tags: vec![],
+        metadata: None,
+        copied: None,
+    };
+    let (editor, principal) = acme.key_on("to/", Role::Editor.into());
+    let by = |acme: &Story| acme.by(editor.clone()).try_change(fork());
+    assert_eq!(by(&acme), Err(Rejection::Forbidden(Action::Read)), "before anything is opened");
+    acme.accept(grant_on("from/", Subject::Principal(principal), Role::Viewer, None));
+    assert!(matches!(by(&acme), Err(Rejection::ContentsWanted(_))));
+    let (viewer, _) = acme.key_for(Role::Viewer);
+    assert_eq!(acme.by(viewer).try_change(fork()), Err(Rejection::Forbidden(Action::WritePrompts)));
+}
+
+#[test]
+fn a_fork_does_not_bring_a_protected_label() {
+    let (mut acme, [first, _]) = two_versions();
+    acme.accept(Change::ProtectLabel { prefix: Prefix::tenant(), label: label("production"), approvals: 1 });
+    let refused = Rejection::LabelProtected { label: label("production"), approvals: 1 };
+    assert_eq!(acme.try_change(fork(Pick::Number(1), Some(copied(&first, "one")))), Err(refused));
 }

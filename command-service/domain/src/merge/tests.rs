@@ -1,7 +1,7 @@
 //! Given, when, then: merges. The contents are made elsewhere; here they are letters.
 
-use promptory_events::event::{Event, VersionRef};
-use promptory_events::{Branch, VersionId};
+use promptory_events::event::{Action, Event, Role, Subject, VersionRef};
+use promptory_events::{Branch, Prefix, VersionId};
 
 use crate::command::*;
 use crate::rejection::Rejection;
@@ -126,4 +126,35 @@ fn an_equal_content_is_stored_once_after_a_merge_too() {
     let events = acme.accept(merge(tried(), Some(outcome(ours, theirs, clean("three")))));
     let Event::VersionAdded(version) = &events[0] else { panic!("{events:?}") };
     assert!(matches!(version.content.body, promptory_events::ContentBody::At(_)), "the other branch brought it");
+}
+
+#[test]
+fn whoever_merges_may_read_the_other_prompt() {
+    let mut acme = Story::of_acme();
+    acme.accept(create("here/greet", "one"));
+    acme.accept(create("there/other", "one"));
+    let (editor, principal) = acme.key_on("here/", Role::Editor.into());
+    let of_another = || Change::Merge {
+        prompt: at("here/greet"),
+        branch: Branch::main(),
+        other: Some(at("there/other")),
+        from: Pick::Number(1),
+        labels: vec![],
+        if_match: None,
+        resolved: Resolved::default(),
+        merged: None,
+    };
+    let by = |acme: &Story| acme.by(editor.clone()).try_change(of_another());
+    assert_eq!(by(&acme), Err(Rejection::Forbidden(Action::Read)), "before anything is opened");
+    acme.accept(grant_on("there/", Subject::Principal(principal), Role::Viewer, None));
+    assert!(matches!(by(&acme), Err(Rejection::ContentsWanted(_))));
+}
+
+#[test]
+fn a_merge_does_not_move_a_protected_label() {
+    let mut acme = two_lines();
+    acme.accept(Change::ProtectLabel { prefix: Prefix::tenant(), label: label("production"), approvals: 1 });
+    let merged = outcome(id(&acme, "greet", 2).version, id(&acme, "greet", 3).version, clean("four"));
+    let refused = Rejection::LabelProtected { label: label("production"), approvals: 1 };
+    assert_eq!(acme.try_change(merge(tried(), Some(merged))), Err(refused));
 }

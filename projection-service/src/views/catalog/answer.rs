@@ -9,7 +9,7 @@ mod releases;
 
 pub use prompt::number;
 
-use promptory_events::{Content, ContentBody, ContentId, Event, Position, Sealed, TenantId, limits};
+use promptory_events::{Content, ContentBody, ContentId, Position, Sealed, TenantId, limits};
 use promptory_ledger::seal::aad;
 use promptory_ledger::{KeyStore, KeyStoreError};
 

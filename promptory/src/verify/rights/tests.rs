@@ -9,7 +9,7 @@ use promptory_events::event::{
     RoleGranted,
 };
 use promptory_events::{
-    BatchHeader, BatchId, CommandHash, CommandId, Commit, ContentId, DataKeyId, Evidence, FreezeId, GroupId,
+    BatchHeader, BatchId, Branch, CommandHash, CommandId, Commit, ContentId, DataKeyId, Evidence, FreezeId, GroupId,
     Incarnation, Sealed,
 };
 
@@ -156,7 +156,7 @@ fn create(path: &str) -> Change {
 
 fn add(path: &str) -> Change {
     let version = NewVersion { content: material("a second"), config: None, labels: vec![] };
-    Change::AddVersion { prompt: at(path), kind: Kind::Text, version, if_match: None }
+    Change::AddVersion { prompt: at(path), kind: Kind::Text, version, branch: Branch::main(), if_match: None }
 }
 
 fn set(path: &str, version: u32) -> Change {

@@ -1,7 +1,7 @@
 //! Given, when, then: roles, groups, custom roles and API keys; who may hand on what.
 
 use promptory_events::event::{Action, AnyRole, Event, KeyScope, Kind, Role, Subject};
-use promptory_events::{Branch, GroupId, KeyId, Prefix, PrincipalId, Timestamp, limits};
+use promptory_events::{Branch, GroupId, KeyId, Prefix, PrincipalId, limits};
 
 use crate::command::*;
 use crate::rejection::Rejection;
@@ -9,10 +9,6 @@ use crate::testing::*;
 
 fn prefix(text: &str) -> Prefix {
     text.parse().unwrap()
-}
-
-fn grant_on(text: &str, to: Subject, role: impl Into<AnyRole>, expires_at: Option<Timestamp>) -> Change {
-    Change::GrantRole { to, role: role.into(), prefix: prefix(text), expires_at }
 }
 
 fn revoke_on(text: &str, from: Subject, role: impl Into<AnyRole>) -> Change {
