@@ -220,8 +220,8 @@ impl Process {
 #[must_use]
 pub fn counter(url: &str, name: &str) -> u64 {
     let text = Client::new(url, "none").text("/metrics");
-    let value = text.lines().filter_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    value.last().unwrap_or_default()
+    let mut value = text.lines().filter_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.next_back().unwrap_or_default()
 }
 
 impl Drop for Process {

@@ -15,6 +15,7 @@ mod read;
 mod scrub;
 mod tail;
 mod walk;
+mod watch;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,7 @@ use promptory_events::{Cursor, Incarnation, TenantId, partition};
 
 pub use init::{Report, Shape, init};
 pub use layout::{Drift, INCARNATION_KEY, PARTITIONS_MAX};
+pub use link::Connection;
 pub use options::Options;
 pub use read::JetStreamReader;
 pub use scrub::{Ranges, ReplicaReport, ScrubReport, StreamReport, scrub};

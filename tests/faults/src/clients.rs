@@ -102,6 +102,7 @@ pub fn tenants(processes: &Processes, others: usize) -> Vec<Arc<Tenant>> {
 /// What all clients share.
 struct Common {
     oracle: Arc<Oracle>,
+    /// One or more.
     commands: Vec<Door>,
     query: Door,
     /// The hot one first.
@@ -170,7 +171,7 @@ impl Clients {
             common.tenants[1..].iter().for_each(|tenant| oracle.expect(&tenant.name));
         }
         for n in 0..shape.hot + shape.spread {
-            let writer = Writer::new(common.clone(), n, (n >= shape.hot).then(|| (n - shape.hot, shape.spread)));
+            let writer = Writer::new(common.clone(), n, n >= shape.hot);
             threads.push(thread::spawn(move || writer.run()));
         }
         for n in 0..shape.readers {
@@ -239,8 +240,8 @@ impl Common {
 /// What an answer means to a client.
 enum Meaning {
     Done(Answer),
-    /// Nobody knows, or not now.
-    Later,
+    /// Nobody knows, or not now: what was said.
+    Later(String),
     Wrong(String),
 }
 
@@ -249,13 +250,16 @@ const LATER: [(u16, &str); 5] =
     [(408, "request-timeout"), (429, "overloaded"), (503, "unavailable"), (503, "clock-behind"), (504, "behind")];
 
 fn meaning(answer: Result<Answer, ureq::Error>, good: u16) -> Meaning {
-    let Ok(answer) = answer else { return Meaning::Later };
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return Meaning::Later(error.to_string()),
+    };
     if answer.status == good {
         return Meaning::Done(answer);
     }
     let passes = answer.problem().is_some_and(|code| LATER.contains(&(answer.status, code)));
     if passes && (answer.status == 408 || answer.header("retry-after") == "1") {
-        return Meaning::Later;
+        return Meaning::Later(format!("{} {}", answer.status, answer.json["detail"]));
     }
     Meaning::Wrong(format!("{answer:?}"))
 }

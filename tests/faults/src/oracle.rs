@@ -23,6 +23,8 @@ struct Told {
     lines: BTreeMap<String, Line>,
     /// For each who is served, when it first got something that was begun after the mark.
     served: BTreeMap<String, Option<Instant>>,
+    /// What each was told instead, the last time.
+    later: BTreeMap<String, String>,
     mark: Option<Instant>,
     wrong: Vec<String>,
 }
@@ -91,11 +93,17 @@ impl Oracle {
         Some(backs.into_iter().max()?.saturating_duration_since(mark))
     }
 
-    /// Who has not been served since the mark.
+    /// Somebody was told to come back, or nothing.
+    pub fn later(&self, who: &str, what: String) {
+        self.told().later.insert(who.to_owned(), what);
+    }
+
+    /// Who has not been served since the mark, with what it was told last.
     #[must_use]
     pub fn waiting(&self) -> Vec<String> {
         let told = self.told();
-        told.served.iter().filter(|(_, back)| back.is_none()).map(|(who, _)| who.clone()).collect()
+        let waiting = told.served.iter().filter(|(_, back)| back.is_none()).map(|(who, _)| who);
+        waiting.map(|who| format!("{who} ({})", told.later.get(who).map_or("nothing", String::as_str))).collect()
     }
 
     /// How many were acknowledged.
@@ -197,7 +205,7 @@ mod tests {
         assert_eq!(oracle.back_after(), None, "it was begun before");
         oracle.acknowledged("a", 3, (3, None), Instant::now());
         oracle.acknowledged("b", 1, (4, None), Instant::now());
-        assert_eq!((oracle.back_after(), oracle.waiting()), (None, vec!["reads".to_owned()]));
+        assert_eq!((oracle.back_after(), oracle.waiting()), (None, vec!["reads (nothing)".to_owned()]));
         oracle.served("reads", Instant::now());
         assert!(oracle.back_after().is_some());
     }

@@ -72,7 +72,8 @@ impl Reader {
                 self.common.counted.reads.fetch_add(1, Ordering::Relaxed);
             }
             Meaning::Done(answer) => self.says(tenant, &known, &format!("{path}: {answer:?}")),
-            Meaning::Later => {
+            Meaning::Later(what) => {
+                self.common.oracle.later(&self.name, what);
                 self.common.counted.again.fetch_add(1, Ordering::Relaxed);
                 thread::sleep(PAUSE);
             }
