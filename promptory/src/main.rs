@@ -72,7 +72,7 @@ fn main() -> ExitCode {
             Ok(guard) => guard,
             Err(error) => return failed(&error),
         };
-        let code = run(cli.command).await;
+        let code = Box::pin(run(cli.command)).await;
         drop(guard);
         code
     })
@@ -115,7 +115,7 @@ async fn run(command: Command) -> ExitCode {
             }
             Err(error) => failed(&error),
         },
-        Command::Bench(args) => done(bench::run(args).await.map(drop)),
+        Command::Bench(args) => done(Box::pin(bench::run(args)).await.map(drop)),
         Command::Openapi { out } => done(offline::openapi(out)),
     }
 }

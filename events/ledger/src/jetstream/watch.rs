@@ -113,14 +113,14 @@ fn has_majority(cluster: &ClusterInfo) -> bool {
     2 * (heard + 1) > cluster.replicas.len() + 1
 }
 
-/// Another server through which the leader of a stream is reached.
+/// Another server through which the leader of a stream is reached, or, of one that is not there, whoever knows that.
 async fn elsewhere(options: &Options, client: &Client, partition: u16) -> Option<ServerAddr> {
     let here = client.server_info().server_name;
     for server in &options.servers {
         let connect = options.connect_options("promptory: looks for a leader").await.ok()?;
         let connecting = connect.connection_timeout(PATIENCE).connect(server.clone());
         let Ok(Ok(there)) = tokio::time::timeout(PATIENCE, connecting).await else { continue };
-        if there.server_info().server_name != here && reached(&there, partition).await == Reached::Leader {
+        if there.server_info().server_name != here && reached(&there, partition).await != Reached::Nobody {
             return Some(server.clone());
         }
     }
