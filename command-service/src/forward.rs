@@ -28,7 +28,7 @@ const AT_ONCE: usize = 32;
 pub(crate) const FORWARDED_MAX: usize = 512;
 /// Bytes of one request, as far as they are known before it is encoded.
 pub(crate) const FORWARDED_MAX_BYTES: usize = 2 * 1024 * 1024;
-/// How long the winner's answer is waited for. Then the command is looked for, and decided here.
+/// How long the winner's answer is waited for, if it does not die meanwhile. Then the command is looked for, and decided here.
 const WAIT: Duration = Duration::from_secs(5);
 const SUBJECT: &str = "command.";
 
@@ -96,7 +96,7 @@ impl Exchange {
     /// It did not take them, or did not answer: then it may have done them.
     pub(crate) async fn send(&self, to: &str, forwarded: &Forwarded) -> Result<Answers, String> {
         let request = encode(forwarded)?;
-        let answer = between::ask(&self.client, to.to_owned(), request, WAIT).await;
+        let answer = between::ask_one(&self.client, to.to_owned(), request, WAIT).await;
         match decode(&answer.map_err(|error: NoAnswer| error.to_string())?)? {
             Answered::All(answers) if answers.len() == forwarded.items.len() => Ok(answers),
             Answered::All(_) => Err("another number of answers than commands".to_owned()),

@@ -1,7 +1,7 @@
 //! Requests between our own processes over NATS: whoever listens on a subject answers, so many at once and no more.
 //!
 //! A request that finds no place is told so at once and never queued. Delivery is at most once: who asks has to be able
-//! to ask again.
+//! to ask again. An empty request only asks whether somebody listens, and gets an empty answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,9 @@ use tokio_util::task::TaskTracker;
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
 /// And their answers, to leave, this long.
 const FLUSH_WAIT: Duration = Duration::from_secs(1);
+
+/// How often it is seen whether the one process that was asked still listens.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A place to listen on can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +90,10 @@ impl Answering {
         let tasks = self.tasks.clone();
         self.tasks.spawn(async move {
             while let Some(request) = endpoint.next().await {
+                if request.message.payload.is_empty() {
+                    respond(&request, Bytes::new()).await;
+                    continue;
+                }
                 let Ok(permit) = at_once.clone().try_acquire_owned() else {
                     respond(&request, busy.clone()).await;
                     continue;
@@ -138,6 +145,28 @@ pub async fn ask(client: &Client, subject: String, request: Bytes, patience: Dur
             RequestErrorKind::TimedOut => NoAnswer::Lost(format!("not within {} ms", patience.as_millis())),
             _ => NoAnswer::Lost(error.to_string()),
         }),
+    }
+}
+
+/// The same where one process listens and no other: if that is gone, no answer is waited for any more.
+///
+/// # Errors
+/// As [`ask`]; who is gone with the request in its hands may have done it.
+pub async fn ask_one(client: &Client, subject: String, request: Bytes, patience: Duration) -> Result<Bytes, NoAnswer> {
+    let gone = gone(client, subject.clone());
+    tokio::select! {
+        answer = ask(client, subject, request, patience) => answer,
+        () = gone => Err(NoAnswer::Lost("who was asked is gone".to_owned())),
+    }
+}
+
+/// Returns once nobody listens. Who does not answer listens.
+async fn gone(client: &Client, subject: String) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if ask(client, subject.clone(), Bytes::new(), LOOK).await == Err(NoAnswer::Nobody) {
+            return;
+        }
     }
 }
 

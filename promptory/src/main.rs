@@ -72,7 +72,7 @@ fn main() -> ExitCode {
             Ok(guard) => guard,
             Err(error) => return failed(&error),
         };
-        let code = run(cli.command).await;
+        let code = Box::pin(run(cli.command)).await;
         drop(guard);
         code
     })

@@ -118,6 +118,8 @@ pub struct Node {
     keys: Option<KeyStore>,
     command: Option<Command>,
     projection: Option<Projection>,
+    /// To the other processes, looked after for as long as this is here.
+    _between: Option<jetstream::Connection>,
     shutdown: CancellationToken,
     server: JoinHandle<io::Result<()>>,
 }
@@ -145,10 +147,11 @@ impl Node {
         promptory_platform::telemetry::install_metrics();
         fs::create_dir_all(&config.data).map_err(StoreError::Data)?;
         let projected = projected(&config, &ledger)?;
-        let nats = match &config.nats {
+        let between = match &config.nats {
             Some(options) => Some(options.connect("promptory: between processes").await?),
             None => None,
         };
+        let nats = between.as_ref().map(jetstream::Connection::client);
         let (mut command, mut projection) = (None, None);
         if let Some(keys) = &keys {
             if config.roles.has(Role::Command) {
@@ -166,7 +169,7 @@ impl Node {
         let address = listener.local_addr().map_err(|e| NodeError::Listen(config.listen, e))?;
         let edge = http::edge(router, http::Limits::default(), &shutdown);
         let server = tokio::spawn(http::serve(listener, edge, shutdown.clone()));
-        Ok(Self { data: config.data, address, ledger, keys, command, projection, shutdown, server })
+        Ok(Self { data: config.data, address, ledger, keys, command, projection, _between: between, shutdown, server })
     }
 
     /// Where it is reached.

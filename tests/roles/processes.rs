@@ -7,9 +7,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use promptory_tests::Client;
+use promptory_tests::process::{Process, counter};
 use serde_json::json;
 
-use crate::process::{Ground, Process};
+use crate::process::{Ground, wait_ready};
 use crate::site::until;
 
 fn add(client: &Client, text: &str) -> promptory_tests::Answer {
@@ -48,10 +49,10 @@ fn index(answer: &promptory_tests::Answer) -> u64 {
 #[test]
 fn each_role_is_killed_and_comes_back_and_nobody_hears_anything_wrong() {
     let ground = Ground::one();
-    let (a, b) = (ground.start("a", "command", &[]), ground.start("b", "command", &[]));
-    let mut projections = vec![ground.start("p1", "projection", &[]), ground.start("p2", "projection", &[])];
-    let query = ground.start("q", "query", &[]);
-    query.wait_ready();
+    let (a, b) = (ground.start("a", "command"), ground.start("b", "command"));
+    let mut projections = vec![ground.start("p1", "projection"), ground.start("p2", "projection")];
+    let query = ground.start("q", "query");
+    wait_ready(&query);
     let (writer, reader) = (ground.owner("a", &b), ground.owner("a", &query));
     let _ = writer.post("/v1/prompts", &json!({"key": "hot", "text": "0"})).expect(201);
     let mut stream = events(&reader, None);
@@ -80,16 +81,16 @@ fn each_role_is_killed_and_comes_back_and_nobody_hears_anything_wrong() {
         asked.elapsed() < Duration::from_millis(900)
     });
     let added = add(&writer, "3").expect(201);
-    projections.push(ground.start("p1", "projection", &[]));
-    query.wait_ready();
+    projections.push(ground.start("p1", "projection"));
+    wait_ready(&query);
     assert!(reads_it(&reader, "3", added.json["position"].as_str().unwrap()));
     assert_eq!(ids_up_to(&mut stream, index(&added)), [index(&added)]);
 
     // The query replica: whoever comes back with the last id misses nothing and sees nothing twice.
     query.kill();
     let added = add(&writer, "4").expect(201);
-    let query = ground.start("q", "query", &[]);
-    query.wait_ready();
+    let query = ground.start("q", "query");
+    wait_ready(&query);
     let reader = query.at(&reader);
     let mut stream = events(&reader, Some(index(&added) - 1));
     assert_eq!(ids_up_to(&mut stream, index(&added)), [index(&added)]);
@@ -100,8 +101,8 @@ fn each_role_is_killed_and_comes_back_and_nobody_hears_anything_wrong() {
     // A command replica: the other goes on, and the one that comes back knows all.
     a.kill();
     let _ = add(&writer, "5").expect(201);
-    let a = ground.start("a", "command", &[]);
-    a.wait_ready();
+    let a = ground.start("a", "command");
+    wait_ready(&a);
     let added = add(&a.at(&writer), "6").expect(201).json["position"].clone();
     assert!(reads_it(&reader, "6", added.as_str().unwrap()));
 
@@ -134,7 +135,7 @@ fn stop_in_order(processes: [Process; 3], projections: Vec<Process>) {
 #[test]
 fn sixteen_clients_of_two_command_processes_number_one_prompts_versions_once_each_and_see_no_conflict() {
     let ground = Ground::one();
-    let replicas = [ground.start("a", "command", &[]), ground.start("b", "command", &[])];
+    let replicas = [ground.start("a", "command"), ground.start("b", "command")];
     let owner = ground.owner("a", &replicas[0]);
     let _ = owner.post("/v1/prompts", &json!({"key": "hot", "text": "0"})).expect(201);
     let numbers = Mutex::new(Vec::new());
@@ -153,16 +154,8 @@ fn sixteen_clients_of_two_command_processes_number_one_prompts_versions_once_eac
     numbers.sort_unstable();
     assert_eq!(numbers, (2..=481).collect::<Vec<_>>());
     assert_eq!(numbers.iter().collect::<HashSet<_>>().len(), 480);
-    let metrics = replicas.iter().map(|replica| metric(replica, "promptory_forwarded_total"));
+    let metrics = replicas.iter().map(|replica| counter(&replica.url, "promptory_forwarded_total"));
     println!("forwarded: {:?}", metrics.collect::<Vec<_>>());
-}
-
-fn metric(process: &Process, name: &str) -> u64 {
-    let address = process.url.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    let lines = BufReader::new(stream).lines().map_while(Result::ok);
-    lines.filter_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok()).next().unwrap_or_default()
 }
 
 /// Longer, and on three servers: `--ignored`.
@@ -170,8 +163,8 @@ fn metric(process: &Process, name: &str) -> u64 {
 #[ignore = "three servers and some minutes; ./test --long runs it"]
 fn a_killed_command_process_loses_and_doubles_nothing_on_three_servers() {
     let ground = Ground::three();
-    let mut a = Some(ground.start("a", "command", &[]));
-    let b = ground.start("b", "command", &[]);
+    let mut a = Some(ground.start("a", "command"));
+    let b = ground.start("b", "command");
     let owner = ground.owner("a", a.as_ref().unwrap());
     let _ = owner.post("/v1/prompts", &json!({"key": "hot", "text": "0"})).expect(201);
     for round in 0..5 {
@@ -192,10 +185,10 @@ fn a_killed_command_process_loses_and_doubles_nothing_on_three_servers() {
             a.take().unwrap().kill();
             let _ = writing.join();
         });
-        a = Some(ground.start("a", "command", &[]));
+        a = Some(ground.start("a", "command"));
     }
-    let projection = ground.start("p", "projection,query", &[]);
-    projection.wait_ready();
+    let projection = ground.start("p", "projection,query");
+    wait_ready(&projection);
     let reader = projection.at(&owner);
     let last = add(&b.at(&owner), "last").expect(201);
     writer_waits(&reader, &last);

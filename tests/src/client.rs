@@ -1,6 +1,9 @@
 //! The HTTP API as a test speaks it: blocking, one call a line.
 
+use std::time::Duration;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use promptory_platform::problem::TYPE_BASE;
 use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::HeaderMap;
@@ -40,6 +43,14 @@ impl Answer {
         self.json["code"].as_str().unwrap_or_default()
     }
 
+    /// The code of the problem that this answer is, if it is a whole one: `type`, `code` and `status` agree.
+    #[must_use]
+    pub fn problem(&self) -> Option<&str> {
+        let code = self.json["code"].as_str().filter(|_| self.header("content-type") == "application/problem+json")?;
+        let whole = self.json["type"] == format!("{TYPE_BASE}{code}") && self.json["status"] == self.status;
+        whole.then_some(code)
+    }
+
     /// This answer, which must have this status.
     #[must_use]
     pub fn expect(self, status: u16) -> Self {
@@ -58,8 +69,20 @@ impl Client {
     /// A caller of the node at `url`.
     #[must_use]
     pub fn new(url: &str, key: &str) -> Self {
-        let config = Agent::config_builder().http_status_as_error(false).no_delay(true).build();
-        Self { agent: config.into(), url: url.to_owned(), key: key.to_owned() }
+        Self::with_patience(url, key, None)
+    }
+
+    /// The same, and no answer is waited for longer than this.
+    #[must_use]
+    pub fn with_patience(url: &str, key: &str, patience: Option<Duration>) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).no_delay(true).timeout_global(patience);
+        Self { agent: config.build().into(), url: url.to_owned(), key: key.to_owned() }
+    }
+
+    /// The same caller at another node.
+    #[must_use]
+    pub fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
     }
 
     /// The same caller with another key.
@@ -71,6 +94,37 @@ impl Client {
     /// One request with extra headers.
     #[must_use]
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        self.try_send(method, path, headers, body).expect("an answer")
+    }
+
+    /// The same where there may be no answer, or half of one.
+    ///
+    /// # Errors
+    /// No connection, no answer in time, or the connection was lost.
+    pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, ureq::Error> {
+        let (status, headers, text) = self.exchange(method, path, headers, body)?;
+        Ok(Answer { status, headers, json: serde_json::from_str(&text).unwrap_or_default() })
+    }
+
+    /// The body of what is there, whatever it is.
+    #[must_use]
+    pub fn text(&self, path: &str) -> String {
+        self.exchange("GET", path, &[], None).expect("an answer").2
+    }
+
+    fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<(u16, HeaderMap, String), ureq::Error> {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
         request = request.header("authorization", format!("Bearer {}", self.key));
         for (name, value) in headers {
@@ -83,10 +137,9 @@ impl Client {
             }
             None => self.agent.run(request.body(()).expect("a request")),
         };
-        let mut response = response.expect("an answer");
-        let text = response.body_mut().with_config().limit(64 << 20).read_to_string().expect("a whole body");
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, json: serde_json::from_str(&text).unwrap_or_default() }
+        let mut response = response?;
+        let text = response.body_mut().with_config().limit(64 << 20).read_to_string()?;
+        Ok((response.status().as_u16(), response.headers().clone(), text))
     }
 
     /// GET.

@@ -3,12 +3,14 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`world`] | a node in a temporary folder, started, stopped and started again |
-//! | [`client`] | its HTTP API as a test speaks it |
+//! | [`process`] | processes of their own, by role, on a ledger on NATS servers |
+//! | [`client`] | the HTTP API as a test speaks it |
 //! | [`model`] | the plainest possible repository, as the standard of truth for every point in time |
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a world that can't be set up fails its test")]
 
 pub mod client;
 pub mod model;
+pub mod process;
 pub mod world;
 
 pub use client::{Answer, Client};

@@ -94,7 +94,7 @@ impl Pair {
         let (mut services, mut exchanges) = (Vec::new(), Vec::new());
         for name in ["a", "w"] {
             let ledger = Ledger::JetStream(JetStream::open(&options).await.unwrap());
-            let exchange = Exchange::new(options.connect(name).await.unwrap()).unwrap();
+            let exchange = Exchange::new(options.connect(name).await.unwrap().client()).unwrap();
             let cache = folder.path().join(format!("{name}.redb"));
             let config = Config { cache, hot_bytes: 1 << 20, exchange: Some(exchange.clone()) };
             services.push(Service::open(config, ledger, keys.clone(), Clock::System).unwrap());

@@ -16,6 +16,7 @@ mod read;
 mod scrub;
 mod tail;
 mod walk;
+mod watch;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +28,7 @@ use promptory_events::{Cursor, Incarnation, TenantId, partition};
 
 pub use init::{Report, Shape, init};
 pub use layout::{Drift, INCARNATION_KEY, PARTITIONS_MAX};
+pub use link::Connection;
 pub use options::Options;
 pub use read::JetStreamReader;
 pub use scrub::{Ranges, ReplicaReport, ScrubReport, StreamReport, scrub};

@@ -62,3 +62,35 @@ async fn a_request_is_answered_or_told_at_once_why_not_and_what_is_under_way_is_
     server.kill();
     while ask("gone").await != Err(NoAnswer::NoConnection) {}
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_gone_with_a_request_in_its_hands_is_not_waited_for() {
+    let server = Server::start();
+    let user = server.user().name;
+    let (asker, answerer) = (client(&server, &user).await, client(&server, &user).await);
+    let answering = Answering::start(answerer.clone(), "test", "Answers some").await.unwrap();
+    let (begun, mut begins) = mpsc::channel(1024);
+    let handle = move |request: Bytes| {
+        let begun = begun.clone();
+        async move {
+            if request == "long" {
+                tokio::time::sleep(4 * LOOK).await; // it was looked for meanwhile, and is there
+                return request;
+            }
+            begun.try_send(()).unwrap();
+            std::future::pending().await
+        }
+    };
+    let (subject, queue) = ("command.1".to_owned(), "command.1".to_owned());
+    let place = Place { subject, queue, at_once: Arc::new(Semaphore::new(1)), busy: "busy".into() };
+    answering.listen(place, handle).await.unwrap();
+    let ask = async |text: &'static str| ask_one(&asker, "command.1".to_owned(), text.into(), Duration::MAX).await;
+    assert_eq!(ask("long").await.unwrap(), "long");
+    let dies = async {
+        begins.recv().await.unwrap();
+        answerer.drain().await.unwrap(); // its subscriptions are gone, as those of a process that was killed
+    };
+    let (lost, ()) = tokio::join!(ask("never"), dies);
+    assert!(matches!(lost, Err(NoAnswer::Lost(_))), "{lost:?}");
+    assert_eq!(ask("late").await, Err(NoAnswer::Nobody));
+}

@@ -1,4 +1,4 @@
-//! Faults, done to a real cluster and undone.
+//! Faults, done to a real cluster, and to processes that use it, and undone.
 
 use std::fs;
 use std::thread::sleep;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use promptory_test_nats::{Cluster, Server, User, flip_bit};
 
 use crate::plan::{Fault, Numbers};
+use crate::processes::Processes;
 
 /// How long what stops everything lasts.
 const STOPPED: Duration = Duration::from_secs(2);
@@ -18,8 +19,17 @@ pub struct Inflicted {
     pub since: Instant,
     /// The server that it was about, if it was one.
     pub server: Option<usize>,
+    /// What it was about, in a word.
+    pub about: String,
     /// Whether its store was damaged.
     pub damaged: bool,
+}
+
+impl Inflicted {
+    fn now(server: Option<usize>, damaged: bool) -> Self {
+        let about = server.map_or_else(|| "all".to_owned(), |server| format!("n{server}"));
+        Self { since: Instant::now(), server, about, damaged }
+    }
 }
 
 /// A cluster and whose streams on it are meant.
@@ -30,6 +40,8 @@ pub struct Target<'c> {
     pub user: &'c User,
     /// The stream whose leader is looked for, and whose blocks are damaged.
     pub stream: &'c str,
+    /// The processes, if the plan has faults of them.
+    pub processes: Option<&'c Processes>,
 }
 
 impl Target<'_> {
@@ -38,7 +50,7 @@ impl Target<'_> {
         let servers = self.cluster.servers();
         let follower = (leader + 1 + usize::try_from(numbers.below(2)).unwrap()) % 3;
         let third = 3 - leader - follower;
-        let about = |server| Inflicted { since: Instant::now(), server: Some(server), damaged: false };
+        let about = |server| Inflicted::now(Some(server), false);
         match fault {
             Fault::KillLeader => self.then(leader, Server::kill),
             Fault::KillFollower => self.then(follower, Server::kill),
@@ -76,29 +88,34 @@ impl Target<'_> {
                 servers.iter().for_each(Server::pause);
                 sleep(STOPPED);
                 servers.iter().for_each(Server::resume);
-                Inflicted { since: Instant::now(), server: None, damaged: false }
+                Inflicted::now(None, false)
             }
             Fault::RestartInTurn => {
                 for server in servers {
                     server.stop();
                     server.restart();
                 }
-                Inflicted { since: Instant::now(), server: None, damaged: false }
+                Inflicted::now(None, false)
             }
             Fault::PowerBehindPause => self.power_behind_pause(leader, follower, third),
             Fault::FlippedBit | Fault::MissingBlock => self.damage(fault, follower, numbers),
+            Fault::KillCommand | Fault::PauseCommand | Fault::KillProjection | Fault::KillQuery => {
+                let processes = self.processes.expect("a plan with faults of processes is for a drill with processes");
+                let (since, about) = processes.inflict(fault, numbers);
+                Inflicted { since, server: None, about, damaged: false }
+            }
         }
     }
 
     fn then(&self, server: usize, what: impl Fn(&Server)) -> Inflicted {
         what(&self.cluster.servers()[server]);
-        Inflicted { since: Instant::now(), server: Some(server), damaged: false }
+        Inflicted::now(Some(server), false)
     }
 
     fn all_start(&self) -> Inflicted {
-        let since = Instant::now();
+        let done = Inflicted::now(None, false);
         self.cluster.start_all();
-        Inflicted { since, server: None, damaged: false }
+        done
     }
 
     /// The shape that lost acknowledged messages elsewhere: the two that have them are one paused and one that lost its
@@ -114,7 +131,7 @@ impl Target<'_> {
         // The two that are left may elect one of them, and be written to.
         sleep(Duration::from_secs(8));
         servers[leader].resume();
-        Inflicted { since: Instant::now(), server: None, damaged: false }
+        Inflicted::now(None, false)
     }
 
     fn damage(&self, fault: Fault, server: usize, numbers: &mut Numbers) -> Inflicted {
@@ -130,10 +147,10 @@ impl Target<'_> {
             flip_bit(block, usize::try_from(byte).unwrap(), u8::try_from(numbers.below(8)).unwrap());
         }
         server_of.restart();
-        Inflicted { since: Instant::now(), server: Some(server), damaged: true }
+        Inflicted::now(Some(server), true)
     }
 
-    /// Undoes whatever there is to undo; returns when all servers are healthy.
+    /// Undoes whatever there is to undo; returns when all servers are healthy and all processes answer.
     pub fn undo(&self) {
         for from in 0..3 {
             for to in (0..3).filter(|to| *to != from) {
@@ -142,6 +159,9 @@ impl Target<'_> {
         }
         self.cluster.servers().iter().filter(|server| server.is_running()).for_each(Server::resume);
         self.cluster.start_all();
+        if let Some(processes) = self.processes {
+            processes.undo();
+        }
     }
 
     /// Makes a damaged replica whole, as the operations page says.

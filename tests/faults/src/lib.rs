@@ -3,14 +3,26 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`plan`] | which faults come, from a seed |
-//! | [`inflict`] | how they are done to a cluster, and undone |
+//! | [`inflict`] | how they are done to a cluster and to processes, and undone |
 //! | [`oracle`] | what was acknowledged, and whether what is stored agrees |
+//! | [`walk`] | what is stored, link by link |
 //! | [`writers`] | one kind of writer: straight to the ledger, as the command service does |
+//! | [`processes`] | the service's own processes, by role |
+//! | [`clients`] | another kind of writer: over HTTP, at those processes |
+//! | [`models`] | read models against a rebuild |
+//! | [`ground`] | a ledger, who works on it, and the checks |
+//! | [`throughput`] | what a second command process costs |
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a drill may panic, and says what it does")]
 
+pub mod clients;
+pub mod ground;
 pub mod inflict;
+pub mod models;
 pub mod oracle;
 pub mod plan;
+pub mod processes;
 #[path = "../../../events/ledger/tests/support/mod.rs"]
 mod support;
+pub mod throughput;
+pub mod walk;
 pub mod writers;

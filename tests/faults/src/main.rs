@@ -4,34 +4,82 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a drill may panic, and says what it does")]
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream;
-use clap::Parser;
-use promptory_ledger::jetstream::{JetStream, Options, ScrubReport, Shape, init, scrub};
-use promptory_test_faults::inflict::{Inflicted, Target};
-use promptory_test_faults::oracle::Oracle;
+use clap::{Args, Parser, Subcommand};
+use promptory_test_faults::ground::{Ground, Kind, PATIENCE};
 use promptory_test_faults::plan::{Fault, Numbers, Plan};
-use promptory_test_faults::writers::{self, Writers, stored};
-use promptory_test_nats::{Cluster, Syncing, User};
+use promptory_test_faults::{clients, throughput, writers};
+use promptory_test_nats::{Cluster, Syncing};
 use tokio::task::block_in_place;
 
-/// Rounds on one ledger. Then another is made, so that checks stay short and young streams have their share.
-const ROUNDS_OF_A_LEDGER: usize = 10;
-/// How long service may take to come back after a leader was killed.
-const BACK_WITHIN: Duration = Duration::from_secs(15);
-/// After this, whatever the fault was, something hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a fault that the others can live with lasts.
 const HELD_AT_LEAST: Duration = Duration::from_secs(1);
 const HELD_MORE_MS: u64 = 7000;
 /// Undisturbed, before each fault.
 const UNDISTURBED: Duration = Duration::from_millis(1500);
 
-/// Faults on a real cluster, under writers.
+/// Faults on a real cluster, under load.
 #[derive(Parser, Debug)]
-struct Args {
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Writers straight at the ledger, faults of the servers.
+    Ledger {
+        #[command(flatten)]
+        drill: Drill,
+        #[arg(long, default_value_t = 12)]
+        writers: usize,
+        #[arg(long, default_value_t = 6)]
+        tenants: usize,
+        /// How long a writer rests between two appends.
+        #[arg(long, default_value_t = 40)]
+        rest_ms: u64,
+    },
+    /// Clients over HTTP at two command, two projection and one query process; faults of the servers and of the processes.
+    Http {
+        #[command(flatten)]
+        drill: Drill,
+        /// Clients that write one prompt of one tenant.
+        #[arg(long, default_value_t = 32)]
+        hot: usize,
+        /// Clients that write one prompt in each of the other tenants.
+        #[arg(long, default_value_t = 32)]
+        spread: usize,
+        /// The other tenants.
+        #[arg(long, default_value_t = 50)]
+        tenants: usize,
+        /// Clients that read what was acknowledged.
+        #[arg(long, default_value_t = 4)]
+        readers: usize,
+        /// How long a client rests between two requests.
+        #[arg(long, default_value_t = 300)]
+        rest_ms: u64,
+    },
+    /// One command process and two under the same load, by turns.
+    Throughput {
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+        #[arg(long, default_value_t = 64)]
+        hot: usize,
+        #[arg(long, default_value_t = 64)]
+        spread: usize,
+        #[arg(long, default_value_t = 50)]
+        tenants: usize,
+        #[arg(long, default_value_t = 2)]
+        partitions: u16,
+    },
+}
+
+/// What drills have in common.
+#[derive(Args, Debug)]
+struct Drill {
     /// How many faults.
     #[arg(long, default_value_t = 16)]
     rounds: usize,
@@ -41,24 +89,44 @@ struct Args {
     /// Which plan.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    #[arg(long, default_value_t = 12)]
-    writers: usize,
-    #[arg(long, default_value_t = 6)]
-    tenants: usize,
-    #[arg(long, default_value_t = 2)]
-    partitions: u16,
-    /// How long a writer rests between two appends.
-    #[arg(long, default_value_t = 40)]
-    rest_ms: u64,
     /// Only these kinds, as the output names them.
     #[arg(long)]
     kind: Vec<String>,
+    #[arg(long, default_value_t = 2)]
+    partitions: u16,
+    /// Faults on one ledger. Then another is made, so that checks stay short and young streams have their share.
+    #[arg(long, default_value_t = 10)]
+    rounds_of_a_ledger: usize,
+    /// Service that is back later than it should be makes the drill fail: not on a machine that does other things too.
+    #[arg(long)]
+    in_time: bool,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    match drill(&args).await {
+    let done = match Cli::parse().command {
+        Command::Ledger { drill, writers, tenants, rest_ms } => {
+            println!("seed {}, {writers} writers over {tenants} tenants at the ledger", drill.seed);
+            let rest = Duration::from_millis(rest_ms);
+            let kind = Kind::Ledger(writers::Shape { writers, tenants, rest });
+            drill.run(kind, &Fault::OF_SERVERS).await
+        }
+        Command::Http { drill, hot, spread, tenants, readers, rest_ms } => {
+            println!(
+                "seed {}, over HTTP {hot} clients on one prompt, {spread} over {tenants} tenants, {readers} readers; processes: 2 \
+                 command, 2 projection, 1 query",
+                drill.seed
+            );
+            let rest = Duration::from_millis(rest_ms);
+            let kind = Kind::Http(clients::Shape { hot, spread, tenants, readers, rest });
+            drill.run(kind, &[&Fault::OF_SERVERS[..], &Fault::OF_PROCESSES[..]].concat()).await
+        }
+        Command::Throughput { rounds, seconds, hot, spread, tenants, partitions } => {
+            let span = Duration::from_secs(seconds);
+            throughput::run(&throughput::Plan { rounds, span, hot, spread, tenants, partitions }).await
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(wrong) => {
             println!("WRONG: {wrong}");
@@ -67,203 +135,122 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn drill(args: &Args) -> Result<(), String> {
-    let kinds: Vec<_> = Fault::ALL.into_iter().filter(|kind| args.kind.contains(&format!("{kind:?}"))).collect();
-    let (mut plan, mut numbers) = (Plan::new(args.seed, &kinds), Numbers::new(args.seed));
-    let began = Instant::now();
-    let in_time = || args.seconds.is_none_or(|seconds| began.elapsed() < Duration::from_secs(seconds));
-    let (writers, tenants) = (args.writers, args.tenants);
-    println!(
-        "seed {}, {writers} writers over {tenants} tenants, {} partitions of 3 replicas",
-        args.seed, args.partitions
-    );
-    let cluster = block_in_place(|| Cluster::on_disks(Syncing::Shipped));
-    let (mut round, mut total, mut slowest) = (0, 0, Duration::ZERO);
-    while round < args.rounds && in_time() {
-        let mut ledger = OneLedger::new(&cluster, args).await;
-        for _ in 0..ROUNDS_OF_A_LEDGER {
-            if round == args.rounds || !in_time() {
-                break;
-            }
-            round += 1;
-            let fault = plan.next().expect("a plan has no end");
-            slowest = slowest.max(ledger.round(round, fault, &mut numbers).await?);
-        }
-        total += ledger.finish().await?;
+/// What is asked of the time that service takes to come back, if anything is.
+fn bar(fault: Fault) -> Option<Duration> {
+    match fault {
+        Fault::KillLeader => Some(Duration::from_secs(15)),
+        Fault::KillCommand | Fault::KillProjection | Fault::KillQuery => Some(Duration::from_secs(2)),
+        _ => None,
     }
-    println!(
-        "{round} faults, {total} batches acknowledged: 0 lost, 0 doubled, 0 forks, replicas equal after each; back after \
-         {:.1} s at the most; {} s in all",
-        slowest.as_secs_f64(),
-        began.elapsed().as_secs()
-    );
-    Ok(())
 }
 
-/// One ledger, and who writes to it.
-struct OneLedger<'c> {
-    cluster: &'c Cluster,
-    user: User,
-    options: Options,
-    oracle: Arc<Oracle>,
-    writers: Option<Writers>,
-    operator: jetstream::Context,
-    partitions: u16,
-}
+impl Drill {
+    async fn run(&self, kind: Kind, kinds: &[Fault]) -> Result<(), String> {
+        let named = |fault: &&Fault| self.kind.is_empty() || self.kind.contains(&format!("{fault:?}"));
+        let kinds: Vec<_> = kinds.iter().filter(named).copied().collect();
+        if kinds.is_empty() {
+            return Err(format!("no such kind of fault: {:?}", self.kind));
+        }
+        let (mut plan, mut numbers) = (Plan::new(self.seed, &kinds), Numbers::new(self.seed));
+        let began = Instant::now();
+        let in_time = || self.seconds.is_none_or(|seconds| began.elapsed() < Duration::from_secs(seconds));
+        println!("{} partitions of 3 replicas, {} kinds of faults", self.partitions, kinds.len());
+        let cluster = block_in_place(|| Cluster::on_disks(Syncing::Shipped));
+        let (mut round, mut total, mut backs) = (0, 0, Vec::new());
+        while round < self.rounds && in_time() {
+            let ground = Ground::new(&cluster, kind, self.partitions).await;
+            for _ in 0..self.rounds_of_a_ledger {
+                if round == self.rounds || !in_time() {
+                    break;
+                }
+                round += 1;
+                let fault = plan.next().expect("a plan has no end");
+                let back = self.round(&ground, round, fault, &mut numbers).await;
+                backs.push((fault, back.map_err(|wrong| format!("round {round}, {fault:?}: {wrong}"))?));
+            }
+            let (count, note) = ground.finish().await?;
+            println!("     {note}");
+            total += count;
+        }
+        println!(
+            "{round} faults, {total} writes acknowledged: 0 lost, 0 doubled, 0 forks, 0 gaps, replicas equal after each; {} s in all",
+            began.elapsed().as_secs()
+        );
+        self.times(&kinds, &backs)
+    }
 
-impl<'c> OneLedger<'c> {
-    async fn new(cluster: &'c Cluster, args: &Args) -> Self {
-        let user = cluster.user();
-        let options = Options::new(&cluster.url()).unwrap().password(&user.name, &user.name).patience(PATIENCE);
-        init(&options, Shape { replicas: 3, partitions: args.partitions }).await.unwrap();
-        let oracle = Arc::new(Oracle::default());
-        let rest = Duration::from_millis(args.rest_ms);
-        let shape = writers::Shape { writers: args.writers, tenants: args.tenants, rest };
-        let writers = Some(Writers::start(&options, shape, &oracle).await);
-        let connect = async_nats::ConnectOptions::with_user_and_password(user.name.clone(), user.name.clone());
-        let url = cluster.url();
-        let operator = jetstream::new(connect.connect(url.split(',').collect::<Vec<_>>()).await.unwrap());
-        Self { cluster, user, options, oracle, writers, operator, partitions: args.partitions }
+    /// Prints how long service was away, by kind of fault.
+    fn times(&self, kinds: &[Fault], backs: &[(Fault, Duration)]) -> Result<(), String> {
+        let mut late = Vec::new();
+        for kind in kinds {
+            let of_kind: Vec<_> = backs.iter().filter(|(fault, _)| fault == kind).map(|(_, back)| *back).collect();
+            let Some(longest) = of_kind.iter().max() else { continue };
+            let asked = bar(*kind).map(|bar| format!(", {} s asked", bar.as_secs())).unwrap_or_default();
+            let (name, times) = (format!("{kind:?}"), of_kind.len());
+            println!("{name:<17} {times:>2} times, back after {:>5.1} s at the most{asked}", longest.as_secs_f64());
+            if bar(*kind).is_some_and(|bar| *longest > bar) {
+                late.push(format!("{name} {:.1} s", longest.as_secs_f64()));
+            }
+        }
+        if late.is_empty() {
+            return Ok(());
+        }
+        println!("LATE: {}", late.join(", "));
+        if self.in_time { Err("service was not back in time".to_owned()) } else { Ok(()) }
     }
 
     /// One fault and everything after it. Returns how long service took to come back.
-    async fn round(&mut self, round: usize, fault: Fault, numbers: &mut Numbers) -> Result<Duration, String> {
+    async fn round(
+        &self,
+        ground: &Ground<'_>,
+        round: usize,
+        fault: Fault,
+        numbers: &mut Numbers,
+    ) -> Result<Duration, String> {
         tokio::time::sleep(UNDISTURBED).await;
         let stream = format!("LEDGER-{}", numbers.below(self.partitions.into()));
-        let leader = self.leader(&stream).await;
-        let (cluster, user) = (self.cluster, self.user.clone());
-        let target = Target { cluster, user: &user, stream: &stream };
+        let leader = ground.leader(&stream).await;
+        let target = ground.target(&stream);
         let done = block_in_place(|| target.inflict(fault, leader, numbers));
-        self.oracle.mark(done.since);
+        ground.oracle.mark(done.since);
         let mut note = String::new();
         if done.damaged {
-            note = self.damaged(&target, &done).await?;
-            self.oracle.mark(Instant::now());
+            note = ground.damaged(&target, &done).await?;
+            ground.oracle.mark(Instant::now());
         }
-        let mut back = self.back(fault).await?;
+        let mut back = back(ground).await?;
         if fault.leaves_a_majority() && !done.damaged {
             // Long enough for what comes of it later: servers that miss each other, elections.
             tokio::time::sleep(HELD_AT_LEAST + Duration::from_millis(numbers.below(HELD_MORE_MS))).await;
         }
         block_in_place(|| target.undo());
-        self.oracle.mark(Instant::now());
-        back = back.max(self.back(fault).await?);
+        ground.oracle.mark(Instant::now());
+        back = back.max(self::back(ground).await?);
         let checked = Instant::now();
-        self.check().await.map_err(|wrong| format!("after {fault:?} on {stream}{note}: {wrong}"))?;
-        let about = done.server.map_or("all".to_owned(), |n| format!("n{n}"));
+        ground.check().await.map_err(|wrong| format!("on {stream}{note}: {wrong}"))?;
         println!(
-            "{round:>4} {:<17} {stream} {about:<4} back after {:>5.1} s, {:>6} acknowledged, checked in {:.1} s{note}",
+            "{round:>4} {:<17} {stream} {:<4} back after {:>5.1} s, {:>6} acknowledged, checked in {:.1} s{note}",
             format!("{fault:?}"),
+            done.about,
             back.as_secs_f64(),
-            self.oracle.count(),
+            ground.oracle.count(),
             checked.elapsed().as_secs_f64(),
         );
         Ok(back)
     }
+}
 
-    async fn back(&self, fault: Fault) -> Result<Duration, String> {
-        let since = Instant::now();
-        loop {
-            if let Some(back) = self.oracle.back_after() {
-                if fault == Fault::KillLeader && back > BACK_WITHIN {
-                    return Err(format!("{fault:?}: back after {back:?} only"));
-                }
-                return Ok(back);
-            }
-            if since.elapsed() > PATIENCE {
-                return Err(format!("{fault:?}: not back after {PATIENCE:?}"));
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+/// Waits until everybody is served again.
+async fn back(ground: &Ground<'_>) -> Result<Duration, String> {
+    let since = Instant::now();
+    loop {
+        if let Some(back) = ground.oracle.back_after() {
+            return Ok(back);
         }
-    }
-
-    /// The scrub finds what a damaged replica lacks, and nothing else; then it is healed.
-    async fn damaged(&self, target: &Target<'_>, done: &Inflicted) -> Result<String, String> {
-        let server = done.server.expect("one was damaged");
-        let report = scrub(&self.options).await.map_err(|error| error.to_string())?;
-        if report.is_whole() {
-            return Ok(", the server mended it by itself".to_owned());
+        if since.elapsed() > PATIENCE {
+            let (waiting, wrong) = (ground.oracle.waiting(), ground.oracle.take_wrong());
+            return Err(format!("not back after {PATIENCE:?}: {}; {}", waiting.join(", "), wrong.join("\n")));
         }
-        let name = &self.cluster.servers()[server].name;
-        for stream in &report.streams {
-            let innocent = |replica: &promptory_ledger::jetstream::ReplicaReport| {
-                replica.missing.count + replica.differs.count == 0
-                    || (stream.stream == target.stream && replica.name == *name)
-            };
-            if !stream.replicas.iter().all(innocent) || stream.broken_count > 0 {
-                return Err(format!("the scrub says more than that {name} is damaged: {report}"));
-            }
-        }
-        let lost: u64 =
-            report.streams.iter().flat_map(|s| &s.replicas).map(|r| r.missing.count + r.differs.count).sum();
-        block_in_place(|| target.heal(server));
-        Ok(format!(", the scrub found {lost} on {name}, healed"))
-    }
-
-    async fn leader(&self, stream: &str) -> usize {
-        loop {
-            let info = self.operator.get_stream(stream).await;
-            let leader = info.ok().and_then(|stream| stream.cached_info().cluster.as_ref()?.leader.clone());
-            match leader.and_then(|name| self.cluster.servers().iter().position(|server| server.name == name)) {
-                Some(leader) => return leader,
-                None => tokio::time::sleep(Duration::from_millis(100)).await,
-            }
-        }
-    }
-
-    /// Everything that was acknowledged before this is there for a stranger, and every replica has the same.
-    async fn check(&self) -> Result<(), String> {
-        let due: Vec<_> = self.oracle.lines().into_iter().map(|line| (self.oracle.due(&line), line)).collect();
-        let stranger = JetStream::open(&self.options).await.map_err(|error| error.to_string())?;
-        let mut wrong = self.oracle.take_wrong();
-        for (due, line) in due {
-            match stored(&stranger, &line, PATIENCE).await {
-                Ok(stored) => wrong.extend(self.oracle.judge(&line, &due, &stored)),
-                Err(error) => wrong.push(format!("{line}: {error}")),
-            }
-        }
-        let since = Instant::now();
-        let mut report = scrub(&self.options).await.map_err(|error| error.to_string())?;
-        // A replica that was away is still catching up.
-        while !report.is_whole() && since.elapsed() < PATIENCE {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            report = scrub(&self.options).await.map_err(|error| error.to_string())?;
-        }
-        if !report.is_whole() {
-            wrong.push(report.to_string());
-        }
-        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
-    }
-
-    /// Ends the writers; looks at everything once more, and at what followers saw. Returns how much was acknowledged.
-    async fn finish(mut self) -> Result<usize, String> {
-        let report: ScrubReport = scrub(&self.options).await.map_err(|error| error.to_string())?;
-        let writers = self.writers.take().expect("until now");
-        let (ends, since) = (report.streams.iter().map(|stream| stream.end).collect::<Vec<_>>(), Instant::now());
-        while writers.followed().iter().zip(&ends).any(|(followed, end)| followed < end) {
-            if since.elapsed() > PATIENCE {
-                return Err(format!("followers stand at {:?}, the streams end at {ends:?}", writers.followed()));
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        let followed = writers.stop().await;
-        self.check().await?;
-        for (partition, (seen, end)) in followed.iter().zip(&ends).enumerate() {
-            for line in self.oracle.lines() {
-                let of_line = |(tenant, ..): &&(String, u64, u64)| *tenant == line;
-                let seen: Vec<_> = seen.iter().filter(of_line).map(|(_, id, sequence)| (*id, *sequence)).collect();
-                let lies_here = promptory_events::partition::of(&line.parse().unwrap(), self.partitions);
-                if usize::from(lies_here) != partition {
-                    continue;
-                }
-                let mut due = self.oracle.due(&line);
-                due.retain(|(_, sequence)| sequence <= end);
-                let wrong = self.oracle.judge(&line, &due, &seen);
-                if !wrong.is_empty() {
-                    return Err(format!("as followed: {}", wrong.join("\n")));
-                }
-            }
-        }
-        Ok(self.oracle.count())
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -8,18 +8,23 @@ use std::time::{Duration, Instant};
 /// An id of something written, never used twice.
 pub type Id = u64;
 
+/// Where something lies in its line: an index or a sequence, and the number that it was given besides, if it was given one.
+pub type Place = (u64, Option<u32>);
+
 #[derive(Debug, Default)]
 struct Line {
     /// In the order of the acknowledgements, with the place that each was given.
-    acknowledged: Vec<(Id, u64)>,
+    acknowledged: Vec<(Id, Place)>,
     refused: BTreeSet<Id>,
-    /// The first acknowledged of those begun after the mark.
-    back: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
 struct Told {
     lines: BTreeMap<String, Line>,
+    /// For each who is served, when it first got something that was begun after the mark.
+    served: BTreeMap<String, Option<Instant>>,
+    /// What each was told instead, the last time.
+    later: BTreeMap<String, String>,
     mark: Option<Instant>,
     wrong: Vec<String>,
 }
@@ -35,19 +40,30 @@ impl Oracle {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A line that will be written to. Service is back when all are.
+    /// A line that will be written to. Service is back when all who are expected are served.
     pub fn expect(&self, line: &str) {
         self.told().lines.entry(line.to_owned()).or_default();
+        self.expect_served(line);
+    }
+
+    /// Somebody who will be served, and writes nothing.
+    pub fn expect_served(&self, who: &str) {
+        self.told().served.entry(who.to_owned()).or_default();
     }
 
     /// Something begun then was acknowledged now, at a place.
-    pub fn acknowledged(&self, line: &str, id: Id, place: u64, began: Instant) {
+    pub fn acknowledged(&self, line: &str, id: Id, place: Place, began: Instant) {
+        self.told().lines.entry(line.to_owned()).or_default().acknowledged.push((id, place));
+        self.served(line, began);
+    }
+
+    /// Something begun then was served now.
+    pub fn served(&self, who: &str, began: Instant) {
         let mut told = self.told();
         let mark = told.mark;
-        let line = told.lines.entry(line.to_owned()).or_default();
-        line.acknowledged.push((id, place));
-        if mark.is_some_and(|mark| began >= mark) && line.back.is_none() {
-            line.back = Some(Instant::now());
+        let back = told.served.entry(who.to_owned()).or_default();
+        if mark.is_some_and(|mark| began >= mark) && back.is_none() {
+            *back = Some(Instant::now());
         }
     }
 
@@ -61,20 +77,33 @@ impl Oracle {
         self.told().wrong.push(what);
     }
 
-    /// From now on, how long it takes until every line is served again is looked at.
+    /// From now on, how long it takes until everybody is served again is looked at.
     pub fn mark(&self, at: Instant) {
         let mut told = self.told();
         told.mark = Some(at);
-        told.lines.values_mut().for_each(|line| line.back = None);
+        told.served.values_mut().for_each(|back| *back = None);
     }
 
-    /// How long after the mark the last line got something acknowledged that was begun after it; `None`: not yet.
+    /// How long after the mark the last one got something that was begun after it; `None`: not yet.
     #[must_use]
     pub fn back_after(&self) -> Option<Duration> {
         let told = self.told();
         let mark = told.mark?;
-        let backs = told.lines.values().map(|line| line.back).collect::<Option<Vec<_>>>()?;
-        Some(backs.into_iter().max()? - mark)
+        let backs = told.served.values().copied().collect::<Option<Vec<_>>>()?;
+        Some(backs.into_iter().max()?.saturating_duration_since(mark))
+    }
+
+    /// Somebody was told to come back, or nothing.
+    pub fn later(&self, who: &str, what: String) {
+        self.told().later.insert(who.to_owned(), what);
+    }
+
+    /// Who has not been served since the mark, with what it was told last.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<String> {
+        let told = self.told();
+        let waiting = told.served.iter().filter(|(_, back)| back.is_none()).map(|(who, _)| who);
+        waiting.map(|who| format!("{who} ({})", told.later.get(who).map_or("nothing", String::as_str))).collect()
     }
 
     /// How many were acknowledged.
@@ -91,26 +120,28 @@ impl Oracle {
 
     /// What a line must hold at the least: take it before reading, or what is acknowledged meanwhile seems lost.
     #[must_use]
-    pub fn due(&self, line: &str) -> Vec<(Id, u64)> {
+    pub fn due(&self, line: &str) -> Vec<(Id, Place)> {
         self.told().lines.get(line).map(|line| line.acknowledged.clone()).unwrap_or_default()
     }
 
     /// Judges what is stored of a line, in order, with the place of each, against what was due before it was read. Empty:
     /// nothing is wrong.
     #[must_use]
-    pub fn judge(&self, line: &str, due: &[(Id, u64)], stored: &[(Id, u64)]) -> Vec<String> {
+    pub fn judge(&self, line: &str, due: &[(Id, Place)], stored: &[(Id, Place)]) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut places = HashMap::new();
         for (id, place) in stored {
             if places.insert(*id, *place).is_some() {
-                wrong.push(format!("{line}: {id} is stored twice, the second time at {place}"));
+                wrong.push(format!("{line}: {id} is stored twice, the second time at {}", shown(place)));
             }
         }
         for (id, place) in due {
             match places.get(id) {
                 Some(found) if found == place => {}
-                Some(found) => wrong.push(format!("{line}: {id} was acknowledged at {place} and is at {found}")),
-                None => wrong.push(format!("{line}: {id} was acknowledged at {place} and is lost")),
+                Some(found) => {
+                    wrong.push(format!("{line}: {id} was acknowledged at {} and is at {}", shown(place), shown(found)))
+                }
+                None => wrong.push(format!("{line}: {id} was acknowledged at {} and is lost", shown(place))),
             }
         }
         let told = self.told();
@@ -128,6 +159,10 @@ impl Oracle {
     }
 }
 
+fn shown((at, number): &Place) -> String {
+    number.map_or_else(|| at.to_string(), |number| format!("{at} as number {number}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,31 +172,41 @@ mod tests {
         let oracle = Oracle::default();
         let now = Instant::now();
         for id in 1..=3 {
-            oracle.acknowledged("acme", id, id * 10, now);
+            oracle.acknowledged("acme", id, (id * 10, None), now);
         }
+        oracle.acknowledged("acme", 4, (40, Some(2)), now);
         oracle.refused("acme", 9);
         let due = oracle.due("acme");
-        let judge = |stored: &[(Id, u64)]| oracle.judge("acme", &due, stored).join("; ");
+        let judge_with = |stored: &[(Id, u64)], number: u32| {
+            let places = stored.iter().map(|(id, at)| (*id, (*at, None))).chain([(4, (40, Some(number)))]);
+            oracle.judge("acme", &due, &places.collect::<Vec<_>>()).join("; ")
+        };
+        let judge = |stored: &[(Id, u64)]| judge_with(stored, 2);
         assert_eq!(judge(&[(1, 10), (2, 20), (7, 25), (3, 30)]), "", "what nobody was told may be there");
         assert!(judge(&[(1, 10), (3, 30)]).contains("2 was acknowledged at 20 and is lost"));
         assert!(judge(&[(1, 10), (2, 20), (2, 25), (3, 30)]).contains("2 is stored twice"));
         assert!(judge(&[(1, 10), (2, 21), (3, 30)]).contains("2 was acknowledged at 20 and is at 21"));
         assert!(judge(&[(1, 10), (2, 20), (3, 30), (9, 40)]).contains("9 was refused and is stored"));
+        let renumbered = judge_with(&[(1, 10), (2, 20), (3, 30)], 3);
+        assert_eq!(renumbered, "acme: 4 was acknowledged at 40 as number 2 and is at 40 as number 3");
     }
 
     #[test]
-    fn service_is_back_when_every_line_is() {
+    fn service_is_back_when_everybody_is_served() {
         let oracle = Oracle::default();
         let began = Instant::now();
         oracle.expect("b");
-        oracle.acknowledged("a", 1, 1, began);
+        oracle.expect_served("reads");
+        oracle.acknowledged("a", 1, (1, None), began);
         let mark = Instant::now();
         oracle.mark(mark);
-        oracle.acknowledged("a", 2, 2, began);
+        oracle.acknowledged("a", 2, (2, None), began);
+        oracle.served("reads", began);
         assert_eq!(oracle.back_after(), None, "it was begun before");
-        oracle.acknowledged("a", 3, 3, Instant::now());
-        assert_eq!(oracle.back_after(), None, "b is still waiting");
-        oracle.acknowledged("b", 1, 4, Instant::now());
+        oracle.acknowledged("a", 3, (3, None), Instant::now());
+        oracle.acknowledged("b", 1, (4, None), Instant::now());
+        assert_eq!((oracle.back_after(), oracle.waiting()), (None, vec!["reads (nothing)".to_owned()]));
+        oracle.served("reads", Instant::now());
         assert!(oracle.back_after().is_some());
     }
 }

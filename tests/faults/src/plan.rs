@@ -1,6 +1,6 @@
 //! Which faults come in which order: from a seed, so that a plan can be run again.
 
-/// What can be done to a cluster of three.
+/// What can be done to a cluster of three, and to processes that use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// -9 to the leader of the stream.
@@ -35,11 +35,19 @@ pub enum Fault {
     FlippedBit,
     /// A block of a stopped server is gone.
     MissingBlock,
+    /// -9 to one of the command processes.
+    KillCommand,
+    /// -9 to one of the projection processes.
+    KillProjection,
+    /// -9 to the query process, which is started again at once.
+    KillQuery,
+    /// SIGSTOP to one of the command processes.
+    PauseCommand,
 }
 
 impl Fault {
-    /// All kinds.
-    pub const ALL: [Self; 16] = [
+    /// Those of the servers.
+    pub const OF_SERVERS: [Self; 16] = [
         Self::KillLeader,
         Self::PowerAll,
         Self::CutLeader,
@@ -57,6 +65,15 @@ impl Fault {
         Self::CutPair,
         Self::PauseAll,
     ];
+
+    /// Those of processes.
+    pub const OF_PROCESSES: [Self; 4] = [Self::KillCommand, Self::PauseCommand, Self::KillProjection, Self::KillQuery];
+
+    /// Whether it is about a process.
+    #[must_use]
+    pub fn is_of_a_process(self) -> bool {
+        Self::OF_PROCESSES.contains(&self)
+    }
 
     /// Whether two servers go on that reach each other: service comes back while the fault lasts.
     #[must_use]
@@ -86,7 +103,7 @@ impl Numbers {
     }
 }
 
-/// The faults of a plan, without end: each kind once, in an order that the seed gives, then again in another.
+/// The faults of a plan, without end: each of its kinds once, in an order that the seed gives, then again in another.
 #[derive(Clone, Debug)]
 pub struct Plan {
     numbers: Numbers,
@@ -95,11 +112,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan of some kinds; all if there are none.
+    /// A plan of some kinds, at least one.
     #[must_use]
     pub fn new(seed: u64, kinds: &[Fault]) -> Self {
-        let kinds = if kinds.is_empty() { Fault::ALL.to_vec() } else { kinds.to_vec() };
-        Self { numbers: Numbers::new(seed), left: Vec::new(), kinds }
+        Self { numbers: Numbers::new(seed), left: Vec::new(), kinds: kinds.to_vec() }
     }
 }
 
@@ -123,10 +139,11 @@ mod tests {
 
     #[test]
     fn a_seed_is_a_plan_and_every_kind_comes() {
-        let plan = |seed| Plan::new(seed, &[]).take(40).collect::<Vec<_>>();
+        let all = [&Fault::OF_SERVERS[..], &Fault::OF_PROCESSES[..]].concat();
+        let plan = |seed| Plan::new(seed, &all).take(40).collect::<Vec<_>>();
         assert_eq!(plan(7), plan(7));
         assert_ne!(plan(7), plan(8));
-        let kinds: BTreeSet<_> = plan(7).into_iter().take(Fault::ALL.len()).collect();
-        assert_eq!(kinds, BTreeSet::from(Fault::ALL));
+        let kinds: BTreeSet<_> = plan(7).into_iter().take(all.len()).collect();
+        assert_eq!(kinds, all.into_iter().collect());
     }
 }

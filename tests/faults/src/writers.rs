@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use promptory_events::TenantId;
 use promptory_ledger::jetstream::{JetStream, Options};
-use promptory_ledger::{AppendError, Head, ReadError, Recorded};
+use promptory_ledger::{AppendError, Head, Recorded};
 use tokio::task::JoinSet;
 
-use crate::oracle::{Id, Oracle};
+use crate::oracle::{Id, Oracle, Place};
 use crate::support::{Draft, header, tenant};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -37,8 +37,7 @@ pub struct Writers {
 }
 
 /// The id in a batch, as the oracle knows it.
-#[must_use]
-pub fn id_of(batch: &Recorded) -> Id {
+fn id_of(batch: &Recorded) -> Id {
     let id = header(&batch.bytes).batch_id.0;
     u64::from_be_bytes(id[..8].try_into().unwrap())
 }
@@ -65,11 +64,12 @@ impl Writers {
         Self { stop, tasks, followers }
     }
 
-    /// Lets each writer finish what it began. Gives what the followers saw: by partition, tenant, id and sequence.
-    pub async fn stop(self) -> Vec<Vec<(String, Id, u64)>> {
+    /// Lets each writer finish what it began. Gives what the followers saw: by partition, tenant, id and place.
+    pub async fn stop(self) -> Vec<Vec<(String, Id, Place)>> {
         self.stop.store(true, Ordering::Relaxed);
         self.tasks.join_all().await;
-        self.followers.iter().map(|follower| follower.seen()).collect()
+        let placed = |(tenant, id, sequence)| (tenant, id, (sequence, None));
+        self.followers.iter().map(|follower| follower.seen().into_iter().map(placed).collect()).collect()
     }
 
     /// How far each partition's follower has come.
@@ -111,7 +111,7 @@ impl Writer {
                 draft = draft.id(id);
                 match self.append(&draft, id).await {
                     Outcome::Appended(sequence) => {
-                        self.oracle.acknowledged(self.tenant.as_str(), id, sequence, began);
+                        self.oracle.acknowledged(self.tenant.as_str(), id, (sequence, None), began);
                         if id % READS_EVERY == 0 {
                             self.reads_its_own(&draft, id, sequence).await;
                         }
@@ -220,33 +220,5 @@ async fn follow(ledger: JetStream, partition: u16, into: Arc<Follower>, stop: Ar
                 cursor = Some(batch.cursor);
             }
         }
-    }
-}
-
-/// Reads a tenant whole, as somebody who has just come.
-///
-/// # Errors
-/// The ledger contradicts itself, or can't be read for long.
-pub async fn stored(ledger: &JetStream, line: &str, patience: Duration) -> Result<Vec<(Id, u64)>, ReadError> {
-    let (tenant, since) = (tenant(line), Instant::now());
-    loop {
-        match all(ledger, &tenant).await {
-            Err(ReadError::Unavailable(_)) if since.elapsed() < patience => {
-                tokio::time::sleep(LONGEST_PAUSE).await;
-            }
-            known => return known,
-        }
-    }
-}
-
-async fn all(ledger: &JetStream, tenant: &TenantId) -> Result<Vec<(Id, u64)>, ReadError> {
-    let mut reader = ledger.read(tenant, 0).await?;
-    let mut out = Vec::new();
-    loop {
-        let page = reader.next().await?;
-        if page.is_empty() {
-            return Ok(out);
-        }
-        out.extend(page.iter().map(|batch| (id_of(batch), batch.cursor.sequence)));
     }
 }

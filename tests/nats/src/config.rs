@@ -7,8 +7,9 @@ use std::path::Path;
 
 use crate::{Config, Place, store};
 
-/// What is shipped.
+/// What is shipped, for each server and for those of a cluster.
 const SHIPPED: &str = include_str!("../../../deploy/nats/ledger.conf");
+const SHIPPED_CLUSTER: &str = include_str!("../../../deploy/nats/cluster.conf");
 /// A port on which nobody listens: what servers hear of each other leads around our proxies otherwise.
 const NOWHERE: &str = "127.0.0.1:1";
 
@@ -24,10 +25,10 @@ pub enum Syncing {
     Lazy,
 }
 
-/// A setting's line in the shipped configuration.
-fn shipped(setting: &str) -> &'static str {
-    let line = SHIPPED.lines().map(str::trim).find(|line| line.starts_with(setting));
-    line.unwrap_or_else(|| panic!("deploy/nats/ledger.conf does not set {setting}"))
+/// A setting's line in a shipped configuration.
+fn shipped(text: &'static str, setting: &str) -> &'static str {
+    let line = text.lines().map(str::trim).find(|line| line.starts_with(setting));
+    line.unwrap_or_else(|| panic!("what deploy/nats ships does not set {setting}"))
 }
 
 pub(crate) fn account(number: usize) -> String {
@@ -36,12 +37,12 @@ pub(crate) fn account(number: usize) -> String {
 
 pub(crate) fn write(folder: &Path, place: &Place, syncing: Syncing) -> Config {
     let Place { name, port, http, route, others } = place;
-    let sync_interval = if syncing == Syncing::Shipped { shipped("sync_interval") } else { "" };
+    let sync_interval = if syncing == Syncing::Shipped { shipped(SHIPPED, "sync_interval") } else { "" };
     let mut text = format!(
         "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{http}\"\n{}\n\
          jetstream {{\n  store_dir: {:?}\n  max_file: 64GiB\n  {sync_interval}\n}}\nsystem_account: SYS\n\
          accounts {{\n  SYS {{ users: [{{ user: sys, password: sys }}] }}\n",
-        shipped("max_payload"),
+        shipped(SHIPPED, "max_payload"),
         folder.join(store::FOLDER)
     );
     for number in 0..ACCOUNTS {
@@ -54,7 +55,8 @@ pub(crate) fn write(folder: &Path, place: &Place, syncing: Syncing) -> Config {
         let routes: Vec<_> = others.iter().map(|other| format!("nats://127.0.0.1:{other}")).collect();
         let routes = routes.join(", ");
         let listen = format!("127.0.0.1:{route}");
-        let rest = format!("advertise: {NOWHERE:?}, no_advertise: true, routes: [{routes}]");
+        let pings = ["ping_interval", "ping_max"].map(|setting| shipped(SHIPPED_CLUSTER, setting)).join(", ");
+        let rest = format!("advertise: {NOWHERE:?}, no_advertise: true, routes: [{routes}], {pings}");
         writeln!(text, "cluster {{ name: test, listen: {listen:?}, {rest} }}").unwrap();
     }
     let file = folder.join("nats.conf");

@@ -240,6 +240,15 @@ impl Server {
         false
     }
 
+    /// Whether a client of this name is connected to it.
+    #[must_use]
+    pub fn has_client(&self, name: &str) -> bool {
+        let said =
+            http::get(self.http, "/connz").and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+        let clients = said.as_ref().and_then(|said| said["connections"].as_array());
+        clients.into_iter().flatten().any(|client| client["name"] == name)
+    }
+
     /// The end of its log.
     #[must_use]
     pub fn log(&self) -> String {

@@ -1,5 +1,6 @@
 //! A connection to the servers: made with patience, checked for what the ledger needs, watched while it lasts.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
@@ -9,6 +10,7 @@ use promptory_events::limits;
 
 use super::OpenError;
 use super::options::{Options, REQUEST_TIMEOUT};
+use super::watch::{Next, Watch, watch};
 
 /// The oldest server that this was measured on. Before 2.15, `sync_interval: always` does not sync everything.
 const OLDEST_SERVER: (u64, u64, u64) = (2, 15, 1);
@@ -18,10 +20,28 @@ const MAX_PAYLOAD_NEEDED: usize = limits::BATCH_MAX_BYTES + 4096;
 const REPLICA_TIMEOUT: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// One connection.
+/// A connection to the servers that is looked after: it moves away from a server that has lost the others. Clones are the
+/// same connection.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    client: Client,
+    _watch: Arc<Watch>,
+}
+
+impl Connection {
+    /// What to ask over it. It is looked after for as long as the connection is kept.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+}
+
+/// One connection, for the ledger's own questions.
 #[derive(Clone)]
 pub(crate) struct Link {
     client: Client,
+    /// Who looks after it; nobody for a look of that one itself.
+    _connection: Option<Connection>,
     pub(crate) context: Context,
     /// For what another server can be asked as well: gives up sooner.
     pub(super) impatient: Context,
@@ -30,11 +50,16 @@ pub(crate) struct Link {
 impl Link {
     /// Connects and checks version and `max_payload` of the server. Waits for one that is not there yet.
     pub(crate) async fn connect(options: &Options, name: &str) -> Result<Self, OpenError> {
-        let client = options.connect(name).await?;
+        let connection = options.connect(name).await?;
+        Ok(Self { _connection: Some(connection.clone()), ..Self::over(connection.client, REQUEST_TIMEOUT) })
+    }
+
+    /// Over a connection that somebody else looks after.
+    pub(super) fn over(client: Client, timeout: Duration) -> Self {
         let context =
             |timeout| ContextBuilder::new().timeout(timeout).backpressure_on_inflight(true).build(client.clone());
-        let (context, impatient) = (context(REQUEST_TIMEOUT), context(REPLICA_TIMEOUT));
-        Ok(Self { client, context, impatient })
+        let (context, impatient) = (context(timeout), context(REPLICA_TIMEOUT));
+        Self { client, _connection: None, context, impatient }
     }
 
     /// Whether there is a connection now. What is sent without one would wait in memory for the next.
@@ -52,15 +77,15 @@ impl Link {
 }
 
 impl Options {
-    /// A connection of its own for something else on the same servers: checked for version and `max_payload` as those of
-    /// the ledger are. Waits for a server that is not there yet.
+    /// A connection of its own for something else on the same servers: checked for version and `max_payload`, and looked
+    /// after, as those of the ledger are. Waits for a server that is not there yet.
     ///
     /// # Errors
     /// No server can be reached, or it refuses, is too old or takes too small messages.
-    pub async fn connect(&self, name: &str) -> Result<Client, OpenError> {
-        let since = Instant::now();
+    pub async fn connect(&self, name: &str) -> Result<Connection, OpenError> {
+        let (since, next) = (Instant::now(), Next::default());
         let client = loop {
-            let connecting = self.connect_options(name).await?.event_callback(note);
+            let connecting = next.heeded(self.connect_options(name).await?.event_callback(note));
             match connecting.connect(self.servers.as_slice()).await {
                 Ok(client) => break client,
                 Err(error) => {
@@ -76,7 +101,8 @@ impl Options {
             tokio::time::sleep(PAUSE).await;
         };
         check(&client.server_info())?;
-        Ok(client)
+        let _watch = Arc::new(watch(self.clone(), client.clone(), next));
+        Ok(Connection { client, _watch })
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod cold_start;
 mod contention;
+mod cut_off;
 mod damage;
 #[path = "../forms/mod.rs"]
 mod forms;

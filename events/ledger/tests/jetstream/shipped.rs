@@ -127,9 +127,9 @@ async fn each_credential_does_its_work_and_no_other(secrets: &Secrets, servers: 
 
 /// Processes of the service ask and answer each other; nobody else asks them.
 async fn processes_ask_and_answer(secrets: &Secrets, servers: &str) {
-    let answerer = secrets.service(servers).connect("answerer").await.unwrap();
-    let asker = secrets.service(servers).connect("asker").await.unwrap();
-    let operator = secrets.operator(servers).connect("operator").await.unwrap();
+    let answerer = secrets.service(servers).connect("answerer").await.unwrap().client();
+    let asker = secrets.service(servers).connect("asker").await.unwrap().client();
+    let operator = secrets.operator(servers).connect("operator").await.unwrap().client();
     for subject in ["ask.0", "follow.1", "stand.0", "command.0123"] {
         let mut asked = answerer.queue_subscribe(subject, subject.to_owned()).await.unwrap();
         answerer.flush().await.unwrap();

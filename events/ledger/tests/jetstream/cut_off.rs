@@ -1,0 +1,34 @@
+//! A ledger whose server loses the others, and keeps its connections: it goes on at another server.
+
+use promptory_ledger::jetstream::{JetStream, Options};
+use promptory_test_nats::Cluster;
+
+use crate::support::tenant;
+use crate::{append, fill, forms, id_of, read_all};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_whose_server_is_cut_off_goes_on_at_another() {
+    let cluster = Cluster::start();
+    let user = cluster.user();
+    let options = Options::new(&cluster.url()).unwrap().password(&user.name, &user.name);
+    let acme = tenant("acme");
+    let ledger = forms::made(&options, 1, 3).await;
+    let (first, cursor) = fill(&ledger, &acme, 1).await.pop().unwrap();
+
+    let server = cluster.servers().iter().find(|server| server.has_client("promptory: appends")).unwrap();
+    let cut_off = cluster.servers().iter().position(|other| other.name == server.name).unwrap();
+    let cut = |cut| {
+        for other in (0..3).filter(|other| *other != cut_off) {
+            cluster.cut(cut_off, other, cut);
+            cluster.cut(other, cut_off, cut);
+        }
+    };
+    cut(true);
+    let second = first.then(1, cursor.sequence).id(7);
+    append(&ledger, &second).await.unwrap(); // returns while the cut lasts, or never
+    assert!(!server.has_client("promptory: appends"), "it is at another server now");
+    cut(false);
+
+    let stored = read_all(&JetStream::open(&options).await.unwrap(), &acme).await;
+    assert_eq!(stored.iter().map(id_of).collect::<Vec<_>>(), [first.header.batch_id, second.header.batch_id]);
+}
