@@ -228,7 +228,7 @@ async fn measured(args: BenchArgs) -> Result<Report, BenchError> {
     }
     machine.fsync_after_ms = machine::fsync_probe(bench.scratch.path())?;
     let report = bench.report(machine, figures);
-    bench.close().await;
+    Box::pin(bench.close()).await;
     Ok(report)
 }
 

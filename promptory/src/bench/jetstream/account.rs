@@ -43,7 +43,7 @@ impl Account {
     pub async fn open(bench: &Bench) -> Result<Self, BenchError> {
         let nats = bench.args.nats.clone();
         let options = nats.options()?;
-        let client = options.connect("promptory bench").await.map_err(StoreError::from)?;
+        let client = options.connect("promptory bench").await.map_err(StoreError::from)?.client();
         let version = client.server_info().version;
         let context = async_nats::jetstream::new(client);
         if let Some(stream) = context.stream_names().try_next().await.map_err(failed)? {

@@ -58,7 +58,7 @@ impl Raw {
         // One connection, as the ledger has one for its appends; with the driver's threads for its own.
         let options = account.options.clone();
         let connecting = async move { options.connect("promptory bench: raw").await };
-        let client = bench.load.handle().spawn(connecting).await?.map_err(crate::stores::StoreError::from)?;
+        let client = bench.load.handle().spawn(connecting).await?.map_err(crate::stores::StoreError::from)?.client();
         Ok(Self { context: async_nats::jetstream::new(client), payload, subjects })
     }
 
