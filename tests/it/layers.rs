@@ -25,7 +25,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("promptory-query", vec!["events", "compare", "platform", "projection"]),
         ("promptory", all.to_vec()),
         ("promptory-test-nats", vec![]),
-        ("promptory-test-faults", vec!["events", "ledger", "test-nats"]),
+        ("promptory-test-faults", vec!["events", "ledger", "test-nats", "tests"]),
     ])
 }
 
