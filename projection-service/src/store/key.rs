@@ -24,6 +24,8 @@ pub enum Key {
     ApiKey(KeyId),
     /// A: a tenant (`_system` only).
     Tenant(TenantId),
+    /// F: a prompt was forked, by the event that added the fork's first version.
+    Fork(PromptId, u64),
     /// A: a group.
     Group(GroupId),
     /// A: a custom role.
@@ -40,8 +42,6 @@ pub enum Key {
     Request(RequestId),
     /// R: a comment on something of a prompt, at an index.
     Comment(PromptId, u64),
-    /// F: a prompt was forked, by the event that added the fork's first version.
-    Fork(PromptId, u64),
 }
 
 /// The first byte of every key. A number is never used again for another family.
@@ -63,6 +63,8 @@ pub mod family {
     // 9 was a role of a principal, on the whole tenant.
     /// [`super::Key::Tenant`]
     pub const TENANT: u8 = 10;
+    /// [`super::Key::Fork`]
+    pub const FORK: u8 = 11;
     // The order is the one in which they are needed when they are read: who is there, then what they hold.
     /// [`super::Key::Group`]
     pub const GROUP: u8 = 20;
@@ -80,8 +82,6 @@ pub mod family {
     pub const REQUEST: u8 = 26;
     /// [`super::Key::Comment`]
     pub const COMMENT: u8 = 27;
-    /// [`super::Key::Fork`]
-    pub const FORK: u8 = 11;
 }
 
 /// Ends a name of varying length. Names hold no control characters, so `a` sorts before `a/b` and both before `b`.
