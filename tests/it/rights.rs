@@ -225,6 +225,7 @@ fn refusals(world: &World, owner: &Client, reviewer: &Client) {
     assert_eq!((frozen.code(), &frozen.json["until"]), ("frozen", &"2026-05-03T13:00:00Z".into()));
     let forced = owner.put(staging, &json!({"version": 1, "override_freeze": true})).expect(200).json;
     assert_eq!(events(&forced), ["freeze.overridden", "label.set"]);
+    owner.wait_for(forced["position"].as_str().unwrap());
     let window = window["freeze"].as_str().unwrap();
     assert_eq!(owner.get("/v1/freezes").expect(200).json["freezes"][0]["freeze"], window);
     let lift = |prefix: &str| owner.send("DELETE", &format!("/v1/freezes/{window}?prefix={prefix}"), &[], None);

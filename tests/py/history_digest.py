@@ -22,7 +22,7 @@ def line_of(event, content_sha256):
         line["kind"] = detail["kind"]
     elif kind == "version.added":
         line |= {"number": detail["number"], "content_sha256": content_sha256}
-        if detail["branch"] != "main":
+        if detail.get("branch", "main") != "main":
             line["branch"] = detail["branch"]
     elif kind == "prompt.renamed":
         line["from"] = detail["before"]
