@@ -17,7 +17,7 @@ use super::options::Options;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// A leader that has not heard of a replica for so long counts it as away. Replicas are heard of every second.
-const HEARD_WITHIN: Duration = Duration::from_secs(4);
+pub(super) const HEARD_WITHIN: Duration = Duration::from_secs(4);
 /// A connection that reaches no leader for so long is better elsewhere. Longer than an answer takes to come late.
 const LOST_FOR: Duration = Duration::from_secs(3);
 /// How long any one server is waited for.
@@ -108,7 +108,7 @@ async fn reached(client: &Client, partition: u16) -> Reached {
 }
 
 /// Whether a leader, which says this, has heard of enough others lately.
-fn has_majority(cluster: &ClusterInfo) -> bool {
+pub(super) fn has_majority(cluster: &ClusterInfo) -> bool {
     let heard = cluster.replicas.iter().filter(|replica| !replica.offline && replica.active < HEARD_WITHIN).count();
     2 * (heard + 1) > cluster.replicas.len() + 1
 }

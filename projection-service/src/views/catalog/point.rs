@@ -218,24 +218,25 @@ impl<R: Rows> Model<'_, R> {
         if from > to {
             return Ok(()); // the page before ended behind this part
         }
-        let mut at: Option<PromptKey> = None;
+        let seen = |held: &mut Option<Arc<PromptRow>>| held.take().filter(|row| sight.prompt(row.id));
+        let (mut at, mut held) = (None, None);
         for row in self.rows.range(&from, &to) {
             let (key, value) = row?;
             let Some(Key::Holder(key, index)) = Key::decode(&key) else { return Err(RowError::Row("holder")) };
-            if at.as_ref() != Some(&key) && found.len() == limit {
-                break;
+            if at.as_ref() != Some(&key) {
+                found.extend(seen(&mut held));
+                if found.len() == limit {
+                    return Ok(());
+                }
             }
             let holder: HolderRow = row::decode("holder", &value)?;
-            if index <= point.index
-                && holds(&holder, point)
-                && sight.prompt(holder.prompt)
-                && let Some(row) = self.prompt(holder.prompt, point)?.filter(|row| there(row))
-            {
-                found.pop_if(|last| last.key == key); // the later acquisition counts
-                found.push(row);
+            if index <= point.index && holds(&holder, point) {
+                // The later acquisition counts, also one that is hidden.
+                held = self.prompt(holder.prompt, point)?.filter(|row| there(row)).or(held);
             }
             at = Some(key);
         }
+        found.extend(seen(&mut held));
         Ok(())
     }
 }
