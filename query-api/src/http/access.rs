@@ -9,13 +9,13 @@ use promptory_projection::ask::{Answer, Listing, Question};
 
 use super::cursor::{self, Cursor};
 use super::error::{ReadProblems, problem};
-use super::params::{self, AccessParams};
+use super::params::{self, PageParams};
 use super::{App, render, respond, wire};
 
 pub(super) async fn listed(
     app: &App,
     presented: &Presented,
-    params: AccessParams,
+    params: PageParams,
     what: Listing,
 ) -> Result<Response, Problem> {
     let tenant = &presented.tenant;
@@ -38,14 +38,14 @@ pub(super) async fn listed(
     get,
     path = "/v1/keys",
     tag = "access",
-    params(AccessParams),
+    params(PageParams),
     responses((status = 200, body = wire::KeyPage), ReadProblems),
     security(("api_key" = [])),
 )]
 pub async fn keys(
     State(app): State<App>,
     presented: Presented,
-    Query(params): Query<AccessParams>,
+    Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
     listed(&app, &presented, params, Listing::Keys).await
 }
@@ -55,14 +55,14 @@ pub async fn keys(
     get,
     path = "/v1/grants",
     tag = "access",
-    params(AccessParams),
+    params(PageParams),
     responses((status = 200, body = wire::GrantPage), ReadProblems),
     security(("api_key" = [])),
 )]
 pub async fn grants(
     State(app): State<App>,
     presented: Presented,
-    Query(params): Query<AccessParams>,
+    Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
     listed(&app, &presented, params, Listing::Grants).await
 }
@@ -72,14 +72,14 @@ pub async fn grants(
     get,
     path = "/v1/groups",
     tag = "access",
-    params(AccessParams),
+    params(PageParams),
     responses((status = 200, body = wire::GroupPage), ReadProblems),
     security(("api_key" = [])),
 )]
 pub async fn groups(
     State(app): State<App>,
     presented: Presented,
-    Query(params): Query<AccessParams>,
+    Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
     listed(&app, &presented, params, Listing::Groups).await
 }
@@ -89,14 +89,14 @@ pub async fn groups(
     get,
     path = "/v1/roles",
     tag = "access",
-    params(AccessParams),
+    params(PageParams),
     responses((status = 200, body = wire::RolePage), ReadProblems),
     security(("api_key" = [])),
 )]
 pub async fn roles(
     State(app): State<App>,
     presented: Presented,
-    Query(params): Query<AccessParams>,
+    Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
     listed(&app, &presented, params, Listing::Roles).await
 }

@@ -8,7 +8,7 @@ use promptory_projection::ask::{Answer, Question};
 
 use super::cursor::{self, Cursor};
 use super::error::{HistoryProblems, problem};
-use super::params::{self, LabelHistoryParams, VersionsParams};
+use super::params::{self, PageParams, VersionsParams};
 use super::{App, render, respond, wire};
 
 /// A prompt's versions, newest first.
@@ -54,7 +54,7 @@ pub async fn versions(
     params(
         ("prompt" = String, Path, description = "Percent-encoded key (`/` as `%2F`) or `prm_…`"),
         ("label" = String, Path, description = "The label"),
-        LabelHistoryParams,
+        PageParams,
     ),
     responses((status = 200, body = wire::MovePage), HistoryProblems),
     security(("api_key" = [])),
@@ -63,7 +63,7 @@ pub async fn label_history(
     State(app): State<App>,
     presented: Presented,
     Path((prompt, label)): Path<(String, String)>,
-    Query(params): Query<LabelHistoryParams>,
+    Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
     let tenant = &presented.tenant;
     let after = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
@@ -86,7 +86,7 @@ pub async fn label_history(
     get,
     path = "/v1/prompts/{prompt}/forks",
     tag = "prompts",
-    params(("prompt" = String, Path, description = "Percent-encoded key (`/` as `%2F`) or `prm_…`"), LabelHistoryParams),
+    params(("prompt" = String, Path, description = "Percent-encoded key (`/` as `%2F`) or `prm_…`"), PageParams),
     responses((status = 200, body = wire::ForkPage), HistoryProblems),
     security(("api_key" = [])),
 )]
@@ -94,7 +94,7 @@ pub async fn forks(
     State(app): State<App>,
     presented: Presented,
     Path(prompt): Path<String>,
-    Query(params): Query<LabelHistoryParams>,
+    Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
     let tenant = &presented.tenant;
     let after = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {

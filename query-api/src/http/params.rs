@@ -186,11 +186,11 @@ pub struct VersionsParams {
     pub at_least: Option<Position>,
 }
 
-/// A label's history; a prompt's forks.
+/// One page of a list that nothing else narrows: a label's history, forks, what is known about access.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
-pub struct LabelHistoryParams {
+pub struct PageParams {
     /// Items on the page, 1 to 1,000.
     #[serde(deserialize_with = "page_size")]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
@@ -213,22 +213,6 @@ pub struct EventsParams {
     #[serde(deserialize_with = "page_size")]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,
-    /// Waits until the read model has reached this position.
-    #[param(value_type = Option<String>)]
-    pub at_least: Option<Position>,
-}
-
-/// A list about access.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields, default)]
-#[into_params(parameter_in = Query)]
-pub struct AccessParams {
-    /// Items on the page, 1 to 1,000.
-    #[serde(deserialize_with = "page_size")]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
-    pub limit: Option<usize>,
-    /// `next_cursor` of the page before.
-    pub cursor: Option<String>,
     /// Waits until the read model has reached this position.
     #[param(value_type = Option<String>)]
     pub at_least: Option<Position>,

@@ -10,7 +10,7 @@ use promptory_projection::ask::{Answer, Listing, Question};
 use super::access::listed;
 use super::cursor::{self, Cursor};
 use super::error::{HistoryProblems, ReadProblems, problem};
-use super::params::{self, AccessParams, CommentsParams, ReleasesParams};
+use super::params::{self, CommentsParams, PageParams, ReleasesParams};
 use super::{App, render, respond, wire};
 
 /// Release requests that wait, with the versions to compare and who has approved; with `all` those of before, too.
@@ -29,7 +29,7 @@ pub async fn releases(
 ) -> Result<Response, Problem> {
     let ReleasesParams { all, limit, cursor, at_least } = params;
     let what = if all { Listing::Releases } else { Listing::OpenReleases };
-    listed(&app, &presented, AccessParams { limit, cursor, at_least }, what).await
+    listed(&app, &presented, PageParams { limit, cursor, at_least }, what).await
 }
 
 /// What was said about a prompt's versions and release requests, oldest first.
@@ -71,14 +71,14 @@ pub async fn comments(
     get,
     path = "/v1/protections",
     tag = "releases",
-    params(AccessParams),
+    params(PageParams),
     responses((status = 200, body = wire::ProtectionPage), ReadProblems),
     security(("api_key" = [])),
 )]
 pub async fn protections(
     State(app): State<App>,
     presented: Presented,
-    Query(params): Query<AccessParams>,
+    Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
     listed(&app, &presented, params, Listing::Protections).await
 }
@@ -88,14 +88,14 @@ pub async fn protections(
     get,
     path = "/v1/freezes",
     tag = "releases",
-    params(AccessParams),
+    params(PageParams),
     responses((status = 200, body = wire::FreezePage), ReadProblems),
     security(("api_key" = [])),
 )]
 pub async fn freezes(
     State(app): State<App>,
     presented: Presented,
-    Query(params): Query<AccessParams>,
+    Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
     listed(&app, &presented, params, Listing::Freezes).await
 }
