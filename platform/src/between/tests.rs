@@ -48,7 +48,8 @@ async fn a_request_is_answered_or_told_at_once_why_not_and_what_is_under_way_is_
         begins.recv().await.unwrap();
     }
     assert_eq!(ask("third").await.unwrap(), "busy", "two are answered at once");
-    let lost = super::ask(&asker, "q.1".to_owned(), "x".into(), Duration::ZERO).await;
+    let _silent = asker.subscribe("silent").await.unwrap();
+    let lost = super::ask(&asker, "silent".to_owned(), "x".into(), Duration::from_millis(10)).await;
     assert!(matches!(lost, Err(NoAnswer::Lost(_))), "{lost:?}");
 
     let ending = tokio::spawn(answering.stop());
