@@ -2,13 +2,16 @@
 //!
 //! What comes out holds no plaintext and never changes, so a conflict repeats `decide` and not this.
 
+mod access;
 mod contents;
+mod merged;
 mod names;
+mod releases;
+mod wanted;
 
-use promptory_domain::command::KeyHolder;
-use promptory_domain::{Change, Command, NewVersion, Presented};
+use promptory_domain::{Change, Command, Material, NewVersion, Presented};
 use promptory_events::event::Kind;
-use promptory_events::{CommandHash, CommandId, PrincipalId, TenantId, TraceContext, limits};
+use promptory_events::{Branch, CommandHash, CommandId, PrincipalId, TenantId, TraceContext, limits};
 use promptory_ledger::KeyStore;
 use promptory_platform::problem::{Problem, ProblemType};
 use promptory_platform::{ApiKey, apikey::Secret};
@@ -17,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::wire;
 use contents::Sealer;
+pub use wanted::{Sides, gather_wanted};
 
 /// A command, ready to be decided.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -80,7 +84,7 @@ pub fn gather_as(
     if if_match.is_some() && !request.change.takes_if_match() {
         return Err(Problem::field("If-Match", "this command takes none; leave it out").into());
     }
-    let issued = matches!(request.change, wire::Change::IssueKey { .. });
+    let issued = matches!(request.change, wire::Change::IssueKey { .. } | wire::Change::RotateKey { .. });
     let secret = if issued { Some(new_key(origin.tenant, command_id)?) } else { None };
     let secret_hash = secret.as_ref().map(|key| key.presented().secret_hash).unwrap_or_default();
     let command = Command {
@@ -88,6 +92,7 @@ pub fn gather_as(
         occurred_at: names::time("/occurred_at", request.claims.occurred_at.as_deref())?,
         author: names::author(request.claims.author.as_deref())?,
         message: sealer.message(request.claims.message.as_deref())?,
+        override_freeze: request.claims.override_freeze,
     };
     let (presented, trace) = (origin.presented.clone(), promptory_platform::telemetry::current_trace());
     let bytes = sealer.sealed_bytes() + 1024;
@@ -133,10 +138,29 @@ fn change(
             let metadata = metadata.map(|m| sealer.json("/metadata", &m)).transpose()?;
             Change::CreatePrompt { key: names::key("/key", &key)?, kind, version, tags: names::tags(&tags)?, metadata }
         }
-        wire::Change::AddVersion { prompt, text, messages, config, labels } => {
+        wire::Change::AddVersion { prompt, text, messages, config, labels, branch } => {
             let (kind, version) = required_version(sealer, text, messages, config, labels)?;
-            Change::AddVersion { prompt: names::prompt(&prompt)?, kind, version, if_match }
+            let branch = branch.map_or_else(|| Ok(Branch::main()), |branch| names::branch("/branch", &branch))?;
+            Change::AddVersion { prompt: names::prompt(&prompt)?, kind, version, branch, if_match }
         }
+        wire::Change::CreateBranch { prompt, branch, from } => {
+            let (prompt, branch) = (names::prompt(&prompt)?, names::branch("/branch", &branch)?);
+            Change::CreateBranch { prompt, branch, from: names::pick(&from)? }
+        }
+        wire::Change::CloseBranch { prompt, branch } => {
+            let (prompt, branch) = (names::prompt(&prompt)?, names::branch("/branch", &branch)?);
+            Change::CloseBranch { prompt, branch, if_match }
+        }
+        wire::Change::ForkPrompt { prompt, from, key, labels, tags, metadata } => Change::ForkPrompt {
+            prompt: names::prompt(&prompt)?,
+            from: names::pick(&from)?,
+            key: names::key("/key", &key)?,
+            labels: names::labels(&labels)?,
+            tags: names::tags(&tags)?,
+            metadata: metadata.map(|m| sealer.json("/metadata", &m)).transpose()?,
+            copied: None, // which version it is, the state says
+        },
+        merge @ wire::Change::Merge { .. } => merged::change(sealer, merge, if_match)?,
         wire::Change::RenamePrompt { prompt, to, text, messages, config } => {
             let version = match (&text, &messages, &config) {
                 (None, None, None) => None,
@@ -164,36 +188,10 @@ fn change(
             let (prompt, label) = (names::prompt(&prompt)?, names::label("/label", &label)?);
             Change::RemoveLabel { prompt, label, if_match }
         }
-        other => access_change(sealer, other, secret_hash)?,
-    })
-}
-
-fn access_change(sealer: &mut Sealer<'_>, change: wire::Change, secret_hash: [u8; 32]) -> Result<Change, Failure> {
-    Ok(match change {
-        wire::Change::IssueKey { role, name, principal } => {
-            let holder = match (role, principal) {
-                (Some(role), None) => {
-                    KeyHolder::New { role: names::role(&role)?, name: sealer.name("/name", name.as_deref())? }
-                }
-                (None, Some(principal)) => KeyHolder::Existing(names::id("/principal", &principal)?),
-                _ => return Err(Problem::field("/role", "give either `role` or `principal`").into()),
-            };
-            Change::IssueKey { holder, secret_hash }
-        }
-        wire::Change::RevokeKey { key } => Change::RevokeKey { key: names::id("/key", &key)? },
-        wire::Change::GrantRole { principal, role } => {
-            Change::GrantRole { principal: names::id("/principal", &principal)?, role: names::role(&role)? }
-        }
-        wire::Change::RevokeRole { principal, role } => {
-            Change::RevokeRole { principal: names::id("/principal", &principal)?, role: names::role(&role)? }
-        }
-        wire::Change::CreateTenant { tenant, title } => {
-            let title = sealer.name("/title", title.as_deref())?;
-            Change::CreateTenant { tenant: names::id("/tenant", &tenant)?, title }
-        }
-        wire::Change::SuspendTenant { tenant } => Change::SuspendTenant { tenant: names::id("/tenant", &tenant)? },
-        wire::Change::ResumeTenant { tenant } => Change::ResumeTenant { tenant: names::id("/tenant", &tenant)? },
-        other => return Err(Failure::Internal(format!("not gathered: {other:?}"))),
+        other => match releases::change(sealer, other, if_match)? {
+            Ok(change) => change,
+            Err(other) => access::change(sealer, other, secret_hash)?,
+        },
     })
 }
 
@@ -204,15 +202,26 @@ fn required_version(
     config: Option<serde_json::Map<String, serde_json::Value>>,
     labels: Vec<String>,
 ) -> Result<(Kind, NewVersion), Failure> {
+    let Some((kind, content)) = content(sealer, text, messages)? else {
+        return Err(Problem::field("/text", "give exactly one of `text` and `messages`").into());
+    };
+    let config = config.map(|config| sealer.json("/config", &config)).transpose()?;
+    Ok((kind, NewVersion { content, config, labels: names::labels(&labels)? }))
+}
+
+/// A text or messages, if there is one of them.
+fn content(
+    sealer: &mut Sealer<'_>,
+    text: Option<String>,
+    messages: Option<Vec<wire::Message>>,
+) -> Result<Option<(Kind, Material)>, Failure> {
     let (kind, field, bytes) = match (text, messages) {
+        (None, None) => return Ok(None),
         (Some(text), None) => (Kind::Text, "/text", text.into_bytes()),
         (None, Some(messages)) => (Kind::Chat, "/messages", contents::chat(&messages)?),
         _ => return Err(Problem::field("/text", "give exactly one of `text` and `messages`").into()),
     };
-    let content = sealer.content(field, limits::CONTENT_MAX_BYTES, &bytes)?;
-    let config = config.map(|config| sealer.json("/config", &config)).transpose()?;
-    let labels = labels.iter().map(|label| names::label("/labels", label)).collect::<Result<_, _>>()?;
-    Ok((kind, NewVersion { content, config, labels }))
+    Ok(Some((kind, sealer.content(field, limits::CONTENT_MAX_BYTES, &bytes)?)))
 }
 
 /// The problem for something over its limit.

@@ -1,5 +1,6 @@
 //! The writers of the tenants in use: started on first use, least recently used ones closed when their states
-//! together take more memory than they may.
+//! together take more memory than they may. That of `_system` is not counted and stays: every command asks it whether its
+//! tenant may be written to, so a tenant that takes all the memory would be closed by its own next command.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -27,10 +28,36 @@ struct Slots {
     by_tenant: HashMap<TenantId, Slot>,
 }
 
+impl Slots {
+    /// Takes out the least recently used until the others are within the bound; the latest one always stays.
+    fn surplus(&mut self, max_bytes: usize) -> Vec<Slot> {
+        let counted = self.by_tenant.iter().filter(|(tenant, _)| !tenant.is_system());
+        let mut counted: Vec<_> = counted.map(|(tenant, slot)| (slot.used, slot.bytes(), tenant.clone())).collect();
+        let mut total: usize = counted.iter().map(|(_, bytes, _)| bytes).sum();
+        if total <= max_bytes {
+            return Vec::new();
+        }
+        counted.sort_unstable();
+        counted.pop();
+        let closed = counted.into_iter().take_while(|(_, bytes, _)| {
+            let over = total > max_bytes;
+            total -= bytes;
+            over
+        });
+        closed.filter_map(|(_, _, tenant)| self.by_tenant.remove(&tenant)).collect()
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Slot {
     used: u64,
     writer: Arc<OnceCell<Handle>>,
+}
+
+impl Slot {
+    fn bytes(&self) -> usize {
+        self.writer.get().map_or(0, |handle| handle.bytes.load(Ordering::Relaxed))
+    }
 }
 
 impl Hot {
@@ -74,17 +101,10 @@ impl Hot {
     /// Closes the least recently used writers until the others are within the bound; the latest one always stays.
     fn close_least_used(&self) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = |slot: &Slot| slot.writer.get().map_or(0, |handle| handle.bytes.load(Ordering::Relaxed));
-        let mut total: usize = slots.by_tenant.values().map(size).sum();
-        while total > self.max_bytes && slots.by_tenant.len() > 1 {
-            let oldest = slots.by_tenant.iter().min_by_key(|(_, slot)| slot.used).map(|(tenant, _)| tenant.clone());
-            let Some(slot) = oldest.and_then(|tenant| slots.by_tenant.remove(&tenant)) else { return };
-            total = total.saturating_sub(size(&slot));
-            if let Some(handle) = slot.writer.get() {
-                // Jobs that wait in its queue are still written; a writer whose queue is full ends when its last
-                // handle goes. Should both an old and a new writer run for a moment, the guard keeps them apart.
-                let _ = handle.queue.try_send(Message::Close(oneshot::channel().0));
-            }
+        for handle in slots.surplus(self.max_bytes).iter().filter_map(|slot| slot.writer.get()) {
+            // Jobs that wait in its queue are still written; a writer whose queue is full ends when its last
+            // handle goes. Should both an old and a new writer run for a moment, the guard keeps them apart.
+            let _ = handle.queue.try_send(Message::Close(oneshot::channel().0));
         }
     }
 
@@ -100,5 +120,45 @@ impl Hot {
                 let _ = closed.await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use arc_swap::ArcSwap;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::load::Confirmed;
+
+    /// Tenants with the bytes of their states, the least recently used first; which of them are left.
+    fn left(tenants: &[(&str, usize)], max_bytes: usize) -> Vec<String> {
+        let mut slots = Slots::default();
+        for (used, (tenant, bytes)) in (0..).zip(tenants) {
+            let tenant: TenantId = if *tenant == "_system" { TenantId::system() } else { tenant.parse().unwrap() };
+            let published = Arc::new(ArcSwap::from_pointee(Confirmed::empty(tenant.clone())));
+            let handle = Handle { queue: mpsc::channel(1).0, published, bytes: Arc::new(AtomicUsize::new(*bytes)) };
+            slots.by_tenant.insert(tenant, Slot { used, writer: Arc::new(OnceCell::new_with(Some(handle))) });
+        }
+        slots.surplus(max_bytes);
+        let mut left: Vec<_> = slots.by_tenant.keys().map(ToString::to_string).collect();
+        left.sort_unstable();
+        left
+    }
+
+    #[test]
+    fn the_least_recently_used_make_room() {
+        assert_eq!(left(&[("a", 5), ("b", 5), ("c", 5)], 10), ["b", "c"]);
+        assert_eq!(left(&[("a", 5), ("b", 5), ("c", 5)], 15), ["a", "b", "c"]);
+        assert_eq!(left(&[("a", 5), ("b", 5), ("c", 11)], 10), ["c"], "the latest stays however large it is");
+    }
+
+    #[test]
+    fn a_tenant_that_takes_all_the_memory_is_not_closed_by_a_look_at_the_system() {
+        assert_eq!(left(&[("a", 100), ("_system", 5)], 10), ["_system", "a"]);
+        assert_eq!(left(&[("_system", 5), ("a", 100)], 10), ["_system", "a"]);
     }
 }

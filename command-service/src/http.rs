@@ -4,8 +4,13 @@ mod access;
 mod answer;
 mod backups;
 mod batch;
+mod branches;
 mod error;
+mod grants;
+mod groups;
 mod prompts;
+mod protections;
+mod releases;
 mod tenants;
 
 use axum::Router;
@@ -43,10 +48,28 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(prompts::archive))
         .routes(routes!(prompts::restore))
         .routes(routes!(prompts::set_label, prompts::remove_label))
+        .routes(routes!(branches::create_branch, branches::close_branch))
+        .routes(routes!(branches::fork))
+        .routes(routes!(branches::merge))
         .routes(routes!(batch::commands))
         .routes(routes!(access::issue_key))
         .routes(routes!(access::revoke_key))
-        .routes(routes!(access::grant_role, access::revoke_role))
+        .routes(routes!(access::rotate_key))
+        .routes(routes!(grants::grant_to_principal, grants::revoke_from_principal))
+        .routes(routes!(grants::grant_to_group, grants::revoke_from_group))
+        .routes(routes!(groups::create_group))
+        .routes(routes!(groups::add_member, groups::remove_member))
+        .routes(routes!(groups::define_role))
+        .routes(routes!(releases::open))
+        .routes(routes!(releases::approve))
+        .routes(routes!(releases::reject))
+        .routes(routes!(releases::withdraw))
+        .routes(routes!(releases::comment_on_release))
+        .routes(routes!(releases::comment_on_version))
+        .routes(routes!(releases::roll_back))
+        .routes(routes!(protections::protect, protections::unprotect))
+        .routes(routes!(protections::freeze))
+        .routes(routes!(protections::lift))
         .routes(routes!(tenants::create))
         .routes(routes!(tenants::add_owner))
         .routes(routes!(tenants::suspend))

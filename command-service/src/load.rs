@@ -65,7 +65,7 @@ impl Confirmed {
         for (first_index, commit) in batch.indexed() {
             let events = commit.decode_events().map_err(|e| broken(e.to_string()))?;
             for (event, index) in events.iter().zip(first_index..) {
-                self.state.evolve(index, event).map_err(|e| broken(e.to_string()))?;
+                self.state.evolve(index, commit.header.actor, event).map_err(|e| broken(e.to_string()))?;
             }
             caught_up.receipts.extend(Receipt::of(&commit.header, first_index));
             caught_up.commits.push((commit.header.command_id, first_index));

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use promptory_events::event::Event;
+use promptory_events::event::{Event, Subject};
 use promptory_events::{
-    CommandId, Incarnation, KeyId, Position, PrincipalId, PromptId, PromptKey, RawCommit, VersionId,
+    CommandId, CommentId, FreezeId, GroupId, Incarnation, KeyId, Position, PrincipalId, PromptId, PromptKey, RawCommit,
+    RequestId, VersionId,
 };
 use promptory_platform::ApiKey;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,14 @@ pub struct Outcome {
     pub version: Option<(VersionId, u32)>,
     /// The principal that it added or that got a key or a role.
     pub principal: Option<PrincipalId>,
+    /// The group that it created, or whose roles or members it changed.
+    pub group: Option<GroupId>,
+    /// The release request that it was about.
+    pub release: Option<RequestId>,
+    /// The freeze window that it set or lifted.
+    pub freeze: Option<FreezeId>,
+    /// The comment that it added.
+    pub comment: Option<CommentId>,
     /// The API key that it issued or revoked.
     pub key_id: Option<KeyId>,
     /// The API key itself: only the first time. It never travels.
@@ -50,6 +59,10 @@ impl Outcome {
             prompt_key: None,
             version: None,
             principal: None,
+            group: None,
+            release: None,
+            freeze: None,
+            comment: None,
             key_id: None,
             api_key: None,
         }
@@ -62,7 +75,7 @@ impl Outcome {
         let mut outcome = Self::unchanged(command_id, Some(Position { incarnation, index: last }));
         for (event, index) in events.iter().zip(first..) {
             outcome.events.push((index, event.name().into()));
-            outcome.prompt = outcome.prompt.or(event.prompt());
+            outcome.prompt = outcome.prompt.or(event.regards());
             outcome.take_in(event);
         }
         outcome
@@ -85,14 +98,33 @@ impl Outcome {
             Event::PromptRestored(e) => self.prompt_key = Some(e.key.clone()),
             Event::VersionAdded(e) => self.version = Some((e.version, e.number)),
             Event::PrincipalAdded(e) => self.principal = Some(e.principal),
-            Event::RoleGranted(e) => self.principal = Some(e.principal),
-            Event::RoleRevoked(e) => self.principal = Some(e.principal),
+            Event::RoleGranted(e) => self.subject(e.to),
+            Event::RoleRevoked(e) => self.subject(e.from),
+            Event::ReleaseRequested(e) => self.release = Some(e.request),
+            Event::ReleaseApproved(e) => self.release = Some(e.request),
+            Event::ReleaseRejected(e) => self.release = Some(e.request),
+            Event::ReleaseWithdrawn(e) => self.release = Some(e.request),
+            Event::ReleaseExecuted(e) => self.release = Some(e.request),
+            Event::FreezeSet(e) => self.freeze = Some(e.freeze),
+            Event::FreezeLifted(e) => self.freeze = Some(e.freeze),
+            Event::CommentAdded(e) => self.comment = Some(e.comment),
+            Event::GroupCreated(e) => self.group = Some(e.group),
+            Event::MemberAdded(e) => (self.group, self.principal) = (Some(e.group), Some(e.principal)),
+            Event::MemberRemoved(e) => (self.group, self.principal) = (Some(e.group), Some(e.principal)),
             Event::KeyIssued(e) => {
                 self.principal = Some(e.principal);
                 self.key_id = Some(e.key);
             }
-            Event::KeyRevoked(e) => self.key_id = Some(e.key),
+            // Of a rotation the new key counts, which comes first.
+            Event::KeyRevoked(e) => self.key_id = self.key_id.or(Some(e.key)),
             _ => {}
+        }
+    }
+
+    fn subject(&mut self, subject: Subject) {
+        match subject {
+            Subject::Principal(principal) => self.principal = Some(principal),
+            Subject::Group(group) => self.group = Some(group),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The command service: authenticate, gather, hand over to the tenant's writer, wait for the answer.
 
 mod backup;
+mod execute;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use promptory_domain::access::{self, Action};
+use promptory_domain::access::Action;
 use promptory_domain::state::TenantStatus;
 use promptory_domain::{Presented, Rejection};
 use promptory_events::{CommandId, PrincipalId, TenantId};
@@ -56,14 +57,13 @@ pub struct Service {
     hot: Hot,
     keys: KeyStore,
     ledger: Ledger,
+    clock: Clock,
     system: SystemLook,
     backups: backup::Backups,
 }
 
 /// How often it is seen what other replicas have written to `_system`.
 const SYSTEM_EVERY: Duration = Duration::from_millis(250);
-/// Above so many bytes of body, gathering leaves the async threads: sealing them takes milliseconds.
-const GATHER_INLINE_BYTES: usize = 64 * 1024;
 
 impl Service {
     /// Sets the service up over a ledger and a key store.
@@ -75,9 +75,9 @@ impl Service {
         let address = config.exchange.as_ref().map(Exchange::address).unwrap_or_default();
         let system = SystemLook::new(matches!(ledger, Ledger::JetStream(_)));
         let backups = backup::Backups::new(clock.clone());
-        let shared = Shared { ledger: ledger.clone(), cache, clock, address, exchange: config.exchange };
+        let shared = Shared { ledger: ledger.clone(), cache, clock: clock.clone(), address, exchange: config.exchange };
         let threads = Threads::start().map_err(OpenError::Threads)?;
-        Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, system, backups })
+        Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, clock, system, backups })
     }
 
     /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is
@@ -99,7 +99,13 @@ impl Service {
             incarnation: self.ledger.incarnation(),
             secret_hash: key.presented().secret_hash,
         };
-        let command = promptory_domain::Command { change, occurred_at: None, author: None, message: None };
+        let command = promptory_domain::Command {
+            change,
+            occurred_at: None,
+            author: None,
+            message: None,
+            override_freeze: false,
+        };
         let command_hash = self.keys.command_hash(&system, b"bootstrap")?;
         let item = Gathered {
             command_id,
@@ -120,28 +126,6 @@ impl Service {
         }
     }
 
-    /// Does commands of one caller, in order, each atomic; the caller's key names the tenant.
-    ///
-    /// # Errors
-    /// What stops all of them: the caller is not let in, or too much waits. What stops one is in its place.
-    pub async fn execute(&self, shown: &Shown, requests: Vec<wire::Request>) -> Result<Answers, Failure> {
-        let (writer, principal) = self.admit(shown).await?;
-        let presented = Presented::ApiKey { key: shown.key, secret_hash: shown.secret_hash };
-        let gathered = self.gather_all(&shown.tenant, principal, presented, requests).await?;
-        let (mut ready, mut refused) = (Vec::with_capacity(gathered.len()), Vec::new());
-        for (place, item) in gathered.into_iter().enumerate() {
-            match item {
-                Ok(item) => ready.push(item),
-                Err(failure) => refused.push((place, failure)),
-            }
-        }
-        let mut answers = if ready.is_empty() { Vec::new() } else { send(&writer, ready).await? };
-        for (place, failure) in refused {
-            answers.insert(place, Err(failure)); // in order of their places, so each is right when its turn comes
-        }
-        Ok(answers)
-    }
-
     /// Makes a tenant's keys if it has none. What may wait for servers leaves the async threads.
     async fn ensure_keys(&self, tenant: &TenantId) -> Result<(), Failure> {
         if !self.system.shared {
@@ -150,28 +134,6 @@ impl Service {
         let (keys, tenant) = (self.keys.clone(), tenant.clone());
         let ensured = tokio::task::spawn_blocking(move || keys.ensure_tenant(&tenant)).await;
         Ok(ensured.map_err(|error| Failure::Internal(error.to_string()))??)
-    }
-
-    async fn gather_all(
-        &self,
-        tenant: &TenantId,
-        principal: PrincipalId,
-        presented: Presented,
-        requests: Vec<wire::Request>,
-    ) -> Result<Vec<Result<Gathered, Failure>>, Failure> {
-        let (keys, tenant) = (self.keys.clone(), tenant.clone());
-        let heavy = self.system.shared // and the keys come from servers, as the ledger does
-            || requests.len() > 8 || requests.iter().map(wire::Request::size_hint).sum::<usize>() > GATHER_INLINE_BYTES;
-        let all = move || {
-            let origin = Origin { tenant: &tenant, principal, presented };
-            requests.into_iter().map(|request| gather(&origin, &keys, request)).collect::<Vec<_>>()
-        };
-        if !heavy {
-            return Ok(all());
-        }
-        let span = tracing::Span::current();
-        let gathered = tokio::task::spawn_blocking(move || span.in_scope(all)).await;
-        gathered.map_err(|e| Failure::Internal(e.to_string()))
     }
 
     /// Lets a caller in: a tenant that is there, a key that opens it, and only then whether it is suspended, which is
@@ -186,18 +148,22 @@ impl Service {
         let status = status.ok_or(Rejection::Unauthenticated)?;
         self.ensure_keys(&shown.tenant).await?;
         let writer = self.writer(&shown.tenant).await?;
-        let principal = match authenticated(&writer, shown) {
+        let principal = match self.authenticated(&writer, shown) {
             Some(principal) => principal,
             None => {
                 // Another replica may have issued the key a moment ago. `decide` checks again in any case.
                 refresh(&writer).await;
-                authenticated(&writer, shown).ok_or(Rejection::Unauthenticated)?
+                self.authenticated(&writer, shown).ok_or(Rejection::Unauthenticated)?
             }
         };
         match status {
             TenantStatus::Active => Ok((writer, principal)),
             TenantStatus::Suspended => Err(Failure::Suspended),
         }
+    }
+
+    fn authenticated(&self, writer: &Handle, shown: &Shown) -> Option<PrincipalId> {
+        writer.published.load().state.rights().authenticate(shown.key, &shown.secret_hash, self.clock.now())
     }
 
     /// Creates a tenant and lets its first owner in.
@@ -272,8 +238,9 @@ impl Service {
             return Err(Rejection::NotInThisLedger(shown.tenant.clone()).into());
         }
         let (system, principal) = self.admit(shown).await?;
-        if !system.published.load().state.roles(principal).any(|(role, _)| access::allows(role, Action::ManageTenants))
-        {
+        let published = system.published.load();
+        let rights = published.state.rights().caller(principal, Some(shown.key), self.clock.now());
+        if rights.grant(Action::ManageTenants, "").is_none() {
             return Err(Rejection::Forbidden(Action::ManageTenants).into());
         }
         Ok((system, principal))
@@ -344,10 +311,6 @@ impl Service {
     }
 }
 
-fn authenticated(writer: &Handle, shown: &Shown) -> Option<PrincipalId> {
-    writer.published.load().state.authenticate(shown.key, &shown.secret_hash)
-}
-
 /// When `_system` was last looked at, for all who want to know at once.
 #[derive(Clone, Debug)]
 struct SystemLook {
@@ -396,6 +359,14 @@ fn parse_tenant(text: &str) -> Result<TenantId, Failure> {
 }
 
 fn owner_request(name: Option<String>) -> wire::Request {
-    let change = wire::Change::IssueKey { role: Some("owner".into()), name, principal: None };
+    let change = wire::Change::IssueKey {
+        role: Some("owner".into()),
+        prefix: None,
+        role_expires_at: None,
+        name,
+        principal: None,
+        scope: None,
+        expires_at: None,
+    };
     wire::Request { claims: wire::Claims::default(), change }
 }

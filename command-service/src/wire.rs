@@ -1,10 +1,14 @@
 //! Commands as JSON, before anything about them is believed. Names are plain strings here, so that a refusal can say
 //! which field is wrong; `gather` turns them into types.
 
+mod pick;
+
 use promptory_platform::problem::{Problem, ProblemType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+
+pub use pick::{Pick, Source};
 
 /// One command with what its caller claims and demands.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -36,10 +40,14 @@ pub struct Claims {
     /// Pseudonym of who made the change; needs the right to import.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
+    /// That labels should move although they are frozen; needs the right to override a freeze.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub override_freeze: bool,
 }
 
 impl Claims {
-    const FIELDS: [&'static str; 5] = ["idempotency_key", "if_match", "message", "occurred_at", "author"];
+    const FIELDS: [&'static str; 6] =
+        ["idempotency_key", "if_match", "message", "occurred_at", "author", "override_freeze"];
 }
 
 /// One message of a chat prompt.
@@ -50,6 +58,16 @@ pub struct Message {
     pub role: String,
     /// Its text, kept as it is.
     pub content: String,
+}
+
+/// What a key is narrowed to: of its principal's rights those that the role has on the prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyScope {
+    /// What.
+    pub role: String,
+    /// Where: empty or ending with `/`.
+    pub prefix: String,
 }
 
 /// What should change.
@@ -93,6 +111,67 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         config: Option<Map<String, Value>>,
         /// Labels that move to it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<String>,
+        /// The branch that it is added to; `main` if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<String>,
+    },
+    /// A new branch.
+    CreateBranch {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The branch.
+        branch: String,
+        /// The version that it begins at; the head of `main` if this is not there.
+        #[serde(default, skip_serializing_if = "Pick::is_empty")]
+        from: Pick,
+    },
+    /// A branch that takes no more versions; those that it has stay.
+    CloseBranch {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The branch.
+        branch: String,
+    },
+    /// A new prompt whose first version has the content and the configuration of a version of another one.
+    ForkPrompt {
+        /// The other prompt's key or id.
+        prompt: String,
+        /// Its version; the head of `main` if this is not there.
+        #[serde(default, skip_serializing_if = "Pick::is_empty")]
+        from: Pick,
+        /// The new prompt's key.
+        key: String,
+        /// Labels that point to its first version.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<String>,
+        /// Its tags.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tags: Vec<String>,
+        /// Its metadata.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        metadata: Option<Map<String, Value>>,
+    },
+    /// What a version has that a branch has not, as a new version of the branch.
+    Merge {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The branch that is merged into; `main` if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<String>,
+        /// The version that is merged.
+        from: Source,
+        /// The text that is to stand there, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// The messages that are to stand there, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        messages: Option<Vec<Message>>,
+        /// The configuration that is to stand there, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        config: Option<Map<String, Value>>,
+        /// Labels that move to the new version.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         labels: Vec<String>,
     },
@@ -155,36 +234,188 @@ pub enum Change {
         /// The label.
         label: String,
     },
-    /// A new API key: for a new principal with `role`, or for the existing `principal`.
+    /// A new API key: for a new principal with `role` on `prefix`, or for the existing `principal`.
     IssueKey {
-        /// The new principal's role: `owner`, `editor`, `viewer`, `importer` (in `_system`: `operator`, `viewer`).
+        /// The new principal's role.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         role: Option<String>,
+        /// Where it has it: empty or ending with `/`; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// Until when it has it, RFC 3339.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role_expires_at: Option<String>,
         /// The new principal's display name; kept sealed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
         /// The principal that gets another key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         principal: Option<String>,
+        /// What the key is narrowed to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<KeyScope>,
+        /// Until when the key opens, RFC 3339.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<String>,
+    },
+    /// Another API key in the place of one, which is revoked.
+    RotateKey {
+        /// Its id: the part after `pk_<tenant>_`.
+        key: String,
+        /// Until when the new one opens; as long as the old one if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<String>,
     },
     /// An API key that opens nothing any more.
     RevokeKey {
         /// Its id: the part after `pk_<tenant>_`.
         key: String,
     },
-    /// A role for a principal.
+    /// A role for a principal or a group: exactly one of the two.
     GrantRole {
         /// Who.
-        principal: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        principal: Option<String>,
+        /// Or who.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<String>,
         /// What.
         role: String,
+        /// Where: empty or ending with `/`; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// Until when, RFC 3339.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<String>,
     },
-    /// A role taken away.
+    /// A role taken away from a principal or a group: exactly one of the two.
     RevokeRole {
         /// Who.
-        principal: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        principal: Option<String>,
+        /// Or who.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<String>,
         /// What.
         role: String,
+        /// Where; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+    },
+    /// A custom role, new or another set of actions.
+    DefineRole {
+        /// Its name.
+        role: String,
+        /// All that it allows from now on.
+        actions: Vec<String>,
+    },
+    /// A new group.
+    CreateGroup {
+        /// Its display name; kept sealed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// A principal into a group.
+    AddMember {
+        /// Which group.
+        group: String,
+        /// Who.
+        principal: String,
+    },
+    /// A principal out of a group.
+    RemoveMember {
+        /// Which group.
+        group: String,
+        /// Who.
+        principal: String,
+    },
+    /// A label moves only by approved requests below a prefix.
+    ProtectLabel {
+        /// Where: empty or ending with `/`; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// The label.
+        label: String,
+        /// How many approvals a request needs: 1 to 16.
+        approvals: u16,
+    },
+    /// The protection on exactly this prefix ends.
+    UnprotectLabel {
+        /// Where; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// The label.
+        label: String,
+    },
+    /// Labels below a prefix do not move between two times.
+    SetFreeze {
+        /// Where; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// From when on, RFC 3339.
+        from: String,
+        /// Until when, RFC 3339.
+        until: String,
+    },
+    /// A freeze window is over.
+    LiftFreeze {
+        /// Where it is; the whole tenant if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// Its id.
+        freeze: String,
+    },
+    /// A protected label should move: exactly one of `version` and `remove`.
+    RequestRelease {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The number of the version that it should point to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        /// That it should be removed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        remove: bool,
+        /// Until when that may be approved, RFC 3339.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<String>,
+    },
+    /// A release request is approved; with the last approval that it needs the label moves.
+    ApproveRelease {
+        /// Its id.
+        release: String,
+    },
+    /// A release request is rejected.
+    RejectRelease {
+        /// Its id.
+        release: String,
+    },
+    /// A release request is withdrawn by who opened it.
+    WithdrawRelease {
+        /// Its id.
+        release: String,
+    },
+    /// A label back to where it pointed before.
+    RollBackLabel {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+    },
+    /// A comment on a version of a prompt, or on a release request: `prompt` and `version`, or `release`.
+    AddComment {
+        /// The prompt's key or id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prompt: Option<String>,
+        /// The version's number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+        /// Or the release request's id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<String>,
+        /// What is said; kept sealed.
+        text: String,
     },
     /// A new tenant (operators).
     CreateTenant {
@@ -233,7 +464,16 @@ impl Change {
                 | Self::ArchivePrompt { .. }
                 | Self::SetLabel { .. }
                 | Self::RemoveLabel { .. }
+                | Self::RollBackLabel { .. }
+                | Self::CloseBranch { .. }
+                | Self::Merge { .. }
         )
+    }
+
+    /// Whether it is decided on contents that are in the ledger already, which are gathered once it is known which.
+    #[must_use]
+    pub fn rests_on_contents(&self) -> bool {
+        matches!(self, Self::ForkPrompt { .. } | Self::Merge { .. })
     }
 }
 
@@ -244,6 +484,7 @@ impl Request {
         match &self.change {
             Change::CreatePrompt { text, messages, .. }
             | Change::AddVersion { text, messages, .. }
+            | Change::Merge { text, messages, .. }
             | Change::RenamePrompt { text, messages, .. } => {
                 let messages = messages.iter().flatten().map(|message| message.content.len());
                 text.as_ref().map_or(0, String::len) + messages.sum::<usize>()

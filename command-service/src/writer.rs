@@ -10,6 +10,7 @@ mod receipts;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use promptory_events::limits;
@@ -107,6 +108,9 @@ const QUEUE_JOBS: usize = 4096;
 /// which it would have to fold: either takes well under a second.
 const SNAPSHOT_EVERY_BATCHES: usize = 4_000;
 const SNAPSHOT_EVERY_EVENTS: u64 = 50_000;
+/// A snapshot costs as much as the state is large, however little has come since the last one: there is none for so many
+/// times as long as that one took.
+const SNAPSHOT_REST: u32 = 20;
 
 pub(crate) struct Writer {
     shared: Shared,
@@ -119,6 +123,7 @@ pub(crate) struct Writer {
     batches_since: usize,
     /// A snapshot on its way to the disk, beside the writing.
     storing: Option<Storing>,
+    no_snapshot_before: Instant,
     /// Whether the ledger may hold batches that this state does not know of.
     behind: bool,
     /// What others wrote lately.
@@ -138,6 +143,7 @@ struct Storing {
     next_index: u64,
     batches: usize,
     receipts: usize,
+    begun: Instant,
     task: JoinHandle<Result<(), CacheError>>,
 }
 
@@ -161,6 +167,7 @@ pub async fn start(shared: Shared, threads: &Threads, tenant: &promptory_events:
         snapshot_at: caught_up.from,
         batches_since: caught_up.batches.len(),
         storing: None,
+        no_snapshot_before: Instant::now(),
         behind: false,
         recent,
         winner: String::new(),
@@ -304,7 +311,7 @@ impl Writer {
         // After trouble the state may be empty until it is made anew.
         let events = self.confirmed.state.next_index().saturating_sub(self.snapshot_at);
         let due = events >= SNAPSHOT_EVERY_EVENTS || self.batches_since >= SNAPSHOT_EVERY_BATCHES;
-        if due && self.storing.is_none() {
+        if due && self.storing.is_none() && Instant::now() >= self.no_snapshot_before {
             self.store();
         }
     }
@@ -323,14 +330,17 @@ impl Writer {
         let (cache, confirmed) = (self.shared.cache.clone(), self.confirmed.clone());
         let fresh = self.receipts.unstored().to_vec();
         let (next_index, batches, receipts) = (confirmed.state.next_index(), self.batches_since, fresh.len());
+        let begun = Instant::now();
         let task = tokio::task::spawn_blocking(move || cache.store(&confirmed, &fresh));
-        self.storing = Some(Storing { next_index, batches, receipts, task });
+        self.storing = Some(Storing { next_index, batches, receipts, begun, task });
     }
 
     /// Waits for the snapshot that is on its way. Only then may the receipts that went with it be forgotten.
     async fn stored(&mut self) {
-        let Some(Storing { next_index, batches, receipts, task }) = self.storing.take() else { return };
-        match task.await {
+        let Some(Storing { next_index, batches, receipts, begun, task }) = self.storing.take() else { return };
+        let stored = task.await;
+        self.no_snapshot_before = Instant::now() + begun.elapsed() * SNAPSHOT_REST;
+        match stored {
             Ok(Ok(())) => {
                 self.snapshot_at = next_index;
                 self.batches_since -= batches;

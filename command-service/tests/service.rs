@@ -267,8 +267,25 @@ fn one_of_each() -> Vec<Value> {
         json!({"type": "set_tags", "prompt": "a", "tags": ["y"]}),
         json!({"type": "set_metadata", "prompt": "a", "metadata": {"title": "B"}}),
         json!({"type": "rename_prompt", "prompt": "a", "to": "b", "text": "three"}),
+        json!({"type": "create_branch", "prompt": "b", "branch": "try", "from": {"version": 1}}),
+        json!({"type": "add_version", "prompt": "b", "branch": "try", "text": "four"}),
+        json!({"type": "fork_prompt", "prompt": "b", "key": "c", "from": {"branch": "try"}, "metadata": {"title": "C"}}),
+        json!({"type": "merge", "prompt": "b", "branch": "try", "from": {"prompt": "c"}}),
+        json!({"type": "add_version", "prompt": "c", "text": "five"}),
+        json!({"type": "merge", "prompt": "b", "branch": "try", "from": {"prompt": "c"}, "labels": ["merged"]}),
+        json!({"type": "close_branch", "prompt": "b", "branch": "try"}),
         json!({"type": "archive_prompt", "prompt": "b"}),
         json!({"type": "issue_key", "role": "viewer", "name": "Ada"}),
+        json!({"type": "issue_key", "role": "editor", "prefix": "team/", "role_expires_at": "2026-08-01T00:00:00Z"}),
+        json!({"type": "create_group", "name": "Poets"}),
+        json!({"type": "create_prompt", "key": "team/a", "text": "one", "labels": ["production"]}),
+        json!({"type": "add_version", "prompt": "team/a", "text": "two", "labels": ["production"]}),
+        json!({"type": "roll_back_label", "prompt": "team/a", "label": "production"}),
+        json!({"type": "protect_label", "prefix": "team/", "label": "production", "approvals": 1}),
+        json!({"type": "request_release", "prompt": "team/a", "label": "production", "version": 2}),
+        json!({"type": "add_comment", "prompt": "team/a", "version": 2, "text": "well done"}),
+        json!({"type": "set_freeze", "from": "2026-09-01T00:00:00Z", "until": "2026-09-02T00:00:00Z"}),
+        json!({"type": "define_role", "role": "poet", "actions": ["read", "write-prompts"]}),
     ];
     for (n, command) in commands.iter_mut().enumerate() {
         command["idempotency_key"] = format!("k{n}").into();
@@ -296,6 +313,44 @@ async fn a_repeat_of_every_command_a_day_later_gets_the_same_answer_and_adds_not
         }
     }
     assert_eq!(world.commits().await, commits);
+}
+
+#[tokio::test]
+async fn groups_grants_and_rotated_keys_are_answered_by_what_they_are_about() {
+    let world = World::new().await;
+    let group = world.one(json!({"type": "create_group"})).await.unwrap().group.unwrap().to_string();
+    let issued = world.one(json!({"type": "issue_key", "role": "viewer"})).await.unwrap();
+    let (principal, key) = (issued.principal.unwrap(), issued.api_key.unwrap());
+    for (command, event) in [
+        (json!({"type": "add_member", "group": group, "principal": principal}), "member.added"),
+        (json!({"type": "grant_role", "group": group, "role": "editor", "prefix": "team/"}), "role.granted"),
+        (json!({"type": "revoke_role", "group": group, "role": "editor", "prefix": "team/"}), "role.revoked"),
+        (json!({"type": "remove_member", "group": group, "principal": principal}), "member.removed"),
+    ] {
+        let outcome = world.one(command).await.unwrap();
+        assert_eq!((&*outcome.events[0].1, outcome.group.unwrap().to_string()), (event, group.clone()));
+    }
+    // Whoever shows a key rotates it; a repeat of the answer that was lost shows no secret.
+    let rotate = json!({"type": "rotate_key", "key": key.key, "idempotency_key": "r"});
+    let rotated = one(&world.service, &key.presented(), rotate.clone()).await.unwrap();
+    let new = rotated.api_key.unwrap();
+    assert_eq!((rotated.key_id, rotated.principal), (Some(new.key), Some(principal)));
+    assert_eq!(rejection(one(&world.service, &key.presented(), create("x")).await), Rejection::Unauthenticated);
+    let again = one(&world.service, &new.presented(), rotate).await.unwrap();
+    assert!(again.replayed && again.api_key.is_none());
+}
+
+#[tokio::test]
+async fn a_key_that_expired_opens_nothing_not_even_an_answer_of_before() {
+    let world = World::new().await;
+    let until = "2026-05-03T12:00:10Z";
+    let issued = world.one(json!({"type": "issue_key", "role": "editor", "expires_at": until})).await.unwrap();
+    let key = issued.api_key.unwrap().presented();
+    let mut command = create("a");
+    command["idempotency_key"] = "k".into();
+    one(&world.service, &key, command.clone()).await.unwrap();
+    world.clock.advance_ms(10_000);
+    assert_eq!(rejection(one(&world.service, &key, command).await), Rejection::Unauthenticated);
 }
 
 #[tokio::test]
@@ -370,6 +425,21 @@ async fn a_clock_that_is_far_behind_writes_nothing_and_a_little_behind_never_goe
     assert_eq!(head.recorded_at.to_string(), "2026-05-03T12:00:00Z");
     world.clock.advance_ms(-2_000);
     assert!(matches!(world.one(create("c")).await, Err(Failure::ClockBehind { .. })));
+}
+
+#[tokio::test]
+async fn a_fork_on_one_replica_of_what_another_has_just_written_has_its_text() {
+    let world = World::new().await;
+    let other = world.replica("two");
+    world.one(create("a")).await.unwrap();
+    for n in 0..3 {
+        world.one(add("a", &format!("text {n}"))).await.unwrap();
+        let fork = json!({"type": "fork_prompt", "prompt": "a", "key": format!("f{n}")});
+        assert_eq!(one(&other, &world.owner, fork).await.unwrap().version.unwrap().1, 1);
+    }
+    let viewer = world.key_for("viewer").await.presented();
+    let fork = json!({"type": "fork_prompt", "prompt": "a", "key": "x"});
+    assert!(matches!(rejection(one(&world.service, &viewer, fork).await), Rejection::Forbidden(_)));
 }
 
 #[tokio::test]

@@ -119,6 +119,22 @@ bytes_id!(
     PrincipalId, 16, "pri_", "principal id", "`pri_` and 32 lower-case hex digits"
 );
 bytes_id!(
+    /// Principals that are given rights together. Names are sealed and live apart.
+    GroupId, 16, "grp_", "group id", "`grp_` and 32 lower-case hex digits"
+);
+bytes_id!(
+    /// One request to move a protected label.
+    RequestId, 16, "rel_", "release request id", "`rel_` and 32 lower-case hex digits"
+);
+bytes_id!(
+    /// One freeze window.
+    FreezeId, 16, "frz_", "freeze window id", "`frz_` and 32 lower-case hex digits"
+);
+bytes_id!(
+    /// One comment.
+    CommentId, 16, "cmt_", "comment id", "`cmt_` and 32 lower-case hex digits"
+);
+bytes_id!(
     /// One ledger message, to tell ours from another's after an unknown outcome.
     BatchId, 16, "bat_", "batch id", "`bat_` and 32 lower-case hex digits"
 );
@@ -182,6 +198,30 @@ impl CommandId {
     #[must_use]
     pub fn principal(self) -> PrincipalId {
         PrincipalId(derive("promptory/principal/1", &[&self.0]))
+    }
+
+    /// The group that this command creates.
+    #[must_use]
+    pub fn group(self) -> GroupId {
+        GroupId(derive("promptory/group/1", &[&self.0]))
+    }
+
+    /// The release request that this command opens.
+    #[must_use]
+    pub fn request(self) -> RequestId {
+        RequestId(derive("promptory/release/1", &[&self.0]))
+    }
+
+    /// The freeze window that this command sets.
+    #[must_use]
+    pub fn freeze(self) -> FreezeId {
+        FreezeId(derive("promptory/freeze/1", &[&self.0]))
+    }
+
+    /// The comment that this command adds.
+    #[must_use]
+    pub fn comment(self) -> CommentId {
+        CommentId(derive("promptory/comment/1", &[&self.0]))
     }
 
     /// The API key that this command issues.

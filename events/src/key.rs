@@ -1,4 +1,4 @@
-//! The names that people give: prompt keys, labels, tags.
+//! The names that people give: prompt keys, labels, branches, tags.
 //!
 //! A key is path-like (`team/area/name`), Unicode in NFC, spaces kept, empty segments legal, no control characters.
 
@@ -38,12 +38,18 @@ pub enum NameError {
     /// A claimed author that could be a name or an address.
     #[error("may only hold A-Z, a-z, 0-9, '.', '_', ':' and '-': a pseudonym, not a name or an address")]
     AuthorForm,
-    /// A label with a character that is not allowed.
+    /// A label or branch with a character that is not allowed.
     #[error("may only hold a-z, 0-9, '.', '_' and '-', beginning with a letter or digit")]
     LabelForm,
+    /// A prefix that would not cover whole segments, or lies too deep.
+    #[error("must be empty or end with `/`, with at most {} segments", limits::PREFIX_SEGMENTS_MAX)]
+    PrefixForm,
+    /// The name of a role that everybody has.
+    #[error("is the name of a built-in role; choose another")]
+    BuiltInRole,
 }
 
-fn check(text: &str, max: usize) -> Result<(), NameError> {
+pub(crate) fn check(text: &str, max: usize) -> Result<(), NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
     }
@@ -96,8 +102,12 @@ name!(
     PromptKey
 );
 name!(
-    /// A pointer to a version: `production`. `latest` is reserved: it always means the newest version.
+    /// A pointer to a version: `production`. `latest` is reserved: it always means the newest version of `main`.
     Label
+);
+name!(
+    /// A named line of versions inside a prompt. Every prompt has `main`; the form is that of a label.
+    Branch
 );
 name!(
     /// A word that groups prompts.
@@ -129,15 +139,45 @@ impl FromStr for Label {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        check(text, limits::LABEL_MAX_BYTES)?;
-        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
-        let starts = text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-        if starts && text.bytes().all(legal) { Ok(Self(text.to_owned())) } else { Err(NameError::LabelForm) }
+        plain(text).map(Self)
+    }
+}
+
+impl FromStr for Branch {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        plain(text).map(Self)
+    }
+}
+
+/// A name in the form of a label.
+fn plain(text: &str) -> Result<String, NameError> {
+    check(text, limits::LABEL_MAX_BYTES)?;
+    let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
+    let starts = text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if starts && text.bytes().all(legal) { Ok(text.to_owned()) } else { Err(NameError::LabelForm) }
+}
+
+impl Branch {
+    /// The branch that every prompt has from its first version on.
+    pub const MAIN: &'static str = "main";
+
+    /// The branch that every prompt has.
+    #[must_use]
+    pub fn main() -> Self {
+        Self(Self::MAIN.to_owned())
+    }
+
+    /// Whether this is the branch that every prompt has.
+    #[must_use]
+    pub fn is_main(&self) -> bool {
+        self.0 == Self::MAIN
     }
 }
 
 impl Label {
-    /// The reserved label that always means the newest version.
+    /// The reserved label that always means the newest version of `main`.
     pub const LATEST: &'static str = "latest";
 
     /// Whether this is the reserved label.
@@ -176,5 +216,7 @@ mod tests {
         assert!("Production".parse::<Label>().is_err());
         assert!("-x".parse::<Label>().is_err());
         assert!("latest".parse::<Label>().unwrap().is_latest());
+        assert!("main".parse::<Branch>().unwrap().is_main());
+        assert!("try/it".parse::<Branch>().is_err());
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`id`], [`key`], [`time`] | one type per name, parsed at the door |
+//! | [`id`], [`key`], [`prefix`], [`time`] | one type per name, parsed at the door |
 //! | [`position`] | where something stands in a tenant's ledger, public and internal |
 //! | [`sealed`] | text that is only in the ledger as ciphertext |
 //! | [`event`] | the events, one file per family |
@@ -22,6 +22,7 @@ pub mod key;
 pub mod limits;
 pub mod partition;
 pub mod position;
+pub mod prefix;
 pub mod sealed;
 pub mod time;
 pub mod upcast;
@@ -30,10 +31,11 @@ pub use codec::{Batch, BatchHeader, CodecError, RawCommit};
 pub use commit::{Author, Commit, CommitHeader, Credential, Evidence, TraceContext};
 pub use event::Event;
 pub use id::{
-    BackupId, BatchId, CommandHash, CommandId, ContentId, DataKeyId, Incarnation, KeyId, PrincipalId, PromptId,
-    TenantId, VersionId,
+    BackupId, BatchId, CommandHash, CommandId, CommentId, ContentId, DataKeyId, FreezeId, GroupId, Incarnation, KeyId,
+    PrincipalId, PromptId, RequestId, TenantId, VersionId,
 };
-pub use key::{Label, PromptKey, Tag};
+pub use key::{Branch, Label, PromptKey, Tag};
 pub use position::{Cursor, Position};
+pub use prefix::Prefix;
 pub use sealed::{Content, ContentBody, Sealed};
 pub use time::Timestamp;

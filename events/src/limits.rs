@@ -16,6 +16,8 @@ pub const TAG_MAX_BYTES: usize = 128;
 pub const TAGS_MAX: usize = 64;
 /// Labels of one prompt.
 pub const LABELS_MAX: usize = 256;
+/// Open branches of one prompt, `main` left out.
+pub const BRANCHES_MAX: usize = 64;
 /// The display name of a tenant or a principal.
 pub const NAME_MAX_BYTES: usize = 256;
 /// A claimed author's pseudonym.
@@ -34,3 +36,19 @@ pub const PAGE_MAX: usize = 1000;
 pub const AT_LEAST_WAIT_MAX_MS: u64 = 2_000;
 /// A writer whose clock is further behind the tenant's last batch than this refuses to write.
 pub const CLOCK_BEHIND_MAX_MS: i64 = 5_000;
+/// Segments of a prefix that a right is granted on.
+pub const PREFIX_SEGMENTS_MAX: usize = 16;
+/// Grants of one principal or one group.
+pub const GRANTS_MAX: usize = 1000;
+/// Groups that one principal is a member of.
+pub const GROUPS_MAX: usize = 64;
+/// API keys of one principal that still open.
+pub const API_KEYS_MAX: usize = 64;
+/// Custom roles of a tenant.
+pub const ROLES_MAX: usize = 256;
+/// Protected labels and freeze windows of a tenant.
+pub const PROTECTIONS_MAX: usize = 1000;
+/// Approvals that a protected label may need.
+pub const APPROVALS_MAX: u16 = 16;
+/// Open release requests of one prompt.
+pub const REQUESTS_MAX: usize = 64;

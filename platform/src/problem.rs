@@ -39,6 +39,12 @@ problem_types! {
     UNAUTHENTICATED = 401, "unauthenticated", "The API key opens nothing";
     /// The caller's roles don't allow it.
     FORBIDDEN = 403, "forbidden", "The caller's roles do not allow this";
+    /// A right is handed on that the caller does not hold.
+    DELEGATION_EXCEEDS = 403, "delegation-exceeds", "Nobody hands on more than he holds";
+    /// Nobody approves his own work.
+    OWN_RELEASE = 403, "own-release", "Nobody approves what he asked for or made himself";
+    /// Only its author withdraws it.
+    RELEASE_NOT_YOURS = 403, "release-not-yours", "Only who opened a release request withdraws it";
     /// The tenant is suspended.
     TENANT_SUSPENDED = 403, "tenant-suspended", "The tenant is suspended";
     /// No such path.
@@ -49,10 +55,20 @@ problem_types! {
     VERSION_NOT_FOUND = 404, "version-not-found", "The prompt has no such version";
     /// No such label.
     LABEL_NOT_FOUND = 404, "label-not-found", "The prompt has no such label";
+    /// No such branch.
+    BRANCH_NOT_FOUND = 404, "branch-not-found", "The prompt has no such branch";
     /// No such principal.
     PRINCIPAL_NOT_FOUND = 404, "principal-not-found", "There is no such principal";
     /// No such key.
     KEY_NOT_FOUND = 404, "key-not-found", "There is no such API key";
+    /// No such custom role.
+    ROLE_NOT_FOUND = 404, "role-not-found", "There is no such role";
+    /// No such group.
+    GROUP_NOT_FOUND = 404, "group-not-found", "There is no such group";
+    /// No such release request.
+    RELEASE_NOT_FOUND = 404, "release-not-found", "There is no such release request";
+    /// No such freeze window.
+    FREEZE_NOT_FOUND = 404, "freeze-not-found", "There is no such freeze window";
     /// No such tenant.
     TENANT_NOT_FOUND = 404, "tenant-not-found", "There is no such tenant";
     /// Not with this method.
@@ -61,6 +77,8 @@ problem_types! {
     REQUEST_TIMEOUT = 408, "request-timeout", "The request took too long";
     /// The key is held by another prompt.
     KEY_TAKEN = 409, "key-taken", "Another prompt holds this key";
+    /// The branch is there already.
+    BRANCH_EXISTS = 409, "branch-exists", "The prompt has such a branch already";
     /// The tenant is there already.
     TENANT_EXISTS = 409, "tenant-exists", "There is such a tenant already";
     /// The prompt is archived.
@@ -69,8 +87,28 @@ problem_types! {
     PROMPT_NOT_ARCHIVED = 409, "prompt-not-archived", "The prompt is not archived";
     /// The prompt is of the other kind.
     KIND_MISMATCH = 409, "kind-mismatch", "The prompt holds the other kind of content";
+    /// Both sides of a merge changed the same.
+    MERGE_CONFLICT = 409, "merge-conflict", "Both versions changed the same";
+    /// There is nothing that both sides of a merge come from.
+    UNRELATED_VERSIONS = 409, "unrelated-versions", "The two versions do not come from a common one";
+    /// The label is protected.
+    LABEL_PROTECTED = 409, "label-protected", "The label moves only by an approved release request";
+    /// The label is not protected.
+    LABEL_NOT_PROTECTED = 409, "label-not-protected", "The label is not protected";
+    /// Labels are frozen.
+    FROZEN = 409, "frozen", "Labels do not move now";
+    /// The request is closed.
+    RELEASE_CLOSED = 409, "release-closed", "The release request is closed";
+    /// The request has expired.
+    RELEASE_EXPIRED = 409, "release-expired", "The release request has expired";
+    /// The label has moved meanwhile.
+    RELEASE_STALE = 409, "release-stale", "The label has moved since the release was asked for";
+    /// There is nowhere to go back to.
+    NOTHING_TO_ROLL_BACK = 409, "nothing-to-roll-back", "The label did not point elsewhere before";
     /// The last owner would be gone.
     LAST_OWNER = 409, "last-owner", "The tenant would be left without an owner";
+    /// The key is revoked.
+    KEY_REVOKED = 409, "key-revoked", "The API key is revoked";
     /// The ledger has been bootstrapped.
     ALREADY_BOOTSTRAPPED = 409, "already-bootstrapped", "The system was set up already";
     /// The idempotency key was used with another body.
@@ -93,8 +131,14 @@ problem_types! {
     LIMIT_REACHED = 422, "limit-reached", "There are as many of these as are allowed";
     /// The label `latest` can't be moved.
     LABEL_RESERVED = 422, "label-reserved", "The label `latest` is reserved";
+    /// The branch `main` can't be closed.
+    BRANCH_RESERVED = 422, "branch-reserved", "The branch `main` is always there";
     /// The claimed time is later than the recorded one.
     OCCURRED_IN_FUTURE = 422, "occurred-in-future", "The claimed time lies in the future";
+    /// What ends must end later than now.
+    EXPIRY_IN_PAST = 422, "expiry-in-past", "What ends must end later than now";
+    /// A window ends before it begins.
+    EMPTY_WINDOW = 422, "empty-window", "The window ends before it begins";
     /// The role makes no sense in this ledger.
     ROLE_NOT_HERE = 422, "role-not-here", "The role does not exist in this ledger";
     /// The command belongs into another kind of ledger.

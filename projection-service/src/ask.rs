@@ -1,12 +1,16 @@
 //! Questions and answers as plain data: the same in process and over NATS.
 
+mod graph;
 pub mod wire;
 
-use promptory_events::event::{Kind, Role};
+use promptory_events::event::{AnyRole, CommentOn, Kind, VersionRef};
 use promptory_events::{
-    Author, CommandId, KeyId, Label, Position, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp, VersionId,
+    Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
+    TenantId, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
+
+pub use graph::{Against, DiffAnswer, Fork};
 
 /// A question to one tenant's read models.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,10 +67,12 @@ pub enum PromptRef {
 /// Which version of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Which {
-    /// The one that the label points to; `latest` is the newest.
+    /// The one that the label points to; `latest` is the newest of `main`.
     Label(Label),
     /// By number.
     Number(u32),
+    /// The head of an open branch.
+    Branch(Branch),
 }
 
 /// What is asked.
@@ -123,6 +129,65 @@ pub enum Question {
     },
     /// Position and digest of the model.
     Status,
+    /// Who may do what: one page of a list.
+    Access {
+        /// Which list.
+        what: Listing,
+        /// Only what comes after the item with this cursor.
+        after: Option<String>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// What was said about a prompt's versions and release requests, oldest first, one page.
+    Comments {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Only on this.
+        on: Option<CommentOn>,
+        /// Only after this index.
+        after: Option<u64>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// The prompts that were forked from one, archived or not, oldest first, one page.
+    Forks {
+        /// Of which prompt.
+        prompt: PromptRef,
+        /// Only forks after this index.
+        after: Option<u64>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// What differs between two versions.
+    Diff {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which of its versions.
+        which: Which,
+        /// The version that it is compared with.
+        against: Against,
+    },
+}
+
+/// A list of what is known about access and releases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Listing {
+    /// API keys, also revoked ones.
+    Keys,
+    /// Grants that are not revoked.
+    Grants,
+    /// Groups with their members.
+    Groups,
+    /// Custom roles.
+    Roles,
+    /// Labels that are protected.
+    Protections,
+    /// Freeze windows that are not lifted.
+    Freezes,
+    /// Release requests that are open.
+    OpenReleases,
+    /// All release requests.
+    Releases,
 }
 
 /// An answer and what it is as of.
@@ -149,9 +214,17 @@ pub enum Answer {
     /// To `LabelHistory`.
     LabelHistory(Vec<LabelMove>),
     /// To `Events`.
-    Events(Vec<EventRecord>),
+    Events(EventsAnswer),
     /// To `Status`.
     Status(StatusAnswer),
+    /// To `Access`.
+    Access(Vec<AccessItem>),
+    /// To `Comments`.
+    Comments(Vec<Comment>),
+    /// To `Forks`.
+    Forks(Vec<Fork>),
+    /// To `Diff`.
+    Diff(Box<DiffAnswer>),
 }
 
 /// Whether a time was recorded by us or claimed by an importer.
@@ -190,10 +263,14 @@ pub struct PromptSummary {
     pub kind: Kind,
     /// Whether it is archived.
     pub archived: bool,
-    /// How many versions; also the newest one's number.
+    /// How many versions, on all branches; also the newest one's number.
     pub versions: u32,
-    /// The newest version.
+    /// The newest version of `main`.
     pub latest: VersionId,
+    /// The open branches, `main` among them, and their heads' numbers.
+    pub branches: std::collections::BTreeMap<Branch, u32>,
+    /// The version that its first version was copied from, if it is a fork.
+    pub forked_from: Option<VersionRef>,
     /// Labels and the version numbers they point to.
     pub labels: std::collections::BTreeMap<Label, u32>,
     /// Its tags.
@@ -215,8 +292,11 @@ pub struct VersionSummary {
     pub id: VersionId,
     /// Its number.
     pub number: u32,
-    /// What it was made from.
-    pub parents: Vec<VersionId>,
+    /// The branch that it was added to.
+    pub branch: Branch,
+    /// What it was made from: none, the head of its branch, and after a merge also what was merged; for the first version
+    /// of a fork one of another prompt.
+    pub parents: Vec<VersionRef>,
     /// Keyed id of its content.
     pub content_id: promptory_events::ContentId,
     /// Length of its content.
@@ -272,15 +352,48 @@ pub struct EventRecord {
     pub detail: String,
 }
 
+/// Events, and how far they were looked at: those between that are not there may not be seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsAnswer {
+    /// The events.
+    pub events: Vec<EventRecord>,
+    /// The index to go on from.
+    pub next: u64,
+}
+
+/// What was said about a version or a release request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// Which.
+    pub id: CommentId,
+    /// On what.
+    pub on: CommentOn,
+    /// What was said; `None`: it was erased.
+    pub text: Option<String>,
+    /// By whom and when.
+    pub stamp: Stamp,
+}
+
+/// An item of a list about access.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessItem {
+    /// Where the next page goes on after it.
+    pub cursor: String,
+    /// What it is, as JSON text: ids and names of roles, never a secret or its hash.
+    pub json: String,
+}
+
 /// How the model stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StatusAnswer {
     /// The model digest at `as_of`, hex.
     pub model_digest: String,
-    /// Live prompts.
+    /// Live prompts that the caller may read.
     pub prompts: u64,
-    /// The caller's roles.
-    pub roles: Vec<Role>,
+    /// The roles that the caller has somewhere.
+    pub roles: Vec<AnyRole>,
+    /// Where the caller may read.
+    pub reads: Vec<Prefix>,
 }
 
 impl AskError {
@@ -340,4 +453,13 @@ pub enum AskError {
     /// The tenant's projection has stopped or the store can't be read.
     #[error("the read model is not available: {0}")]
     Unavailable(String),
+    /// A cursor of another list.
+    #[error("the cursor is not of this list")]
+    ForeignCursor,
+    /// The prompt has no such open branch at that point.
+    #[error("the prompt has no branch {0} at that point")]
+    BranchNotFound(Branch),
+    /// The two prompts hold different kinds of content.
+    #[error("the two prompts hold different kinds of content")]
+    KindMismatch,
 }

@@ -6,6 +6,8 @@
 pub mod access;
 pub mod load;
 pub mod opened;
+pub mod releases;
+pub mod shown;
 
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use rpds::HashTrieMapSync;
 use crate::digest::Sum;
 use crate::views::catalog::row::PromptRow;
 use access::Access;
+use releases::Releases;
 
 /// The current state of one tenant's catalog.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ pub struct Hot {
     pub sum: Sum,
     /// Who may do what.
     pub access: Access,
+    /// What stands between them and labels.
+    pub releases: Releases,
     prompts: HashTrieMapSync<PromptId, Arc<PromptRow>>,
     live: HashTrieMapSync<PromptKey, Arc<PromptRow>>,
 }
@@ -41,6 +46,7 @@ impl Default for Hot {
             recorded_at: Timestamp::MIN,
             sum: Sum::default(),
             access: Access::default(),
+            releases: Releases::default(),
             prompts: HashTrieMapSync::new_sync(),
             live: HashTrieMapSync::new_sync(),
         }
@@ -70,6 +76,11 @@ impl Hot {
     #[must_use]
     pub fn live(&self) -> usize {
         self.live.size()
+    }
+
+    /// The keys that are held, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = &PromptKey> {
+        self.live.keys()
     }
 
     /// Takes over a prompt as it is from now on. `before` is the key that it held until now, if it held one.

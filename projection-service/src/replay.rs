@@ -2,7 +2,7 @@
 
 mod history;
 
-use promptory_events::{Batch, Incarnation, Position, PromptKey, TenantId};
+use promptory_events::{Batch, Incarnation, Position, Prefix, PromptKey, TenantId};
 use promptory_ledger::{KeyStore, Ledger, ReadError, Recorded};
 use serde::Serialize;
 
@@ -12,6 +12,7 @@ use crate::hot::Hot;
 use crate::store::rows::{Memory, RowError};
 use crate::views::catalog::answer::{Desk, position};
 use crate::views::catalog::point::{AnswerError, Model};
+use crate::views::catalog::sight::Sight;
 use crate::views::catalog::stage::Staged;
 use crate::views::catalog::{Broken, Source, VIEW, fold_until};
 use history::History;
@@ -40,7 +41,7 @@ pub struct Replay {
 pub struct ContentAt {
     /// The key.
     pub key: PromptKey,
-    /// The number of the newest version.
+    /// The number of the newest version of `main`.
     pub version: u32,
     /// SHA-256 of its content, hex.
     pub sha256: String,
@@ -153,15 +154,16 @@ impl Folding {
     /// The point was not reached, or a text can't be opened.
     pub fn finish(self, keys: &KeyStore) -> Result<Replay, ReplayError> {
         let model = Model { rows: &self.rows, hot: &self.hot };
-        let desk = Desk { tenant: &self.source.tenant, model, keys, opened: None };
+        let desk = Desk { tenant: &self.source.tenant, model, keys, opened: None, shown: None };
         let point = desk.model.resolve(self.as_of)?;
         let mut history = History::new(&desk);
         let mut contents = Vec::new();
         if let Some(point) = point {
             history.tell(point)?;
-            for row in desk.model.holders("", None, usize::MAX, point)? {
+            let sight = Sight::within(&self.hot, vec![Prefix::tenant()]);
+            for row in desk.model.holders("", None, usize::MAX, point, &sight)? {
                 let sha256 = hex(&history.newest(&row)?);
-                contents.push(ContentAt { key: row.key.clone(), version: row.versions, sha256 });
+                contents.push(ContentAt { key: row.key.clone(), version: row.main, sha256 });
             }
         }
         let index = self.hot.index;

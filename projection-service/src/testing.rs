@@ -7,7 +7,7 @@ pub(crate) mod world;
 use bytes::Bytes;
 use promptory_events::event::*;
 use promptory_events::{
-    Batch, BatchHeader, BatchId, CommandHash, CommandId, Commit, CommitHeader, Content, ContentBody, ContentId,
+    Batch, BatchHeader, BatchId, Branch, CommandHash, CommandId, Commit, CommitHeader, Content, ContentBody, ContentId,
     Credential, Cursor, DataKeyId, Evidence, Incarnation, KeyId, PrincipalId, Sealed, TenantId, Timestamp, VersionId,
 };
 use promptory_ledger::{KeyStore, Ledger};
@@ -156,8 +156,15 @@ impl Scribe {
     pub(crate) fn let_in(&mut self, key: u8, secret: u8, role: Option<Role>) {
         let principal = PrincipalId([key; 16]);
         let mut events = vec![Event::PrincipalAdded(PrincipalAdded { principal, name: None })];
-        events.extend(role.map(|role| Event::RoleGranted(RoleGranted { principal, role })));
-        events.push(Event::KeyIssued(KeyIssued { key: KeyId([key; 8]), principal, secret_hash: [secret; 32] }));
+        events.extend(role.map(|role| granted(Subject::Principal(principal), role, "")));
+        events.push(Event::KeyIssued(KeyIssued {
+            key: KeyId([key; 8]),
+            principal,
+            secret_hash: [secret; 32],
+            scope: None,
+            expires_at: None,
+            replaces: None,
+        }));
         self.commit(None, events);
     }
 
@@ -171,11 +178,23 @@ impl Scribe {
     }
 
     pub(crate) fn version(&self, prompt: promptory_events::PromptId, number: u32, text: &str) -> Event {
+        self.version_on(Branch::main(), prompt, number, text)
+    }
+
+    pub(crate) fn version_on(
+        &self,
+        branch: Branch,
+        prompt: promptory_events::PromptId,
+        number: u32,
+        text: &str,
+    ) -> Event {
+        let parent = |number| VersionRef { prompt, number, version: VersionId([9; 16]) };
         Event::VersionAdded(VersionAdded {
             prompt,
             version: self.command().version(),
             number,
-            parents: if number == 1 { vec![] } else { vec![VersionId([9; 16])] },
+            branch,
+            parents: number.checked_sub(1).filter(|number| *number > 0).map(parent).into_iter().collect(),
             before: None,
             content: self.content(text),
             config: None,
@@ -185,4 +204,14 @@ impl Scribe {
 
 fn fake(text: &[u8]) -> Sealed {
     Sealed { kid: DataKeyId([4; 16]), nonce: [5; 12], ct: text.to_vec(), commitment: [6; 32] }
+}
+
+/// A role on a prefix, for good.
+pub(crate) fn granted(to: Subject, role: Role, prefix: &str) -> Event {
+    Event::RoleGranted(RoleGranted { to, role: role.into(), prefix: prefix.parse().unwrap(), expires_at: None })
+}
+
+/// The same taken back; `grant` is the index of the event that granted it.
+pub(crate) fn revoked(from: Subject, role: Role, prefix: &str, grant: u64) -> Event {
+    Event::RoleRevoked(RoleRevoked { from, role: role.into(), prefix: prefix.parse().unwrap(), grant })
 }

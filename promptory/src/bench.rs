@@ -7,8 +7,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`limits`] | bare axum handlers; sled and redb alone with the same bytes |
-//! | `commands`, `resolve`, `visible`, `rebuild`, `cold_start`, `memory` | a scenario each |
-//! | [`world`] | the node under test, filled from real histories |
+//! | `commands`, `resolve`, `visible`, `rebuild`, `cold_start`, `memory`, `jetstream` | a scenario each |
+//! | [`world`], `server` | the node under test, filled from real histories; the same as a process of its own |
 //! | [`client`], [`load`] | the driver: one kept-alive connection a client, closed and open loop |
 //! | [`report`], [`machine`] | figures with their bars; the machine they are from |
 
@@ -16,6 +16,7 @@ pub mod client;
 mod cold_start;
 mod commands;
 pub mod history;
+mod jetstream;
 pub mod limits;
 pub mod load;
 pub mod machine;
@@ -24,12 +25,14 @@ mod prometheus;
 mod rebuild;
 pub mod report;
 mod resolve;
+mod server;
 mod visible;
 pub mod world;
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -40,8 +43,10 @@ use promptory_projection::rebuild::RebuildError;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use crate::init::{InitError, NatsArgs};
 use crate::keys::KeysError;
 use crate::node::NodeError;
+use crate::stores::StoreError;
 use history::History;
 use load::Load;
 use machine::Machine;
@@ -61,6 +66,12 @@ pub struct BenchArgs {
     /// Which keys are asked in which order.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Servers for the scenario `jetstream`, and a user who may do everything in an account that holds nothing.
+    #[command(flatten)]
+    pub nats: NatsArgs,
+    /// Copies of each message in the ledger that the scenario makes there: 3 or 5 on a cluster.
+    #[arg(long, default_value_t = 1, requires = "servers")]
+    pub replicas: usize,
     /// Only these scenarios.
     #[arg(long, value_enum, value_delimiter = ',')]
     pub only: Vec<Scenario>,
@@ -95,6 +106,9 @@ pub enum Scenario {
     ColdStart,
     /// Peak memory of a serving process.
     Memory,
+    /// Commands, reads and starts on a ledger on NATS JetStream, beside JetStream alone.
+    #[value(name = "jetstream")]
+    JetStream,
 }
 
 /// Something broke. Slowness is not among it.
@@ -149,6 +163,27 @@ pub enum BenchError {
     /// A store that is measured alone.
     #[error("a store that is measured alone: {0}")]
     Store(String),
+    /// The scenario `jetstream` was asked for, and no servers were named.
+    #[error("the scenario jetstream needs servers: --ledger names them")]
+    NoServers,
+    /// The account on the servers is not the bench's own.
+    #[error(
+        "the account on the NATS servers holds the stream {0}: a bench needs one that holds nothing. It touches no ledger \
+         but its own; if that is what an interrupted bench left there, remove it"
+    )]
+    NotEmpty(String),
+    /// The servers of the scenario `jetstream`.
+    #[error(transparent)]
+    Servers(#[from] InitError),
+    /// The ledger or the key store on them.
+    #[error(transparent)]
+    Stores(#[from] StoreError),
+    /// What they say no to.
+    #[error("the NATS servers: {0}")]
+    Nats(String),
+    /// Batches can't be encoded or appended.
+    #[error("a batch was not appended: {0}")]
+    Append(String),
     /// The serving process ended, or never answered.
     #[error("the serving process {0}")]
     Server(String),
@@ -164,6 +199,8 @@ pub struct Bench {
     history: History,
     scratch: TempDir,
     filled: OnceCell<Filled>,
+    /// What the report says of the servers.
+    servers: OnceLock<String>,
 }
 
 /// Measures and gives the report: as a table on standard output, and as JSON in a file if one was named.
@@ -191,19 +228,28 @@ async fn measured(args: BenchArgs) -> Result<Report, BenchError> {
     }
     machine.fsync_after_ms = machine::fsync_probe(bench.scratch.path())?;
     let report = bench.report(machine, figures);
-    bench.close().await;
+    Box::pin(bench.close()).await;
     Ok(report)
 }
 
 impl Bench {
     fn new(args: BenchArgs) -> Result<Self, BenchError> {
+        if args.nats.servers.is_none() && args.only.contains(&Scenario::JetStream) {
+            return Err(BenchError::NoServers);
+        }
         let history = History::find(args.data.as_deref())?;
-        Ok(Self { args, load: Load::new()?, history, scratch: scratch()?, filled: OnceCell::new() })
+        let (filled, servers) = (OnceCell::new(), OnceLock::new());
+        Ok(Self { args, load: Load::new()?, history, scratch: scratch()?, filled, servers })
     }
 
     fn scenarios(&self) -> Vec<Scenario> {
         let all = Scenario::value_variants().iter().copied();
-        all.filter(|scenario| self.args.only.is_empty() || self.args.only.contains(scenario)).collect()
+        let can = |scenario| scenario != Scenario::JetStream || self.args.nats.servers.is_some();
+        all.filter(|scenario| self.is_asked_for(*scenario) && can(*scenario)).collect()
+    }
+
+    fn is_asked_for(&self, scenario: Scenario) -> bool {
+        self.args.only.is_empty() || self.args.only.contains(&scenario)
     }
 
     async fn measure(&self, scenario: Scenario) -> Result<Vec<Figure>, BenchError> {
@@ -216,6 +262,7 @@ impl Bench {
             Scenario::Rebuild => Box::pin(rebuild::run(self)).await,
             Scenario::ColdStart => Box::pin(cold_start::run(self)).await,
             Scenario::Memory => Box::pin(memory::run(self)).await,
+            Scenario::JetStream => Box::pin(jetstream::run(self)).await,
         }
     }
 
@@ -252,7 +299,11 @@ impl Bench {
     fn report(&self, machine: Machine, figures: Vec<Figure>) -> Report {
         let BenchArgs { seconds, rounds, seed, scale, .. } = self.args;
         let (release, data) = (!cfg!(debug_assertions), self.history.name.clone());
-        Report { version: env!("CARGO_PKG_VERSION"), release, machine, data, seconds, rounds, seed, scale, figures }
+        let version = env!("CARGO_PKG_VERSION");
+        let left_out = || "left out: --ledger names no servers".to_owned();
+        let asked = self.is_asked_for(Scenario::JetStream);
+        let jetstream = asked.then(|| self.servers.get().cloned().unwrap_or_else(left_out));
+        Report { version, release, machine, jetstream, data, seconds, rounds, seed, scale, figures }
     }
 
     async fn close(self) {

@@ -2,6 +2,7 @@
 //! those of its key store once, and compares them with what they should be ever after; and the root key, if asked. Never
 //! changes a stream or a root key that is there.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -12,7 +13,7 @@ use promptory_ledger::jetstream::{self, Drift, OpenError, Options, Shape};
 use promptory_ledger::{RootKey, RootKeyError};
 
 /// Where the servers are, and who we are to them.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct NatsArgs {
     /// The servers of one cluster: nats://host:port or tls://host:port, separated by commas.
     #[arg(long = "ledger", value_name = "URL")]
@@ -107,6 +108,21 @@ impl NatsArgs {
         }
         Ok(Some(options))
     }
+
+    /// The same for the command line of another process of this program.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<OsString> {
+        let text = |text: &Option<String>| text.as_ref().map(OsString::from);
+        let path = |path: &Option<PathBuf>| path.as_ref().map(OsString::from);
+        let given = [
+            ("--ledger", text(&self.servers)),
+            ("--nats-user", text(&self.nats_user)),
+            ("--nats-password-file", path(&self.nats_password_file)),
+            ("--nats-creds", path(&self.nats_creds)),
+            ("--nats-ca", path(&self.nats_ca)),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some([OsStr::new(name).to_owned(), value?])).flatten().collect()
+    }
 }
 
 /// Makes the root key if asked, and makes or compares the streams.
@@ -139,6 +155,36 @@ fn root_key(path: &Path) -> Result<String, RootKeyError> {
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_process_is_told_the_same_servers() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            nats: NatsArgs,
+        }
+        let parsed = |line: Vec<OsString>| {
+            let line = std::iter::once("promptory".into()).chain(line);
+            <Line as clap::Parser>::try_parse_from(line).unwrap().nats
+        };
+        for line in [
+            vec![],
+            vec![
+                "--ledger",
+                "tls://a:1,tls://b:2",
+                "--nats-user",
+                "u",
+                "--nats-password-file",
+                "/p w",
+                "--nats-ca",
+                "/ca",
+            ],
+            vec!["--ledger", "nats://a:1", "--nats-creds", "/creds"],
+        ] {
+            let line: Vec<OsString> = line.into_iter().map(OsString::from).collect();
+            assert_eq!(parsed(line.clone()).arguments(), line);
+        }
+    }
 
     #[test]
     fn a_root_key_is_made_once_and_checked_ever_after() {

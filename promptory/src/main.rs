@@ -171,4 +171,18 @@ mod tests {
             format!("--ledger nats://a:1 {user} --nats-ca ca.pem --root-key k --roles projection --partitions 0,2-3");
         assert!(parses(&format!("promptory serve {all}")));
     }
+
+    #[test]
+    fn the_compose_files_give_arguments_that_are_taken() {
+        for file in [include_str!("../../deploy/compose.yaml"), include_str!("../../deploy/cluster/compose.yaml")] {
+            let commands: Vec<_> = file.lines().filter_map(|line| line.trim().strip_prefix("command: ")).collect();
+            assert!(!commands.is_empty());
+            for command in commands {
+                // A flow sequence of double-quoted strings is JSON as well.
+                let arguments: Vec<String> = serde_json::from_str(command).unwrap();
+                let parsed = Cli::try_parse_from(std::iter::once("promptory".to_owned()).chain(arguments));
+                assert!(parsed.is_ok(), "{command}: {parsed:?}");
+            }
+        }
+    }
 }

@@ -51,6 +51,12 @@ impl Roles {
     }
 }
 
+impl From<Role> for Roles {
+    fn from(role: Role) -> Self {
+        Self(vec![role])
+    }
+}
+
 impl fmt::Display for Roles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.iter().map(Role::to_string).collect::<Vec<_>>().join(","))

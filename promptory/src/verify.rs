@@ -2,9 +2,11 @@
 //!
 //! Two walks. The first looks at every batch where it lies: indexes dense, `prev` holds, times never go back, commits
 //! and events readable. The second folds each tenant and so finds events that can't follow on those before them. With
-//! `--against` both are compared with a backup, at the ends that the backup has.
+//! `--against` both are compared with a backup, at the ends that the backup has. With `--rights` a third one checks every
+//! event against the rights at its index (`rights`).
 
 mod fold;
+mod rights;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +22,7 @@ use serde_json::{Value, json};
 
 use crate::backup::{BackupRunError, LedgerArgs, belong, read_keys};
 use fold::Said;
+use rights::Checked;
 
 /// Whether a ledger or a backup holds. Fails if anything does not, and says where.
 #[derive(Args, Clone, Debug)]
@@ -39,6 +42,9 @@ pub struct VerifyArgs {
     /// The key that it was encrypted with.
     #[arg(long, requires = "keys")]
     pub backup_key: Option<PathBuf>,
+    /// Also checks each event against grants and recorded evidence at its index: whoever made it had the right to.
+    #[arg(long, conflicts_with = "against")]
+    pub rights: bool,
 }
 
 /// Something that does not hold.
@@ -60,13 +66,18 @@ pub struct Report {
     problems: Vec<Problem>,
     /// What it was compared with, and the tenants that differ.
     against: Option<(Contents, Vec<Problem>)>,
+    /// Whose rights were checked, and what was found.
+    rights: Option<Vec<Checked>>,
 }
 
 impl Report {
     /// Whether everything holds, and is what it was compared with.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.problems.is_empty() && self.against.as_ref().is_none_or(|(_, differences)| differences.is_empty())
+        let lawful = |rights: &Vec<Checked>| rights.iter().all(|checked| checked.violations == 0);
+        self.problems.is_empty()
+            && self.against.as_ref().is_none_or(|(_, differences)| differences.is_empty())
+            && self.rights.as_ref().is_none_or(lawful)
     }
 
     /// The report.
@@ -88,6 +99,12 @@ impl Report {
             "incarnation": self.incarnation,
             "tenants": tenants.collect::<Vec<_>>(),
             "problems": self.problems,
+            "rights": self.rights.as_ref().map(|rights| rights.iter().map(|checked| json!({
+                "tenant": checked.tenant,
+                "events": checked.events,
+                "violations": checked.violations,
+                "first_violations": checked.told,
+            })).collect::<Vec<_>>()),
             "against": self.against.as_ref().map(|(contents, differences)| json!({
                 "backup": contents.header.backup,
                 "incarnation": contents.header.incarnation,
@@ -110,14 +127,14 @@ pub async fn run(args: VerifyArgs) -> Result<Report, BackupRunError> {
             let (ledger, keys) = args.place.place()?.open().await?;
             match &args.against {
                 Some(file) => against(&ledger, keys, file, &args).await,
-                None => alone(&ledger, keys).await,
+                None => alone(&ledger, keys, args.rights).await,
             }
         }
         _ => Err(BackupRunError::Usage("what? --data FOLDER, --ledger nats://… or --backup FILE")),
     }
 }
 
-async fn alone(ledger: &Ledger, keys: Option<KeyStore>) -> Result<Report, BackupRunError> {
+async fn alone(ledger: &Ledger, keys: Option<KeyStore>, rights: bool) -> Result<Report, BackupRunError> {
     let walked = walk::ledger(ledger, None).await?;
     let mut problems = walked.problems;
     let mut tenants = Vec::new();
@@ -125,7 +142,13 @@ async fn alone(ledger: &Ledger, keys: Option<KeyStore>) -> Result<Report, Backup
         let said = fold::ledger(ledger, keys.clone(), &summary).await;
         tenants.push((summary, kept(said, &mut problems)));
     }
-    Ok(Report { incarnation: ledger.incarnation(), tenants, problems, against: None })
+    let rights = if rights { Some(rights::ledger(ledger, names(&tenants)).await?) } else { None };
+    Ok(Report { incarnation: ledger.incarnation(), tenants, problems, against: None, rights })
+}
+
+/// The tenants whose ledgers hold so far: of the others the rights can't be checked.
+fn names(tenants: &[(Summary, Option<Said>)]) -> Vec<TenantId> {
+    tenants.iter().map(|(summary, _)| summary.tenant.clone()).collect()
 }
 
 fn kept(said: Result<Said, Problem>, problems: &mut Vec<Problem>) -> Option<Said> {
@@ -140,7 +163,8 @@ async fn backup(file: &Path, args: &VerifyArgs) -> Result<Report, BackupRunError
     for (summary, said) in fold::archive(file, &contents, keys).await? {
         tenants.push((summary, kept(said, &mut problems)));
     }
-    Ok(Report { incarnation: contents.header.incarnation, tenants, problems, against: None })
+    let rights = if args.rights { Some(rights::archive(file, names(&tenants)).await?) } else { None };
+    Ok(Report { incarnation: contents.header.incarnation, tenants, problems, against: None, rights })
 }
 
 /// A backup's file, checked, and its keys in memory if they were given.
@@ -184,7 +208,7 @@ async fn against(
         tenants.push((here.clone(), folded));
     }
     let against = Some((contents, differences));
-    Ok(Report { incarnation: ledger.incarnation(), tenants, problems, against })
+    Ok(Report { incarnation: ledger.incarnation(), tenants, problems, against, rights: None })
 }
 
 fn differs(tenant: &TenantId, there: &Summary, why: String) -> Problem {

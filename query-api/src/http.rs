@@ -1,13 +1,16 @@
 //! The routes of the read side.
 
+mod access;
 mod conditional;
 mod cursor;
+mod diff;
 mod error;
 mod events;
 mod health;
 mod history;
 mod params;
 mod prompts;
+mod releases;
 mod render;
 mod respond;
 mod sse;
@@ -49,6 +52,8 @@ pub(crate) struct App {
     tags(
         (name = "prompts", description = "What is, and what was."),
         (name = "events", description = "What happened."),
+        (name = "access", description = "Who may do what."),
+        (name = "releases", description = "Protected labels and how they move."),
         (name = "health", description = "How the process is. No key needed."),
     )
 )]
@@ -96,8 +101,18 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(prompts::list))
         .routes(routes!(history::versions))
         .routes(routes!(history::label_history))
+        .routes(routes!(history::forks))
+        .routes(routes!(diff::diff))
         .routes(routes!(events::events))
         .routes(routes!(status::status))
+        .routes(routes!(access::keys))
+        .routes(routes!(access::grants))
+        .routes(routes!(access::groups))
+        .routes(routes!(access::roles))
+        .routes(routes!(releases::releases))
+        .routes(routes!(releases::comments))
+        .routes(routes!(releases::protections))
+        .routes(routes!(releases::freezes))
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)

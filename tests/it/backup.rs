@@ -78,6 +78,7 @@ impl Safe {
             against: Some(self.at(&format!("{name}.ledger"))),
             keys: Some(self.at(&format!("{name}.keys"))),
             backup_key: Some(self.at("backup.key")),
+            rights: false,
         }
     }
 }

@@ -8,6 +8,8 @@ mod bad_input;
 mod crash;
 mod docs;
 mod feed;
+mod graph;
 mod layers;
+mod rights;
 mod scrub;
 mod trace;

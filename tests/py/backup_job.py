@@ -31,6 +31,8 @@ TENANT = "history"
 COMMANDS = 250
 WRITERS = 4
 NATS_SECONDS = 30
+# Before a request is sent again that came at a bad time.
+OVERLOADED_SECONDS = 0.05
 
 
 class Nats:
@@ -98,7 +100,7 @@ class Load:
                     {"type": "create_prompt", "key": f"load/{id(self)}/{writer}/{number}/{n}", "text": f"text {number}.{n}"}
                     for n in range(COMMANDS)
                 ]
-                results = self.client.call("POST", "/v1/commands", {"commands": made})["results"]
+                results = self._sent(made)
                 bad = [result for result in results if result["status"] >= 300]
                 if bad:
                     raise AssertionError(f"a command was refused: {bad[0]}")
@@ -107,6 +109,16 @@ class Load:
                 self._stop.wait(self.pause)
         except (Refused, AssertionError, OSError) as failure:
             self.failure = failure
+
+    def _sent(self, made):
+        # Nothing of a request is done that was refused because too much waits already.
+        while True:
+            try:
+                return self.client.call("POST", "/v1/commands", {"commands": made})["results"]
+            except Refused as refused:
+                if refused.status != 429:
+                    raise
+                time.sleep(OVERLOADED_SECONDS)
 
     def until(self, index):
         """Waits until an index was acknowledged."""

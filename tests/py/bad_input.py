@@ -53,6 +53,7 @@ class World:
         self.archived_id = client.call("POST", "/v1/prompts", {"key": f"{place}/gone", "text": "gone"})["prompt"]
         client.call("POST", f"/v1/prompts/{self.archived_id}/archive", {})
         self.viewer = client.call("POST", "/v1/keys", {"role": "viewer"})["key"]
+        self.admin = client.call("POST", "/v1/keys", {"role": "admin"})["key"]
         self.revoked = client.call("POST", "/v1/keys", {"role": "owner"})["key"]
         last = client.call("DELETE", f"/v1/keys/{self.revoked.rsplit('_', 2)[1]}")
         client.get("/v1/status", at_least=last["position"])

@@ -22,12 +22,18 @@ def line_of(event, content_sha256):
         line["kind"] = detail["kind"]
     elif kind == "version.added":
         line |= {"number": detail["number"], "content_sha256": content_sha256}
+        if detail.get("branch", "main") != "main":
+            line["branch"] = detail["branch"]
     elif kind == "prompt.renamed":
         line["from"] = detail["before"]
     elif kind == "label.set":
         line |= {"label": detail["label"], "number": detail["after"]}
     elif kind == "label.removed":
         line["label"] = detail["label"]
+    elif kind == "branch.created":
+        line |= {"branch": detail["branch"], "number": detail["head"]}
+    elif kind == "branch.closed":
+        line["branch"] = detail["branch"]
     elif kind not in ("prompt.archived", "prompt.restored"):
         return None
     return canonical(line)

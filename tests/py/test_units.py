@@ -115,7 +115,7 @@ class Lines(unittest.TestCase):
 class BadCases(unittest.TestCase):
     """The bad requests can be made, again and again the same."""
 
-    WORLD = types.SimpleNamespace(
+    WORLD = types.SimpleNamespace(admin="pk_acme_0_a", 
         owner="pk_bad_0011223344556677_" + "a" * 52, viewer="pk_bad_0011223344556688_" + "a" * 52, revoked="pk_bad_0011223344556699_" + "a" * 52,
         prompt="p/one", prompt_id="prm_" + "2" * 32, operator="pk__system_00_aa", suspended="pk_s_00_aa", suspended_tenant="s", other_prompt="p/other", prompt_segment="p%2Fone", archived_id="prm_" + "1" * 32, other_ledger="0-1", cursor="abcdefgh", idempotency_key="i",
     )

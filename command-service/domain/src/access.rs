@@ -1,51 +1,38 @@
-//! Who may do what: one table from role to action. Rights are decided here and nowhere else.
+//! Who may do what: one table from role to actions. Rights are decided in this module and nowhere else.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | this one | the table of rights |
+//! | [`actions`] | a set of actions |
+//! | [`rights`] | who holds what, as the ledger says it: grants, groups, custom roles, API keys |
+//! | [`caller`] | what one caller may do, and by which grants |
+
+pub mod actions;
+pub mod caller;
+pub mod rights;
+pub(crate) mod rules;
 
 use promptory_events::TenantId;
-use promptory_events::event::Role;
-use serde::{Deserialize, Serialize};
+use promptory_events::event::{AnyRole, Role};
 
-/// Something that needs a right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Action {
-    /// See prompts and history.
-    Read,
-    /// Create prompts, add versions, rename, tag, archive, restore.
-    WritePrompts,
-    /// Set and remove labels.
-    MoveLabels,
-    /// Claim when and by whom a change was made.
-    Import,
-    /// Grant and revoke roles, issue and revoke keys.
-    ManageAccess,
-    /// Create, suspend and resume tenants.
-    ManageTenants,
-}
+pub use actions::Actions;
+pub use caller::Caller;
+pub use promptory_events::event::Action;
+pub use rights::Rights;
 
-impl Action {
-    /// The name that a refusal shows.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::WritePrompts => "write-prompts",
-            Self::MoveLabels => "move-labels",
-            Self::Import => "import",
-            Self::ManageAccess => "manage-access",
-            Self::ManageTenants => "manage-tenants",
-        }
-    }
-}
-
-/// Whether a role allows an action.
+/// What a built-in role allows.
 #[must_use]
-pub fn allows(role: Role, action: Action) -> bool {
-    use Action::{Import, ManageAccess, ManageTenants, MoveLabels, Read, WritePrompts};
+pub fn allowed(role: Role) -> Actions {
+    use Action::*;
     match role {
-        Role::Owner => matches!(action, Read | WritePrompts | MoveLabels | Import | ManageAccess),
-        Role::Editor => matches!(action, Read | WritePrompts | MoveLabels),
-        Role::Viewer => matches!(action, Read),
-        Role::Importer => matches!(action, Read | WritePrompts | MoveLabels | Import),
-        Role::Operator => matches!(action, Read | ManageAccess | ManageTenants),
+        Role::Owner => Actions::all_but(&[ManageTenants]),
+        Role::Admin => Actions::all_but(&[ManageTenants, Import, OverrideFreeze]),
+        Role::Editor => Actions::of(&[Read, WritePrompts, MoveLabels, Comment, RequestRelease]),
+        Role::Reviewer => Actions::of(&[Read, Comment, ApproveRelease]),
+        Role::Viewer | Role::Service => Actions::of(&[Read]),
+        Role::Auditor => Actions::of(&[Read, ReadAccess]),
+        Role::Importer => Actions::of(&[Read, WritePrompts, MoveLabels, Import]),
+        Role::Operator => Actions::of(&[Read, ReadAccess, ManageAccess, ManageTenants]),
     }
 }
 
@@ -55,13 +42,13 @@ pub fn top_role(tenant: &TenantId) -> Role {
     if tenant.is_system() { Role::Operator } else { Role::Owner }
 }
 
-/// Whether a role makes sense in a ledger: operators live in `_system`, and only they and their viewers do.
+/// Whether a role makes sense in a ledger: operators live in `_system`, and besides them only those who read.
 #[must_use]
-pub fn exists_in(role: Role, tenant: &TenantId) -> bool {
+pub fn exists_in(role: &AnyRole, tenant: &TenantId) -> bool {
     match role {
-        Role::Operator => tenant.is_system(),
-        Role::Viewer => true,
-        Role::Owner | Role::Editor | Role::Importer => !tenant.is_system(),
+        AnyRole::BuiltIn(Role::Operator) => tenant.is_system(),
+        AnyRole::BuiltIn(Role::Viewer | Role::Auditor) => true,
+        _ => !tenant.is_system(),
     }
 }
 
@@ -70,13 +57,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_owners_and_operators_manage_access_and_only_owners_and_importers_claim_times() {
-        let roles = [Role::Owner, Role::Editor, Role::Viewer, Role::Importer, Role::Operator];
-        let who = |action| roles.into_iter().filter(|r| allows(*r, action)).collect::<Vec<_>>();
-        assert_eq!(who(Action::ManageAccess), [Role::Owner, Role::Operator]);
+    fn the_table_says_who_may_what() {
+        let who = |action| Role::ALL.into_iter().filter(|r| allowed(*r).has(action)).collect::<Vec<_>>();
+        assert_eq!(who(Action::ManageAccess), [Role::Owner, Role::Operator, Role::Admin]);
         assert_eq!(who(Action::Import), [Role::Owner, Role::Importer]);
         assert_eq!(who(Action::ManageTenants), [Role::Operator]);
-        assert_eq!(who(Action::Read), roles);
-        assert!(!allows(Role::Operator, Action::WritePrompts), "operators do not touch a tenant's prompts");
+        assert_eq!(who(Action::ApproveRelease), [Role::Owner, Role::Admin, Role::Reviewer]);
+        assert_eq!(who(Action::OverrideFreeze), [Role::Owner]);
+        assert_eq!(who(Action::Read), Role::ALL);
+        assert!(!allowed(Role::Operator).has(Action::WritePrompts), "operators do not touch a tenant's prompts");
     }
 }

@@ -1,9 +1,9 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
-use promptory_events::event::{BackupPart, Event, Kind, LedgerRestored, Role};
+use promptory_events::event::{Action, AnyRole, BackupPart, Event, KeyScope, Kind, LedgerRestored, RoleName, Subject};
 use promptory_events::{
-    Author, BackupId, CommandId, ContentId, Evidence, KeyId, Label, PrincipalId, PromptId, PromptKey, Sealed, Tag,
-    TenantId, Timestamp, VersionId,
+    Author, BackupId, Branch, CommandId, ContentId, Evidence, FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId,
+    PromptId, PromptKey, RequestId, Sealed, Tag, TenantId, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub struct Command {
     pub author: Option<Author>,
     /// Why, in the caller's words; the commit carries it.
     pub message: Option<Sealed>,
+    /// That labels should move although they are frozen. Needs the right to override a freeze.
+    pub override_freeze: bool,
 }
 
 /// What should change.
@@ -44,8 +46,64 @@ pub enum Change {
         kind: Kind,
         /// The version.
         version: NewVersion,
-        /// Refused unless this is the newest version.
+        /// Which branch it is added to.
+        branch: Branch,
+        /// Refused unless this is the head of the branch.
         if_match: Option<VersionId>,
+    },
+    /// A new branch of a prompt.
+    CreateBranch {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Its name.
+        branch: Branch,
+        /// Where it begins.
+        from: Pick,
+    },
+    /// A branch that takes no more versions.
+    CloseBranch {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which branch.
+        branch: Branch,
+        /// Refused unless this is the head of the branch.
+        if_match: Option<VersionId>,
+    },
+    /// A new prompt whose first version has the content of a version of another one.
+    ForkPrompt {
+        /// Which prompt, archived or not.
+        prompt: PromptRef,
+        /// Which of its versions.
+        from: Pick,
+        /// The new prompt's key.
+        key: PromptKey,
+        /// Labels that point to its first version.
+        labels: Vec<Label>,
+        /// Its tags.
+        tags: Vec<Tag>,
+        /// Its metadata.
+        metadata: Option<Material>,
+        /// The content, once it was gathered.
+        copied: Option<Box<Copied>>,
+    },
+    /// What a version has that a branch has not, brought into the branch as a new version.
+    Merge {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Its branch.
+        branch: Branch,
+        /// The prompt that the other version is of, archived or not; `None`: the same.
+        other: Option<PromptRef>,
+        /// The other version.
+        from: Pick,
+        /// Labels that move to the new version.
+        labels: Vec<Label>,
+        /// Refused unless this is the head of the branch.
+        if_match: Option<VersionId>,
+        /// What the caller puts in place of what conflicts.
+        resolved: Resolved,
+        /// What came of it, once the contents were gathered.
+        merged: Option<Box<Merged>>,
     },
     /// Another key, and a new version with it if the text changed too.
     RenamePrompt {
@@ -55,7 +113,7 @@ pub enum Change {
         to: PromptKey,
         /// The version that comes with it, and its kind.
         version: Option<(Kind, NewVersion)>,
-        /// Refused unless this is the newest version.
+        /// Refused unless this is the head of `main`.
         if_match: Option<VersionId>,
     },
     /// Other tags.
@@ -64,7 +122,7 @@ pub enum Change {
         prompt: PromptRef,
         /// All its tags from now on.
         tags: Vec<Tag>,
-        /// Refused unless this is the newest version.
+        /// Refused unless this is the head of `main`.
         if_match: Option<VersionId>,
     },
     /// Other metadata.
@@ -73,14 +131,14 @@ pub enum Change {
         prompt: PromptRef,
         /// Its metadata from now on.
         metadata: Material,
-        /// Refused unless this is the newest version.
+        /// Refused unless this is the head of `main`.
         if_match: Option<VersionId>,
     },
     /// Out of the way, key released, nothing deleted.
     ArchivePrompt {
         /// Which prompt.
         prompt: PromptRef,
-        /// Refused unless this is the newest version.
+        /// Refused unless this is the head of `main`.
         if_match: Option<VersionId>,
     },
     /// Back, under its last key or another.
@@ -116,25 +174,144 @@ pub enum Change {
         holder: KeyHolder,
         /// SHA-256 of the secret part.
         secret_hash: [u8; 32],
+        /// What it is narrowed to.
+        scope: Option<KeyScope>,
+        /// Until when it opens.
+        expires_at: Option<Timestamp>,
+    },
+    /// Another API key in the place of one, which is revoked.
+    RotateKey {
+        /// The one that goes.
+        key: KeyId,
+        /// SHA-256 of the new secret part.
+        secret_hash: [u8; 32],
+        /// Until when the new one opens; `None`: as long as the old one.
+        expires_at: Option<Timestamp>,
     },
     /// An API key that opens nothing any more.
     RevokeKey {
         /// Which.
         key: KeyId,
     },
-    /// A role for a principal.
+    /// A role for a principal or a group.
     GrantRole {
-        /// Who.
-        principal: PrincipalId,
+        /// Whom to.
+        to: Subject,
         /// What.
-        role: Role,
+        role: AnyRole,
+        /// Where.
+        prefix: Prefix,
+        /// Until when.
+        expires_at: Option<Timestamp>,
     },
     /// A role taken away.
     RevokeRole {
+        /// Whom from.
+        from: Subject,
+        /// What.
+        role: AnyRole,
+        /// Where.
+        prefix: Prefix,
+    },
+    /// A custom role, new or another set of actions.
+    DefineRole {
+        /// Its name.
+        role: RoleName,
+        /// All that it allows from now on.
+        actions: Vec<Action>,
+    },
+    /// A new group.
+    CreateGroup {
+        /// Its display name.
+        name: Option<Sealed>,
+    },
+    /// A principal into a group.
+    AddMember {
+        /// Which group.
+        group: GroupId,
         /// Who.
         principal: PrincipalId,
-        /// What.
-        role: Role,
+    },
+    /// A principal out of a group.
+    RemoveMember {
+        /// Which group.
+        group: GroupId,
+        /// Who.
+        principal: PrincipalId,
+    },
+    /// A label moves only by approved requests below a prefix.
+    ProtectLabel {
+        /// Where.
+        prefix: Prefix,
+        /// Which label.
+        label: Label,
+        /// How many approvals it needs: 1 to [`promptory_events::limits::APPROVALS_MAX`].
+        approvals: u16,
+    },
+    /// The protection on exactly this prefix ends.
+    UnprotectLabel {
+        /// Where.
+        prefix: Prefix,
+        /// Which label.
+        label: Label,
+    },
+    /// Labels below a prefix do not move between two times.
+    SetFreeze {
+        /// Where.
+        prefix: Prefix,
+        /// From when on.
+        from: Timestamp,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A freeze window is over.
+    LiftFreeze {
+        /// Where it is.
+        prefix: Prefix,
+        /// Which.
+        freeze: FreezeId,
+    },
+    /// A protected label should move.
+    RequestRelease {
+        /// Of which prompt.
+        prompt: PromptRef,
+        /// Which label.
+        label: Label,
+        /// To which version; `None`: it should be removed.
+        version: Option<u32>,
+        /// Until when that may be approved.
+        expires_at: Option<Timestamp>,
+    },
+    /// A request is approved; with the last approval that it needs the label moves.
+    ApproveRelease {
+        /// Which.
+        request: RequestId,
+    },
+    /// A request is rejected.
+    RejectRelease {
+        /// Which.
+        request: RequestId,
+    },
+    /// A request is withdrawn by who opened it.
+    WithdrawRelease {
+        /// Which.
+        request: RequestId,
+    },
+    /// A label back to where it pointed before.
+    RollBackLabel {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which label.
+        label: Label,
+        /// Refused unless the label points to this version now.
+        if_match: Option<VersionId>,
+    },
+    /// A comment.
+    AddComment {
+        /// On what.
+        on: CommentTarget,
+        /// What is said.
+        text: Sealed,
     },
     /// A new tenant (`_system` only).
     CreateTenant {
@@ -177,12 +354,30 @@ pub enum KeyHolder {
     /// A new principal, with its first role.
     New {
         /// Its role.
-        role: Role,
+        role: AnyRole,
+        /// Where it has it.
+        prefix: Prefix,
+        /// Until when it has it.
+        until: Option<Timestamp>,
         /// Its display name.
         name: Option<Sealed>,
     },
     /// A principal that is there: a second key, or a rotated one.
     Existing(PrincipalId),
+}
+
+/// What is commented on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CommentTarget {
+    /// A version.
+    Version {
+        /// Of which prompt.
+        prompt: PromptRef,
+        /// Its number.
+        version: u32,
+    },
+    /// A release request.
+    Request(RequestId),
 }
 
 /// A prompt by its key or its id.
@@ -192,6 +387,66 @@ pub enum PromptRef {
     Key(PromptKey),
     /// By identity.
     Id(PromptId),
+}
+
+/// Which version of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pick {
+    /// By number.
+    Number(u32),
+    /// Where a label points; `latest` is the head of `main`.
+    Label(Label),
+    /// The head of a branch.
+    Branch(Branch),
+}
+
+/// The content of a version, sealed again for another prompt: contents belong to their prompt and are erased with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copied {
+    /// The version that it is the content of.
+    pub of: VersionId,
+    /// Its content.
+    pub content: Material,
+    /// Its model configuration.
+    pub config: Option<Material>,
+}
+
+/// What a caller puts in place of what a merge would make.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// The content, and of what kind it is.
+    pub content: Option<(Kind, Material)>,
+    /// The model configuration.
+    pub config: Option<Material>,
+}
+
+/// What two versions make together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merged {
+    /// The head of the branch that it was merged into.
+    pub ours: VersionId,
+    /// The version that was merged.
+    pub theirs: VersionId,
+    /// What came of it.
+    pub outcome: MergeOutcome,
+}
+
+/// What comes of a merge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MergeOutcome {
+    /// The branch has it all already.
+    Nothing,
+    /// The two have no version in common that both come from.
+    Unrelated,
+    /// Both changed the same, and the caller did not say what is to stand there.
+    Conflict,
+    /// The new version.
+    Clean {
+        /// Its content.
+        content: Box<Material>,
+        /// Its model configuration.
+        config: Option<Box<Material>>,
+    },
 }
 
 /// A version to be added.

@@ -47,8 +47,8 @@ fn remove(id: PromptId, prompt: &Prompt, label: &Label, if_match: Option<Version
     Ok(vec![Event::LabelRemoved(LabelRemoved { prompt: id, label: label.clone(), before })])
 }
 
-fn pointed_to(prompt: &Prompt, label: &Label) -> Option<VersionId> {
-    prompt.labels.get(label).and_then(|number| prompt.version(*number))
+pub(crate) fn pointed_to(prompt: &Prompt, label: &Label) -> Option<VersionId> {
+    prompt.labels.get(label).and_then(|number| prompt.version(*number)).map(|version| version.id)
 }
 
 /// Moves labels to a version of a prompt that has `current` labels; those that are there already make no event.

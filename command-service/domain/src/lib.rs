@@ -10,21 +10,31 @@
 //! | [`decide`](fn@decide) | state + context + command -> events or a [`Rejection`] |
 //! | [`state`] | one tenant's state and `evolve` |
 //! | [`access`] | who may do what |
-//! | [`prompt`], [`label`], [`system`] | the rules of each family, with given/when/then beside them |
+//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`release`], [`system`] | the rules of each family, with given/when/then beside them |
+//! | [`graph`] | versions and their parents |
 //! | [`rejection`] | every reason to refuse, with its stable code |
 
 pub mod access;
+mod authorize;
+pub mod branch;
 pub mod command;
 mod decide;
+pub mod fork;
+pub mod graph;
 pub mod label;
+pub mod merge;
 pub mod prompt;
 pub mod rejection;
+pub mod release;
 pub mod state;
 pub mod system;
 #[cfg(test)]
 mod testing;
 
-pub use command::{Change, Command, Context, Decision, Material, NewVersion, Presented, PromptRef};
+pub use command::{
+    Change, Command, Context, Copied, Decision, Material, MergeOutcome, Merged, NewVersion, Pick, Presented, PromptRef,
+    Resolved,
+};
 pub use decide::decide;
-pub use rejection::Rejection;
-pub use state::{Prompt, Tenant};
+pub use rejection::{Rejection, Wanted};
+pub use state::{Prompt, Tenant, Version};

@@ -2,9 +2,11 @@
 
 use promptory_events::event::{
     Event, Kind, MetadataSet, PromptArchived, PromptCreated, PromptRenamed, PromptRestored, TagsSet, VersionAdded,
+    VersionRef,
 };
-use promptory_events::{Content, ContentBody, ContentId, PromptId, PromptKey, Tag, VersionId, limits};
+use promptory_events::{Branch, Content, ContentBody, ContentId, PromptId, PromptKey, Tag, VersionId, limits};
 
+use crate::branch::head;
 use crate::command::{Change, Context, Material, NewVersion, PromptRef};
 use crate::label;
 use crate::rejection::Rejection;
@@ -16,7 +18,7 @@ pub(crate) fn live<'a>(state: &'a Tenant, which: &PromptRef) -> Result<(PromptId
     if prompt.archived { Err(Rejection::PromptArchived) } else { Ok((id, prompt)) }
 }
 
-fn any<'a>(state: &'a Tenant, which: &PromptRef) -> Result<(PromptId, &'a Prompt), Rejection> {
+pub(crate) fn any<'a>(state: &'a Tenant, which: &PromptRef) -> Result<(PromptId, &'a Prompt), Rejection> {
     state.prompt(which).ok_or_else(|| {
         Rejection::PromptNotFound(match which {
             PromptRef::Key(key) => key.to_string(),
@@ -36,11 +38,14 @@ pub(crate) fn check_match(current: Option<VersionId>, if_match: Option<VersionId
 pub(crate) fn decide(state: &Tenant, context: &Context, change: &Change) -> Result<Vec<Event>, Rejection> {
     match change {
         Change::CreatePrompt { key, kind, version, tags, metadata } => {
-            create(state, context, key, *kind, version, tags, metadata.as_ref())
+            let origin = None;
+            create(state, context, key, &New { kind: *kind, version, tags, metadata: metadata.as_ref(), origin })
         }
-        Change::AddVersion { prompt, kind, version, if_match } => {
-            let (id, prompt) = matching(state, prompt, *if_match)?;
-            add_version(context, id, prompt, *kind, version)
+        Change::AddVersion { prompt, kind, version, branch, if_match } => {
+            let (id, prompt) = live(state, prompt)?;
+            let (_, head) = head(prompt, branch)?;
+            check_match(Some(head.id), *if_match)?;
+            add_version(context, id, prompt, branch, *kind, version)
         }
         Change::RenamePrompt { prompt, to, version, if_match } => {
             let (id, prompt) = matching(state, prompt, *if_match)?;
@@ -69,46 +74,55 @@ fn matching<'a>(
     if_match: Option<VersionId>,
 ) -> Result<(PromptId, &'a Prompt), Rejection> {
     let (id, prompt) = live(state, which)?;
-    check_match(prompt.newest_version(), if_match)?;
+    check_match(prompt.latest().map(|version| version.id), if_match)?;
     Ok((id, prompt))
 }
 
-fn free(state: &Tenant, key: &PromptKey) -> Result<(), Rejection> {
+pub(crate) fn free(state: &Tenant, key: &PromptKey) -> Result<(), Rejection> {
     match state.holder(key) {
         Some(_) => Err(Rejection::KeyTaken(key.clone())),
         None => Ok(()),
     }
 }
 
-fn create(
+/// What a new prompt begins with.
+pub(crate) struct New<'a> {
+    pub kind: Kind,
+    pub version: &'a NewVersion,
+    pub tags: &'a [Tag],
+    pub metadata: Option<&'a Material>,
+    /// The version that it is a fork of, with its content.
+    pub origin: Option<(VersionRef, ContentId)>,
+}
+
+pub(crate) fn create(
     state: &Tenant,
     context: &Context,
     key: &PromptKey,
-    kind: Kind,
-    version: &NewVersion,
-    tags: &[Tag],
-    metadata: Option<&Material>,
+    new: &New<'_>,
 ) -> Result<Vec<Event>, Rejection> {
     free(state, key)?;
     let id = context.command_id.prompt();
-    let mut events = vec![Event::PromptCreated(PromptCreated { prompt: id, key: key.clone(), kind })];
-    events.push(first_version(context, id, version));
-    events.extend(set_tags(id, &[], tags)?);
-    if let Some(metadata) = metadata {
+    let mut events = vec![Event::PromptCreated(PromptCreated { prompt: id, key: key.clone(), kind: new.kind })];
+    events.push(first_version(context, id, new));
+    events.extend(set_tags(id, &[], new.tags)?);
+    if let Some(metadata) = new.metadata {
         let after = inline(metadata);
         events.push(Event::MetadataSet(MetadataSet { prompt: id, before: None, after }));
     }
-    events.extend(label::moved_to(id, &std::collections::BTreeMap::new(), &version.labels, 1)?);
+    events.extend(label::moved_to(id, &std::collections::BTreeMap::new(), &new.version.labels, 1)?);
     Ok(events)
 }
 
-fn first_version(context: &Context, id: PromptId, version: &NewVersion) -> Event {
+fn first_version(context: &Context, id: PromptId, new: &New<'_>) -> Event {
+    let version = new.version;
     Event::VersionAdded(VersionAdded {
         prompt: id,
         version: context.command_id.version(),
         number: 1,
-        parents: Vec::new(),
-        before: None,
+        branch: Branch::main(),
+        parents: new.origin.iter().map(|(origin, _)| *origin).collect(),
+        before: new.origin.map(|(_, content)| content),
         content: inline(&version.content),
         config: version.config.as_ref().map(inline),
     })
@@ -118,19 +132,36 @@ fn add_version(
     context: &Context,
     id: PromptId,
     prompt: &Prompt,
+    branch: &Branch,
     kind: Kind,
     version: &NewVersion,
+) -> Result<Vec<Event>, Rejection> {
+    add_merged_version(context, id, prompt, branch, kind, version, None)
+}
+
+/// A version that may have a second parent: one that was merged into it.
+pub(crate) fn add_merged_version(
+    context: &Context,
+    id: PromptId,
+    prompt: &Prompt,
+    branch: &Branch,
+    kind: Kind,
+    version: &NewVersion,
+    merged: Option<VersionRef>,
 ) -> Result<Vec<Event>, Rejection> {
     if kind != prompt.kind {
         return Err(Rejection::KindMismatch { expected: prompt.kind });
     }
+    let (parent, head) = head(prompt, branch)?;
     let number = prompt.newest().saturating_add(1);
+    let parents = vec![VersionRef { prompt: id, number: parent, version: head.id }];
     let mut events = vec![Event::VersionAdded(VersionAdded {
         prompt: id,
         version: context.command_id.version(),
         number,
-        parents: prompt.newest_version().into_iter().collect(),
-        before: prompt.newest_content,
+        branch: branch.clone(),
+        parents: parents.into_iter().chain(merged).collect(),
+        before: Some(head.content),
         content: stored(prompt, &version.content),
         config: version.config.as_ref().map(|config| stored(prompt, config)),
     })];
@@ -153,7 +184,7 @@ fn rename(
         events.push(Event::PromptRenamed(PromptRenamed { prompt: id, before, after }));
     }
     if let Some((kind, version)) = version {
-        events.extend(add_version(context, id, prompt, *kind, version)?);
+        events.extend(add_version(context, id, prompt, &Branch::main(), *kind, version)?);
     }
     Ok(events)
 }
@@ -183,7 +214,7 @@ fn archive(id: PromptId, prompt: &Prompt, if_match: Option<VersionId>) -> Result
     if prompt.archived {
         return Ok(Vec::new());
     }
-    check_match(prompt.newest_version(), if_match)?;
+    check_match(prompt.latest().map(|version| version.id), if_match)?;
     Ok(vec![Event::PromptArchived(PromptArchived { prompt: id, key: prompt.key.clone() })])
 }
 

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use promptory_events::event::{Kind, Role};
-use promptory_events::{KeyId, Label, PrincipalId, PromptKey, TenantId, VersionId};
+use promptory_events::event::{Action, AnyRole, Kind, VersionRef};
+use promptory_events::{
+    Branch, FreezeId, GroupId, KeyId, Label, PrincipalId, PromptKey, RequestId, TenantId, Timestamp, VersionId,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::access::Action;
+use crate::release::book::Status;
 
 /// Why a command is refused. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -14,8 +16,8 @@ pub enum Rejection {
     /// No such key, a wrong secret, or a revoked key: not told apart.
     #[error("the API key opens nothing")]
     Unauthenticated,
-    /// No role of the caller allows this.
-    #[error("this needs the right `{}`", .0.name())]
+    /// No role of the caller allows this, there.
+    #[error("this needs the right `{}` there", .0.name())]
     Forbidden(Action),
     /// The command belongs into another kind of ledger.
     #[error("the ledger of {0} does not take this command")]
@@ -49,8 +51,8 @@ pub enum Rejection {
     /// The label is not set.
     #[error("the prompt has no label {0}")]
     LabelNotFound(Label),
-    /// `latest` always means the newest version.
-    #[error("`latest` always means the newest version and can't be set or removed")]
+    /// `latest` always means the head of `main`.
+    #[error("`latest` always means the newest version of `main` and can't be set or removed")]
     LabelReserved,
     /// If-Match names another version than the current one.
     #[error("the current version is {}", .current.map_or_else(|| "none".to_owned(), |v| v.to_string()))]
@@ -76,8 +78,8 @@ pub enum Rejection {
     #[error("there is no API key {0}")]
     ApiKeyNotFound(KeyId),
     /// The role makes no sense in this ledger.
-    #[error("the role {0:?} does not exist here")]
-    RoleNotHere(Role),
+    #[error("the role {0} does not exist here")]
+    RoleNotHere(AnyRole),
     /// Nobody would be left who can hand out rights.
     #[error("nobody would be left who can manage access")]
     LastOwner,
@@ -90,4 +92,91 @@ pub enum Rejection {
     /// `_system` has its first event.
     #[error("the system was set up already")]
     AlreadyBootstrapped,
+    /// Nobody gives (or takes) a right that he does not hold himself, there and so long.
+    #[error("this hands on the right `{}`, which you do not hold yourself, there and for so long", .0.name())]
+    DelegationExceeds(Action),
+    /// No custom role of that name is defined.
+    #[error("there is no role {0}; define it first")]
+    RoleNotFound(AnyRole),
+    /// No such group.
+    #[error("there is no group {0}")]
+    GroupNotFound(GroupId),
+    /// A revoked key is not rotated: issue another.
+    #[error("the API key {0} is revoked; issue another")]
+    ApiKeyRevoked(KeyId),
+    /// What ends must end later than now.
+    #[error("`expires_at` must lie in the future")]
+    ExpiryInPast,
+    /// A protected label moves by an approved request, or by a rollback.
+    #[error("the label {label} is protected here: ask for a release, which needs {approvals} approvals")]
+    LabelProtected {
+        /// Which.
+        label: Label,
+        /// How many approvals it needs.
+        approvals: u16,
+    },
+    /// A label that anybody may move needs no request.
+    #[error("the label {0} is not protected here; set it")]
+    LabelNotProtected(Label),
+    /// Labels do not move now.
+    #[error("labels are frozen here until {until}")]
+    Frozen {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// No such window on that prefix.
+    #[error("there is no freeze window {0} on that prefix")]
+    FreezeNotFound(FreezeId),
+    /// A window that ends before it begins.
+    #[error("`until` must be later than `from`")]
+    EmptyWindow,
+    /// No such request.
+    #[error("there is no release request {0}")]
+    ReleaseNotFound(RequestId),
+    /// It was rejected, withdrawn or executed.
+    #[error("the release request is closed: {0:?}")]
+    ReleaseClosed(Status),
+    /// Its time is over.
+    #[error("the release request has expired; open another")]
+    ReleaseExpired,
+    /// The label has moved since.
+    #[error("the label has moved since the release was asked for; open another request")]
+    ReleaseStale,
+    /// Nobody approves what he asked for or made himself.
+    #[error("the author of a request or of its version does not approve it")]
+    OwnRelease,
+    /// Only its author withdraws a request; others reject it.
+    #[error("only who opened a release request withdraws it; reject it instead")]
+    ReleaseNotYours,
+    /// The label never pointed anywhere else.
+    #[error("the label did not point to another version before")]
+    NothingToRollBack,
+    /// The prompt has no such open branch.
+    #[error("the prompt has no branch {0}")]
+    BranchNotFound(Branch),
+    /// The prompt has such an open branch.
+    #[error("the prompt has a branch {0} already")]
+    BranchExists(Branch),
+    /// `main` is always there.
+    #[error("the branch `main` is always there and can't be closed")]
+    BranchReserved,
+    /// Both sides of a merge changed the same.
+    #[error("both versions changed the same; repeat the merge with what is to stand there")]
+    MergeConflict,
+    /// Versions that have no version in common that both come from.
+    #[error("the two versions do not come from a common one")]
+    UnrelatedVersions,
+    /// It may be done, but not without the contents of these versions. No caller sees this: the contents are gathered and
+    /// the command is decided again.
+    #[error("the versions that this rests on kept changing; try again")]
+    ContentsWanted(Vec<Wanted>),
+}
+
+/// A version whose content a command rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Which version.
+    pub version: VersionRef,
+    /// The event that added it.
+    pub index: u64,
 }

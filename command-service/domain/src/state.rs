@@ -3,16 +3,21 @@
 //! The maps are persistent: a clone costs nothing and shares everything, so the writer can keep the confirmed state
 //! beside the one it is trying out, and a snapshot can be written while commands go on.
 
+mod version;
+
 use std::collections::BTreeMap;
 
-use promptory_events::event::{Event, Kind, Role, VersionAdded};
+use promptory_events::event::{Event, Kind, VersionAdded};
 use promptory_events::{
-    Content, ContentBody, ContentId, KeyId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId, VersionId,
+    Branch, Content, ContentBody, ContentId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId,
 };
 use rpds::{HashTrieMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
+use crate::access::Rights;
 use crate::command::PromptRef;
+use crate::release::book::Book;
+pub use version::Version;
 
 /// One tenant, as its ledger says it is after [`Tenant::next_index`] events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +27,8 @@ pub struct Tenant {
     bytes: usize,
     holders: HashTrieMapSync<PromptKey, PromptId>,
     prompts: HashTrieMapSync<PromptId, Prompt>,
-    principals: HashTrieMapSync<PrincipalId, BTreeMap<Role, u64>>,
-    api_keys: HashTrieMapSync<KeyId, ApiKeyState>,
+    rights: Rights,
+    book: Book,
     tenants: HashTrieMapSync<TenantId, TenantStatus>,
 }
 
@@ -37,24 +42,23 @@ pub struct Prompt {
     /// Whether it is archived.
     pub archived: bool,
     /// Its versions: number n is at n - 1.
-    pub versions: VectorSync<VersionId>,
-    /// The newest version's content.
-    pub newest_content: Option<ContentId>,
+    pub versions: VectorSync<Version>,
+    /// Who added each of them.
+    pub authors: VectorSync<PrincipalId>,
+    /// The head of `main`; 0 before the first version.
+    pub main: u32,
+    /// The other open branches and their heads. Most prompts have none, and an empty map takes no memory.
+    pub branches: BTreeMap<Branch, u32>,
     /// Its labels.
     pub labels: BTreeMap<Label, u32>,
+    /// Where each of them pointed before it moved last, if it pointed anywhere.
+    pub previous: BTreeMap<Label, u32>,
     /// Its tags.
     pub tags: Vec<Tag>,
     /// Its metadata.
     pub metadata: Option<ContentId>,
     /// Every content that it holds, and the event that carries the bytes.
     pub contents: HashTrieMapSync<ContentId, u64>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ApiKeyState {
-    pub principal: PrincipalId,
-    pub secret_hash: [u8; 32],
-    pub revoked: bool,
 }
 
 /// Whether a tenant may be used.
@@ -85,7 +89,7 @@ pub enum Inconsistent {
 // What one entry of each map costs in memory, nodes and shared pointers included; measured roughly, used for the bound
 // on hot tenants, never for a promise.
 const PROMPT_BYTES: usize = 600;
-const VERSION_BYTES: usize = 24;
+const VERSION_BYTES: usize = 120;
 const CONTENT_BYTES: usize = 96;
 const ENTRY_BYTES: usize = 200;
 
@@ -99,8 +103,8 @@ impl Tenant {
             bytes: ENTRY_BYTES,
             holders: HashTrieMapSync::new_sync(),
             prompts: HashTrieMapSync::new_sync(),
-            principals: HashTrieMapSync::new_sync(),
-            api_keys: HashTrieMapSync::new_sync(),
+            rights: Rights::default(),
+            book: Book::default(),
             tenants: HashTrieMapSync::new_sync(),
         }
     }
@@ -133,28 +137,28 @@ impl Tenant {
         self.prompts.get(&id).map(|prompt| (id, prompt))
     }
 
+    /// A prompt by identity.
+    #[must_use]
+    pub fn by_id(&self, id: PromptId) -> Option<&Prompt> {
+        self.prompts.get(&id)
+    }
+
     /// The prompt that holds a key.
     #[must_use]
     pub fn holder(&self, key: &PromptKey) -> Option<PromptId> {
         self.holders.get(key).copied()
     }
 
-    /// The principal that an API key authenticates; `None` for unknown, wrong and revoked keys alike.
+    /// Who may do what.
     #[must_use]
-    pub fn authenticate(&self, key: KeyId, secret_hash: &[u8; 32]) -> Option<PrincipalId> {
-        let state = self.api_keys.get(&key)?;
-        (!state.revoked && state.secret_hash == *secret_hash).then_some(state.principal)
+    pub fn rights(&self) -> &Rights {
+        &self.rights
     }
 
-    /// A principal's roles, each with the index of the grant.
-    pub fn roles(&self, principal: PrincipalId) -> impl Iterator<Item = (Role, u64)> + '_ {
-        self.principals.get(&principal).into_iter().flatten().map(|(role, index)| (*role, *index))
-    }
-
-    /// Whether there is such a principal.
+    /// What stands between a caller and a label: protections, freezes, release requests.
     #[must_use]
-    pub fn has_principal(&self, principal: PrincipalId) -> bool {
-        self.principals.contains_key(&principal)
+    pub fn book(&self) -> &Book {
+        &self.book
     }
 
     /// How a tenant stands (`_system` only); `None` if there is no such tenant.
@@ -163,22 +167,11 @@ impl Tenant {
         self.tenants.get(tenant).copied()
     }
 
-    pub(crate) fn api_key(&self, key: KeyId) -> Option<&ApiKeyState> {
-        self.api_keys.get(&key)
-    }
-
-    /// Keys that are not revoked and whose principal holds `role`.
-    pub(crate) fn live_keys_with(&self, role: Role) -> impl Iterator<Item = (KeyId, PrincipalId)> + '_ {
-        let holds = move |p: PrincipalId| self.roles(p).any(|(r, _)| r == role);
-        let live = self.api_keys.iter().filter(|(_, state)| !state.revoked);
-        live.filter(move |(_, state)| holds(state.principal)).map(|(key, state)| (*key, state.principal))
-    }
-
-    /// Takes in the next event.
+    /// Takes in the next event, which `actor` made.
     ///
     /// # Errors
     /// [`Inconsistent`], and the state is then not to be used any more.
-    pub fn evolve(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {
+    pub fn evolve(&mut self, index: u64, actor: PrincipalId, event: &Event) -> Result<(), Inconsistent> {
         if index != self.next_index {
             return Err(Inconsistent::Index { expected: self.next_index, got: index });
         }
@@ -190,7 +183,11 @@ impl Tenant {
             Event::TenantCreated(e) => self.set_tenant(&e.tenant, TenantStatus::Active),
             Event::TenantSuspended(e) => self.set_tenant(&e.tenant, TenantStatus::Suspended),
             Event::TenantResumed(e) => self.set_tenant(&e.tenant, TenantStatus::Active),
-            _ if event.prompt().is_some() => self.evolve_prompt(index, event),
+            _ if event.prompt().is_some() => self.evolve_prompt(index, actor, event),
+            _ if is_of_releases(event) => {
+                self.bytes += ENTRY_BYTES;
+                if self.book.evolve(actor, event) { Ok(()) } else { Err(Inconsistent::Missing(index)) }
+            }
             _ => self.evolve_access(index, event),
         }
     }
@@ -203,27 +200,10 @@ impl Tenant {
 
     fn evolve_access(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {
         self.bytes += ENTRY_BYTES;
-        match event {
-            Event::PrincipalAdded(e) => self.principals.insert_mut(e.principal, BTreeMap::new()),
-            Event::RoleGranted(e) => drop(self.roles_mut(index, e.principal)?.insert(e.role, index)),
-            Event::RoleRevoked(e) => drop(self.roles_mut(index, e.principal)?.remove(&e.role)),
-            Event::KeyIssued(e) => {
-                let state = ApiKeyState { principal: e.principal, secret_hash: e.secret_hash, revoked: false };
-                self.api_keys.insert_mut(e.key, state);
-            }
-            Event::KeyRevoked(e) => {
-                self.api_keys.get_mut(&e.key).ok_or(Inconsistent::Missing(index))?.revoked = true;
-            }
-            _ => return Err(Inconsistent::Missing(index)),
-        }
-        Ok(())
+        if self.rights.evolve(index, event) { Ok(()) } else { Err(Inconsistent::Missing(index)) }
     }
 
-    fn roles_mut(&mut self, index: u64, principal: PrincipalId) -> Result<&mut BTreeMap<Role, u64>, Inconsistent> {
-        self.principals.get_mut(&principal).ok_or(Inconsistent::Missing(index))
-    }
-
-    fn evolve_prompt(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {
+    fn evolve_prompt(&mut self, index: u64, actor: PrincipalId, event: &Event) -> Result<(), Inconsistent> {
         match event {
             Event::PromptCreated(e) => {
                 self.holders.insert_mut(e.key.clone(), e.prompt);
@@ -232,7 +212,7 @@ impl Tenant {
             }
             Event::VersionAdded(e) => {
                 self.bytes += VERSION_BYTES + CONTENT_BYTES;
-                self.prompt_mut(index, e.prompt)?.add_version(index, e);
+                self.prompt_mut(index, e.prompt)?.add_version(index, actor, e)?;
             }
             Event::PromptRenamed(e) => {
                 self.holders.remove_mut(&e.before);
@@ -257,10 +237,22 @@ impl Tenant {
                 prompt.key = e.key.clone();
             }
             Event::LabelSet(e) => {
-                self.prompt_mut(index, e.prompt)?.labels.insert(e.label.clone(), e.after);
+                let prompt = self.prompt_mut(index, e.prompt)?;
+                if let Some(before) = prompt.labels.insert(e.label.clone(), e.after) {
+                    prompt.previous.insert(e.label.clone(), before);
+                }
                 self.bytes += ENTRY_BYTES;
             }
-            Event::LabelRemoved(e) => drop(self.prompt_mut(index, e.prompt)?.labels.remove(&e.label)),
+            Event::LabelRemoved(e) => {
+                let prompt = self.prompt_mut(index, e.prompt)?;
+                prompt.labels.remove(&e.label);
+                prompt.previous.remove(&e.label);
+            }
+            Event::BranchCreated(e) => {
+                self.prompt_mut(index, e.prompt)?.branches.insert(e.branch.clone(), e.head);
+                self.bytes += ENTRY_BYTES;
+            }
+            Event::BranchClosed(e) => drop(self.prompt_mut(index, e.prompt)?.branches.remove(&e.branch)),
             _ => return Err(Inconsistent::Missing(index)),
         }
         Ok(())
@@ -278,40 +270,61 @@ impl Prompt {
             kind,
             archived: false,
             versions: VectorSync::new_sync(),
-            newest_content: None,
+            authors: VectorSync::new_sync(),
+            main: 0,
+            branches: BTreeMap::new(),
             labels: BTreeMap::new(),
+            previous: BTreeMap::new(),
             tags: Vec::new(),
             metadata: None,
             contents: HashTrieMapSync::new_sync(),
         }
     }
 
-    /// The newest version's number; 0 before the first.
+    /// The newest version's number, on whatever branch; 0 before the first.
     #[must_use]
     pub fn newest(&self) -> u32 {
         u32::try_from(self.versions.len()).unwrap_or(u32::MAX)
     }
 
-    /// The newest version.
+    /// The head of `main`.
     #[must_use]
-    pub fn newest_version(&self) -> Option<VersionId> {
-        self.versions.last().copied()
+    pub fn latest(&self) -> Option<&Version> {
+        self.version(self.main)
+    }
+
+    /// The number of an open branch's head.
+    #[must_use]
+    pub fn head(&self, branch: &Branch) -> Option<u32> {
+        if branch.is_main() { Some(self.main) } else { self.branches.get(branch).copied() }
     }
 
     /// A version by number.
     #[must_use]
-    pub fn version(&self, number: u32) -> Option<VersionId> {
-        let at = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.versions.get(at).copied()
+    pub fn version(&self, number: u32) -> Option<&Version> {
+        self.versions.get(usize::try_from(number.checked_sub(1)?).ok()?)
     }
 
-    fn add_version(&mut self, index: u64, event: &VersionAdded) {
-        self.versions.push_back_mut(event.version);
-        self.newest_content = Some(event.content.id);
+    /// Who added a version.
+    #[must_use]
+    pub fn author(&self, number: u32) -> Option<PrincipalId> {
+        let at = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.authors.get(at).copied()
+    }
+
+    fn add_version(&mut self, index: u64, actor: PrincipalId, event: &VersionAdded) -> Result<(), Inconsistent> {
+        self.versions.push_back_mut(Version::new(index, event));
+        self.authors.push_back_mut(actor);
+        let head = match event.branch.is_main() {
+            true => &mut self.main,
+            false => self.branches.get_mut(&event.branch).ok_or(Inconsistent::Missing(index))?,
+        };
+        *head = event.number;
         self.hold(index, &event.content);
         if let Some(config) = &event.config {
             self.hold(index, config);
         }
+        Ok(())
     }
 
     fn hold(&mut self, index: u64, content: &Content) {
@@ -319,4 +332,13 @@ impl Prompt {
             self.contents.insert_mut(content.id, index);
         }
     }
+}
+
+/// Whether an event is one that the [`Book`] knows, or that only says why a label moves.
+fn is_of_releases(event: &Event) -> bool {
+    event.regards().is_some()
+        || matches!(
+            event,
+            Event::LabelProtected(_) | Event::LabelUnprotected(_) | Event::FreezeSet(_) | Event::FreezeLifted(_)
+        )
 }

@@ -1,6 +1,6 @@
 //! Given events, when a command, then events or a rejection.
 
-use promptory_events::event::{Event, Kind, Role};
+use promptory_events::event::{AnyRole, Event, Kind, Role, Subject, VersionAdded};
 use promptory_events::*;
 
 use crate::command::*;
@@ -22,8 +22,7 @@ impl Story {
     pub fn of_acme() -> Self {
         let mut story = Self::empty("acme");
         story.caller = Presented::Operator { principal: PrincipalId([9; 16]), key: KeyId([9; 8]) };
-        let holder = KeyHolder::New { role: Role::Owner, name: None };
-        let events = story.accept(Change::IssueKey { holder, secret_hash: OWNER_SECRET });
+        let events = story.accept(key_of(new(Role::Owner), OWNER_SECRET));
         let Some(Event::KeyIssued(issued)) = events.last() else { panic!("no key: {events:?}") };
         story.caller = Presented::ApiKey { key: issued.key, secret_hash: OWNER_SECRET };
         story
@@ -48,11 +47,27 @@ impl Story {
 
     /// Issues a key for a new principal with a role and gives it.
     pub fn key_for(&mut self, role: Role) -> (Presented, PrincipalId) {
-        let holder = KeyHolder::New { role, name: None };
-        let secret_hash = [u8::try_from(self.commands + 50).unwrap(); 32];
-        let events = self.accept(Change::IssueKey { holder, secret_hash });
+        self.key_on("", role.into())
+    }
+
+    /// The same with a role on a prefix.
+    pub fn key_on(&mut self, prefix: &str, role: AnyRole) -> (Presented, PrincipalId) {
+        let holder = KeyHolder::New { role, prefix: prefix.parse().unwrap(), until: None, name: None };
+        let secret_hash = [u8::try_from(self.commands % 200 + 50).unwrap(); 32];
+        let events = self.accept(key_of(holder, secret_hash));
         let Some(Event::KeyIssued(issued)) = events.last() else { panic!("no key: {events:?}") };
         (Presented::ApiKey { key: issued.key, secret_hash }, issued.principal)
+    }
+
+    /// Whose key it is.
+    pub fn principal(&self, key: KeyId) -> PrincipalId {
+        self.tenant.rights().key(key).unwrap().principal
+    }
+
+    /// Lets time pass.
+    pub fn later_ms(&mut self, ms: i64) -> Timestamp {
+        self.now = self.now.plus_ms(ms);
+        self.now
     }
 
     /// The same story with another caller.
@@ -79,17 +94,35 @@ impl Story {
 
     /// Decides a change, takes its events in and gives them.
     pub fn accept(&mut self, change: Change) -> Vec<Event> {
-        let events = self.try_change(change.clone()).unwrap_or_else(|r| panic!("{change:?} was refused: {r}"));
-        for event in &events {
-            self.tenant.evolve(self.tenant.next_index(), event).unwrap();
+        let decided = self.when(&plain(change.clone())).unwrap_or_else(|r| panic!("{change:?} was refused: {r}"));
+        for event in &decided.events {
+            self.tenant.evolve(self.tenant.next_index(), decided.actor, event).unwrap();
         }
         self.commands += 1;
+        decided.events
+    }
+
+    /// The same by another caller, for once.
+    pub fn accept_by(&mut self, caller: &Presented, change: Change) -> Vec<Event> {
+        let before = std::mem::replace(&mut self.caller, caller.clone());
+        let events = self.accept(change);
+        self.caller = before;
         events
     }
 }
 
+/// A new principal with a role on the whole tenant.
+pub fn new(role: Role) -> KeyHolder {
+    KeyHolder::New { role: role.into(), prefix: Prefix::tenant(), until: None, name: None }
+}
+
+/// A key that nothing narrows.
+pub fn key_of(holder: KeyHolder, secret_hash: [u8; 32]) -> Change {
+    Change::IssueKey { holder, secret_hash, scope: None, expires_at: None }
+}
+
 pub fn plain(change: Change) -> Command {
-    Command { change, occurred_at: None, author: None, message: None }
+    Command { change, occurred_at: None, author: None, message: None, override_freeze: false }
 }
 
 pub fn key(text: &str) -> PromptKey {
@@ -122,9 +155,28 @@ pub fn create(path: &str, text: &str) -> Change {
 }
 
 pub fn add(path: &str, text: &str) -> Change {
-    Change::AddVersion { prompt: at(path), kind: Kind::Text, version: version(text), if_match: None }
+    add_to("main", path, text)
+}
+
+pub fn add_to(branch: &str, path: &str, text: &str) -> Change {
+    let (kind, version, branch) = (Kind::Text, version(text), branch.parse().unwrap());
+    Change::AddVersion { prompt: at(path), kind, version, branch, if_match: None }
+}
+
+pub fn branch(path: &str, name: &str, from: u32) -> Change {
+    Change::CreateBranch { prompt: at(path), branch: name.parse().unwrap(), from: Pick::Number(from) }
+}
+
+/// The version that some events add.
+pub fn added(events: &[Event]) -> &VersionAdded {
+    let version = events.iter().find_map(|e| if let Event::VersionAdded(v) = e { Some(v) } else { None });
+    version.unwrap_or_else(|| panic!("no version in {events:?}"))
 }
 
 pub fn names(events: &[Event]) -> Vec<&'static str> {
     events.iter().map(Event::name).collect()
+}
+
+pub fn grant_on(prefix: &str, to: Subject, role: impl Into<AnyRole>, expires_at: Option<Timestamp>) -> Change {
+    Change::GrantRole { to, role: role.into(), prefix: prefix.parse().unwrap(), expires_at }
 }

@@ -21,7 +21,7 @@ use crate::wire;
 fn what_is_forwarded_reads_back_without_secrets_and_noise_is_refused() {
     let presented = Presented::ApiKey { key: promptory_events::KeyId([1; 8]), secret_hash: [2; 32] };
     let change = Change::SuspendTenant { tenant: "acme".parse().unwrap() };
-    let command = Command { change, occurred_at: None, author: None, message: None };
+    let command = Command { change, occurred_at: None, author: None, message: None, override_freeze: false };
     let secret = promptory_platform::apikey::Secret::random().unwrap();
     let key = promptory_platform::ApiKey::new("acme".parse().unwrap(), promptory_events::KeyId([1; 8]), secret);
     let item = Gathered {

@@ -53,6 +53,14 @@ impl<'a> Sealer<'a> {
         self.text(field, limits::NAME_MAX_BYTES, &aad, text)
     }
 
+    /// A comment; this command makes its id.
+    pub fn comment(&mut self, text: &str) -> Result<Sealed, Failure> {
+        if text.len() > limits::MESSAGE_MAX_BYTES {
+            return Err(too_large("/text", text.len(), limits::MESSAGE_MAX_BYTES).into());
+        }
+        self.seal(&seal::aad::comment(self.tenant, self.command_id.comment()), text.as_bytes())
+    }
+
     fn text(&mut self, field: &str, max: usize, aad: &[u8], text: Option<&str>) -> Result<Option<Sealed>, Failure> {
         match text {
             None => Ok(None),

@@ -3,11 +3,13 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use promptory_domain::PromptRef;
-use promptory_events::event::Role;
-use promptory_events::{Author, Label, PromptId, PromptKey, Tag, Timestamp, VersionId, limits};
+use promptory_domain::{Pick, PromptRef};
+use promptory_events::event::AnyRole;
+use promptory_events::{Author, Branch, Label, Prefix, PromptId, PromptKey, Tag, Timestamp, VersionId, limits};
 use promptory_platform::Problem;
 use promptory_platform::problem::ProblemType;
+
+use crate::wire;
 
 fn parse<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error: T::Err| Problem::field(field, error.to_string()))
@@ -19,6 +21,25 @@ pub fn key(field: &str, text: &str) -> Result<PromptKey, Problem> {
 
 pub fn label(field: &str, text: &str) -> Result<Label, Problem> {
     parse(field, text)
+}
+
+pub fn labels(texts: &[String]) -> Result<Vec<Label>, Problem> {
+    texts.iter().map(|text| label("/labels", text)).collect()
+}
+
+pub fn branch(field: &str, text: &str) -> Result<Branch, Problem> {
+    parse(field, text)
+}
+
+/// The version that is meant, in the field `from`.
+pub fn pick(from: &wire::Pick) -> Result<Pick, Problem> {
+    match (from.version, &from.label, &from.branch) {
+        (None, None, None) => Ok(Pick::Branch(Branch::main())),
+        (Some(number), None, None) => Ok(Pick::Number(number)),
+        (None, Some(text), None) => label("/from/label", text).map(Pick::Label),
+        (None, None, Some(text)) => branch("/from/branch", text).map(Pick::Branch),
+        _ => Err(Problem::field("/from", "give at most one of `version`, `label` and `branch`")),
+    }
 }
 
 pub fn id<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Problem> {
@@ -42,15 +63,14 @@ pub fn tags(tags: &[String]) -> Result<Vec<Tag>, Problem> {
     tags.iter().map(|tag| parse("/tags", tag)).collect()
 }
 
-pub fn role(text: &str) -> Result<Role, Problem> {
-    match text {
-        "owner" => Ok(Role::Owner),
-        "editor" => Ok(Role::Editor),
-        "viewer" => Ok(Role::Viewer),
-        "importer" => Ok(Role::Importer),
-        "operator" => Ok(Role::Operator),
-        _ => Err(Problem::field("/role", "must be owner, editor, viewer, importer or operator")),
-    }
+/// A role by its name: a built-in one, else a custom one.
+pub fn role(field: &str, text: &str) -> Result<AnyRole, Problem> {
+    parse(field, text)
+}
+
+/// A prefix; the whole tenant if there is none.
+pub fn prefix(field: &str, text: Option<&str>) -> Result<Prefix, Problem> {
+    text.map_or_else(|| Ok(Prefix::tenant()), |text| parse(field, text))
 }
 
 pub fn time(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {

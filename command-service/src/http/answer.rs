@@ -31,6 +31,18 @@ pub struct OutcomeDocument {
     /// The principal that it added, or whose keys or roles it changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
+    /// The group that it created, or whose roles or members it changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The release request that it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// The freeze window that it set or lifted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<String>,
+    /// The comment that it added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     /// The id of the API key that it issued or revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
@@ -76,6 +88,10 @@ impl From<&Outcome> for OutcomeDocument {
             prompt_key: outcome.prompt_key.as_ref().map(ToString::to_string),
             version: outcome.version.map(|(id, number)| NumberedVersion { id: id.to_string(), number }),
             principal: outcome.principal.map(|p| p.to_string()),
+            group: outcome.group.map(|g| g.to_string()),
+            release: outcome.release.map(|r| r.to_string()),
+            freeze: outcome.freeze.map(|f| f.to_string()),
+            comment: outcome.comment.map(|c| c.to_string()),
             key_id: outcome.key_id.map(|k| k.to_string()),
             key: outcome.api_key.as_ref().map(promptory_platform::ApiKey::reveal),
             already_created: (issued && outcome.replayed).then_some(true),
@@ -85,7 +101,17 @@ impl From<&Outcome> for OutcomeDocument {
 
 /// The status that an outcome has on its own.
 fn status(outcome: &Outcome) -> StatusCode {
-    let made = ["prompt.created", "version.added", "key.issued", "tenant.created"];
+    let made = [
+        "prompt.created",
+        "version.added",
+        "branch.created",
+        "key.issued",
+        "group.created",
+        "tenant.created",
+        "release.requested",
+        "freeze.set",
+        "comment.added",
+    ];
     let created = outcome.events.iter().any(|(_, name)| made.contains(&&**name));
     if created { StatusCode::CREATED } else { StatusCode::OK }
 }

@@ -56,6 +56,38 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         Rejection::LastOwner => Problem::new(ProblemType::LAST_OWNER, detail),
         Rejection::TenantExists(_) => Problem::new(ProblemType::TENANT_EXISTS, detail).with("field", "/tenant"),
         Rejection::TenantNotFound(_) => Problem::new(ProblemType::TENANT_NOT_FOUND, detail).with("field", "/tenant"),
+        Rejection::BranchNotFound(branch) => {
+            Problem::new(ProblemType::BRANCH_NOT_FOUND, detail).with("branch", branch.as_str())
+        }
+        Rejection::BranchExists(_) => Problem::new(ProblemType::BRANCH_EXISTS, detail).with("field", "/branch"),
+        Rejection::BranchReserved => Problem::new(ProblemType::BRANCH_RESERVED, detail).with("field", "/branch"),
+        Rejection::MergeConflict => Problem::new(ProblemType::MERGE_CONFLICT, detail),
+        Rejection::UnrelatedVersions => Problem::new(ProblemType::UNRELATED_VERSIONS, detail).with("field", "/from"),
+        // Gathered, and decided again: a caller meets it only in a command that is not meant to rest on contents.
+        Rejection::ContentsWanted(_) => Problem::new(ProblemType::UNAVAILABLE, detail),
+        Rejection::DelegationExceeds(action) => {
+            Problem::new(ProblemType::DELEGATION_EXCEEDS, detail).with("right", action.name())
+        }
+        Rejection::RoleNotFound(_) => Problem::new(ProblemType::ROLE_NOT_FOUND, detail).with("field", "/role"),
+        Rejection::GroupNotFound(_) => Problem::new(ProblemType::GROUP_NOT_FOUND, detail).with("field", "/group"),
+        Rejection::ApiKeyRevoked(_) => Problem::new(ProblemType::KEY_REVOKED, detail).with("field", "/key"),
+        Rejection::ExpiryInPast => Problem::new(ProblemType::EXPIRY_IN_PAST, detail).with("field", "/expires_at"),
+        Rejection::LabelProtected { approvals, .. } => {
+            Problem::new(ProblemType::LABEL_PROTECTED, detail).with("field", "/label").with("approvals", *approvals)
+        }
+        Rejection::LabelNotProtected(_) => {
+            Problem::new(ProblemType::LABEL_NOT_PROTECTED, detail).with("field", "/label")
+        }
+        Rejection::Frozen { until } => Problem::new(ProblemType::FROZEN, detail).with("until", until.to_string()),
+        Rejection::FreezeNotFound(_) => Problem::new(ProblemType::FREEZE_NOT_FOUND, detail).with("field", "/freeze"),
+        Rejection::EmptyWindow => Problem::new(ProblemType::EMPTY_WINDOW, detail).with("field", "/until"),
+        Rejection::ReleaseNotFound(_) => Problem::new(ProblemType::RELEASE_NOT_FOUND, detail).with("field", "/release"),
+        Rejection::ReleaseClosed(_) => Problem::new(ProblemType::RELEASE_CLOSED, detail),
+        Rejection::ReleaseExpired => Problem::new(ProblemType::RELEASE_EXPIRED, detail),
+        Rejection::ReleaseStale => Problem::new(ProblemType::RELEASE_STALE, detail),
+        Rejection::OwnRelease => Problem::new(ProblemType::OWN_RELEASE, detail),
+        Rejection::ReleaseNotYours => Problem::new(ProblemType::RELEASE_NOT_YOURS, detail),
+        Rejection::NothingToRollBack => Problem::new(ProblemType::NOTHING_TO_ROLL_BACK, detail),
         Rejection::AlreadyBootstrapped => Problem::new(ProblemType::ALREADY_BOOTSTRAPPED, detail),
     }
 }

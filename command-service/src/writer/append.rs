@@ -220,7 +220,9 @@ impl Writer {
 /// Whether a commit is of this command itself and not of an earlier one with the same idempotency key: of one that was
 /// forwarded and not answered, or whose append was not. A secret is shown if it is the one that was issued.
 fn is_this_very_one(item: &Gathered, commit: &RawCommit) -> bool {
-    let Change::IssueKey { secret_hash, .. } = &item.command.change else { return !item.may_repeat };
+    let (Change::IssueKey { secret_hash, .. } | Change::RotateKey { secret_hash, .. }) = &item.command.change else {
+        return !item.may_repeat;
+    };
     let events = commit.decode_events().unwrap_or_default();
     events.iter().any(|event| matches!(event, Event::KeyIssued(issued) if issued.secret_hash == *secret_hash))
 }

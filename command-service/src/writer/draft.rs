@@ -85,7 +85,7 @@ impl Writer {
             Err(failure) => return Some(Verdict::Refused(failure)),
         };
         if let Some(receipt) = done_before {
-            return Some(repeat(&draft.working, item, receipt));
+            return Some(repeat(draft, item, receipt));
         }
         let context =
             Context { command_id: item.command_id, now: draft.recorded_at, presented: item.presented.clone() };
@@ -131,9 +131,9 @@ impl Writer {
     }
 }
 
-fn repeat(state: &Tenant, item: &Gathered, receipt: Receipt) -> Verdict {
+fn repeat(draft: &Draft, item: &Gathered, receipt: Receipt) -> Verdict {
     if let Presented::ApiKey { key, secret_hash } = &item.presented
-        && state.authenticate(*key, secret_hash).is_none()
+        && draft.working.rights().authenticate(*key, secret_hash, draft.recorded_at).is_none()
     {
         return Verdict::Refused(promptory_domain::Rejection::Unauthenticated.into());
     }
@@ -158,7 +158,7 @@ impl Draft {
         let first = self.working.next_index();
         for (event, index) in commit.events.iter().zip(first..) {
             // What `decide` made fits the state that it was made from; if not, nothing of this draft may be appended.
-            if let Err(error) = self.working.evolve(index, event) {
+            if let Err(error) = self.working.evolve(index, commit.header.actor, event) {
                 self.broken = Some(error.to_string());
                 return None;
             }

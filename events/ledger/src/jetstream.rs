@@ -7,6 +7,7 @@
 pub(crate) mod append;
 pub(crate) mod fetch;
 mod init;
+mod kept;
 pub(crate) mod layout;
 pub(crate) mod link;
 mod marks;
@@ -35,6 +36,7 @@ pub use tail::JetStreamTail;
 
 use crate::port::{AppendError, Head, ReadError};
 use fetch::InfoError;
+use kept::Room;
 use layout::{Identity, KEYS, drift, incarnation_of, stream_name, wanted, wanted_keys};
 use link::Link;
 use marks::Marks;
@@ -113,6 +115,7 @@ struct Inner {
     /// Pages and tails, apart, so that no append stands behind a replay.
     reads: Link,
     marks: Marks,
+    room: Room,
     /// For each partition, when it was last seen that its stream lacks nothing.
     looked: Mutex<Vec<Option<Instant>>>,
     /// When a replica last did not answer.
@@ -145,7 +148,15 @@ impl JetStream {
         }
         let looked = Mutex::new(vec![None; identity.partitions.into()]);
         Ok(Self {
-            inner: Arc::new(Inner { identity, writes, reads, marks: Marks::new(), looked, hung: Mutex::default() }),
+            inner: Arc::new(Inner {
+                identity,
+                writes,
+                reads,
+                marks: Marks::new(),
+                room: Room::default(),
+                looked,
+                hung: Mutex::default(),
+            }),
         })
     }
 

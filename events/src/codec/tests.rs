@@ -8,7 +8,7 @@ use super::*;
 use crate::event::*;
 use crate::id::*;
 use crate::sealed::{Content, ContentBody, Sealed};
-use crate::{Author, Credential, Evidence, TraceContext};
+use crate::{Author, Credential, Evidence, Label, Prefix, TraceContext};
 
 fn sealed() -> Sealed {
     Sealed { kid: DataKeyId([1; 16]), nonce: [2; 12], ct: vec![3; 5], commitment: [4; 32] }
@@ -24,22 +24,45 @@ fn one_of_each() -> Vec<Event> {
     let (principal, key) = (PrincipalId([8; 16]), KeyId([9; 8]));
     let tenant: TenantId = "acme".parse().unwrap();
     let path = |text: &str| text.parse().unwrap();
+    let path_to = |text: &str| text.parse::<Prefix>().unwrap();
+    let group = GroupId([19; 16]);
     vec![
         Event::LedgerOpened(LedgerOpened { incarnation: Incarnation([1; 8]) }),
         Event::TenantCreated(TenantCreated { tenant: tenant.clone(), title: Some(sealed()) }),
         Event::TenantSuspended(TenantSuspended { tenant: tenant.clone() }),
         Event::TenantResumed(TenantResumed { tenant }),
         Event::PrincipalAdded(PrincipalAdded { principal, name: Some(sealed()) }),
-        Event::RoleGranted(RoleGranted { principal, role: Role::Importer }),
-        Event::RoleRevoked(RoleRevoked { principal, role: Role::Operator }),
-        Event::KeyIssued(KeyIssued { key, principal, secret_hash: [10; 32] }),
+        Event::RoleGranted(RoleGranted {
+            to: Subject::Group(GroupId([19; 16])),
+            role: AnyRole::BuiltIn(Role::Importer),
+            prefix: path_to("team/area/"),
+            expires_at: Some(Timestamp::from_micros(1_800_000_000_000_001)),
+        }),
+        Event::RoleRevoked(RoleRevoked {
+            from: Subject::Principal(principal),
+            role: AnyRole::Custom("release-manager".parse().unwrap()),
+            prefix: path_to(""),
+            grant: 300,
+        }),
+        Event::KeyIssued(KeyIssued {
+            key,
+            principal,
+            secret_hash: [10; 32],
+            scope: Some(KeyScope { role: AnyRole::BuiltIn(Role::Service), prefix: path_to("team/") }),
+            expires_at: Some(Timestamp::from_micros(1_800_000_000_000_001)),
+            replaces: Some(KeyId([20; 8])),
+        }),
         Event::KeyRevoked(KeyRevoked { key }),
         Event::PromptCreated(PromptCreated { prompt, key: path("team/greet"), kind: Kind::Chat }),
         Event::VersionAdded(VersionAdded {
             prompt,
             version,
             number: 300,
-            parents: vec![VersionId([11; 16])],
+            branch: "try".parse().unwrap(),
+            parents: vec![
+                VersionRef { prompt, number: 299, version: VersionId([11; 16]) },
+                VersionRef { prompt: PromptId([18; 16]), number: 1, version: VersionId([19; 16]) },
+            ],
             before: Some(ContentId([12; 32])),
             content: content(ContentBody::Inline(sealed())),
             config: Some(content(ContentBody::At(77))),
@@ -59,6 +82,56 @@ fn one_of_each() -> Vec<Event> {
             from: Incarnation([1; 8]),
             into: Incarnation([2; 8]),
             heads: vec![RestoredHead { tenant: "acme".parse().unwrap(), index: 300 }],
+        }),
+        Event::BranchCreated(BranchCreated { prompt, branch: "try".parse().unwrap(), head: 299 }),
+        Event::BranchClosed(BranchClosed { prompt, branch: "try".parse().unwrap(), head: 300 }),
+        Event::RoleDefined(RoleDefined {
+            role: "release-manager".parse().unwrap(),
+            before: None,
+            after: vec![Action::Read, Action::OverrideFreeze],
+        }),
+        Event::GroupCreated(GroupCreated { group, name: Some(sealed()) }),
+        Event::MemberAdded(MemberAdded { group, principal }),
+        Event::MemberRemoved(MemberRemoved { group, principal }),
+    ]
+    .into_iter()
+    .chain(of_releases())
+    .collect()
+}
+
+fn of_releases() -> Vec<Event> {
+    let (prompt, request, freeze) = (PromptId([6; 16]), RequestId([21; 16]), FreezeId([22; 16]));
+    let (prefix, label): (Prefix, Label) = ("team/".parse().unwrap(), "production".parse().unwrap());
+    let time = |micros: i64| Timestamp::from_micros(1_800_000_000_000_000 + micros);
+    vec![
+        Event::LabelProtected(LabelProtected {
+            prefix: prefix.clone(),
+            label: label.clone(),
+            before: Some(1),
+            after: 2,
+        }),
+        Event::LabelUnprotected(LabelUnprotected { prefix: prefix.clone(), label: label.clone(), before: 2 }),
+        Event::FreezeSet(FreezeSet { freeze, prefix: prefix.clone(), from: time(0), until: time(1) }),
+        Event::FreezeLifted(FreezeLifted { freeze, prefix }),
+        Event::FreezeOverridden(FreezeOverridden { freeze, prompt }),
+        Event::ReleaseRequested(ReleaseRequested {
+            request,
+            prompt,
+            label: label.clone(),
+            before: Some(1),
+            after: Some(300),
+            expires_at: Some(time(2)),
+        }),
+        Event::ReleaseApproved(ReleaseApproved { request, prompt, approvals: 1, needed: 2 }),
+        Event::ReleaseRejected(ReleaseRejected { request, prompt }),
+        Event::ReleaseWithdrawn(ReleaseWithdrawn { request, prompt }),
+        Event::ReleaseExecuted(ReleaseExecuted { request, prompt, label: label.clone() }),
+        Event::LabelRolledBack(LabelRolledBack { prompt, label, before: 300, after: 1 }),
+        Event::CommentAdded(CommentAdded {
+            comment: CommentId([23; 16]),
+            prompt,
+            on: CommentOn::Request(request),
+            text: sealed(),
         }),
     ]
 }

@@ -5,23 +5,34 @@
 
 pub mod access;
 pub mod prompt;
+pub mod release;
+pub mod role;
 pub mod system;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use access::{KeyIssued, KeyRevoked, PrincipalAdded, Role, RoleGranted, RoleRevoked};
-pub use prompt::{
-    Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated, PromptRenamed, PromptRestored, TagsSet,
-    VersionAdded,
+pub use access::{
+    GroupCreated, KeyIssued, KeyRevoked, KeyScope, MemberAdded, MemberRemoved, PrincipalAdded, RoleDefined,
+    RoleGranted, RoleRevoked, Subject,
 };
+pub use prompt::{
+    BranchClosed, BranchCreated, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
+    PromptRenamed, PromptRestored, TagsSet, VersionAdded, VersionRef,
+};
+pub use release::{
+    CommentAdded, CommentOn, FreezeLifted, FreezeOverridden, FreezeSet, LabelProtected, LabelRolledBack,
+    LabelUnprotected, ReleaseApproved, ReleaseExecuted, ReleaseRejected, ReleaseRequested, ReleaseWithdrawn,
+};
+pub use role::{Action, AnyRole, Role, RoleName};
 pub use system::{
     BackupPart, BackupStarted, LedgerOpened, LedgerRestored, RestoredHead, TenantCreated, TenantResumed,
     TenantSuspended,
 };
 
 use crate::codec::{self, CodecError};
-use crate::id::PromptId;
+use crate::id::{ContentId, PromptId};
+use crate::sealed::{Content, ContentBody, Sealed};
 use crate::upcast;
 
 /// Room for most events while they are encoded.
@@ -40,9 +51,9 @@ pub enum Event {
     TenantResumed(TenantResumed),
     /// A principal came to be.
     PrincipalAdded(PrincipalAdded),
-    /// A principal was granted a role.
+    /// A principal or a group was granted a role on a prefix.
     RoleGranted(RoleGranted),
-    /// A role was taken from a principal.
+    /// A role on a prefix was taken from a principal or a group.
     RoleRevoked(RoleRevoked),
     /// An API key was issued to a principal.
     KeyIssued(KeyIssued),
@@ -73,6 +84,42 @@ pub enum Event {
     BackupStarted(BackupStarted),
     /// The ledgers of tenants were restored from a backup (`_system` only).
     LedgerRestored(LedgerRestored),
+    /// A branch was begun at a version.
+    BranchCreated(BranchCreated),
+    /// A branch was closed.
+    BranchClosed(BranchClosed),
+    /// A custom role was defined, or defined anew.
+    RoleDefined(RoleDefined),
+    /// A group came to be.
+    GroupCreated(GroupCreated),
+    /// A principal became a member of a group.
+    MemberAdded(MemberAdded),
+    /// A principal is no member of a group any more.
+    MemberRemoved(MemberRemoved),
+    /// A label was protected on a prefix.
+    LabelProtected(LabelProtected),
+    /// A label is not protected on a prefix any more.
+    LabelUnprotected(LabelUnprotected),
+    /// A freeze window was set.
+    FreezeSet(FreezeSet),
+    /// A freeze window was lifted.
+    FreezeLifted(FreezeLifted),
+    /// This commit moves labels that are frozen.
+    FreezeOverridden(FreezeOverridden),
+    /// Somebody asked for a protected label to be moved.
+    ReleaseRequested(ReleaseRequested),
+    /// A release request was approved by one more.
+    ReleaseApproved(ReleaseApproved),
+    /// A release request was rejected.
+    ReleaseRejected(ReleaseRejected),
+    /// A release request was withdrawn.
+    ReleaseWithdrawn(ReleaseWithdrawn),
+    /// A release request has all its approvals; the label moves in the same commit.
+    ReleaseExecuted(ReleaseExecuted),
+    /// A label goes back to where it pointed before, in the same commit.
+    LabelRolledBack(LabelRolledBack),
+    /// Somebody commented on a version or a release request.
+    CommentAdded(CommentAdded),
 }
 
 impl Event {
@@ -101,6 +148,24 @@ impl Event {
             Self::CommandUnchanged => "command.unchanged",
             Self::BackupStarted(_) => "backup.started",
             Self::LedgerRestored(_) => "ledger.restored",
+            Self::BranchCreated(_) => "branch.created",
+            Self::BranchClosed(_) => "branch.closed",
+            Self::RoleDefined(_) => "role.defined",
+            Self::GroupCreated(_) => "group.created",
+            Self::MemberAdded(_) => "member.added",
+            Self::MemberRemoved(_) => "member.removed",
+            Self::LabelProtected(_) => "label.protected",
+            Self::LabelUnprotected(_) => "label.unprotected",
+            Self::FreezeSet(_) => "freeze.set",
+            Self::FreezeLifted(_) => "freeze.lifted",
+            Self::FreezeOverridden(_) => "freeze.overridden",
+            Self::ReleaseRequested(_) => "release.requested",
+            Self::ReleaseApproved(_) => "release.approved",
+            Self::ReleaseRejected(_) => "release.rejected",
+            Self::ReleaseWithdrawn(_) => "release.withdrawn",
+            Self::ReleaseExecuted(_) => "release.executed",
+            Self::LabelRolledBack(_) => "label.rolled-back",
+            Self::CommentAdded(_) => "comment.added",
         }
     }
 
@@ -117,8 +182,45 @@ impl Event {
             Self::PromptRestored(e) => Some(e.prompt),
             Self::LabelSet(e) => Some(e.prompt),
             Self::LabelRemoved(e) => Some(e.prompt),
+            Self::BranchCreated(e) => Some(e.prompt),
+            Self::BranchClosed(e) => Some(e.prompt),
             _ => None,
         }
+    }
+
+    /// The prompt that it has to do with: the one that it is about, or whose label or version it speaks of.
+    #[must_use]
+    pub fn regards(&self) -> Option<PromptId> {
+        match self {
+            Self::FreezeOverridden(e) => Some(e.prompt),
+            Self::ReleaseRequested(e) => Some(e.prompt),
+            Self::ReleaseApproved(e) => Some(e.prompt),
+            Self::ReleaseRejected(e) => Some(e.prompt),
+            Self::ReleaseWithdrawn(e) => Some(e.prompt),
+            Self::ReleaseExecuted(e) => Some(e.prompt),
+            Self::LabelRolledBack(e) => Some(e.prompt),
+            Self::CommentAdded(e) => Some(e.prompt),
+            other => other.prompt(),
+        }
+    }
+
+    /// The contents that this event names.
+    pub fn contents(&self) -> impl Iterator<Item = &Content> {
+        let (content, config) = match self {
+            Self::VersionAdded(e) => (Some(&e.content), e.config.as_ref()),
+            Self::MetadataSet(e) => (Some(&e.after), None),
+            _ => (None, None),
+        };
+        content.into_iter().chain(config)
+    }
+
+    /// The sealed bytes of a content, if this event carries them.
+    #[must_use]
+    pub fn carries(&self, id: &ContentId) -> Option<&Sealed> {
+        self.contents().find(|content| content.id == *id).and_then(|content| match &content.body {
+            ContentBody::Inline(sealed) => Some(sealed),
+            ContentBody::At(_) => None,
+        })
     }
 
     /// The bytes that go into the ledger.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ContentId, PromptId, VersionId};
-use crate::key::{Label, PromptKey, Tag};
+use crate::key::{Branch, Label, PromptKey, Tag};
 use crate::sealed::Content;
 
 /// What a prompt's content is. Fixed when the prompt is created.
@@ -28,6 +28,17 @@ pub struct PromptCreated {
     pub kind: Kind,
 }
 
+/// One version of one prompt. The number and the id say the same; both are here so that neither needs a look-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VersionRef {
+    /// The prompt.
+    pub prompt: PromptId,
+    /// The version's number.
+    pub number: u32,
+    /// The version's identity.
+    pub version: VersionId,
+}
+
 /// A version was added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VersionAdded {
@@ -35,10 +46,13 @@ pub struct VersionAdded {
     pub prompt: PromptId,
     /// The version's identity, also its ETag.
     pub version: VersionId,
-    /// Its number: 1, 2, …
+    /// Its number: 1, 2, … over all branches of the prompt.
     pub number: u32,
-    /// What it was made from: nothing for the first version, else one.
-    pub parents: Vec<VersionId>,
+    /// The branch that it was added to, whose head it is from now on.
+    pub branch: Branch,
+    /// What it was made from: nothing for a first version, else the head of its branch until now; the version of another
+    /// prompt for the first version of a fork; after a merge also the version that was merged, in second place.
+    pub parents: Vec<VersionRef>,
     /// The content of its first parent.
     pub before: Option<ContentId>,
     /// Its content.
@@ -120,4 +134,26 @@ pub struct LabelRemoved {
     pub label: Label,
     /// The version number it pointed to.
     pub before: u32,
+}
+
+/// A branch was begun at a version. Versions are added to it from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BranchCreated {
+    /// The prompt.
+    pub prompt: PromptId,
+    /// The branch.
+    pub branch: Branch,
+    /// The version that is its head until one is added to it.
+    pub head: u32,
+}
+
+/// A branch was closed. Its versions stay; its name is free.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BranchClosed {
+    /// The prompt.
+    pub prompt: PromptId,
+    /// The branch.
+    pub branch: Branch,
+    /// The version that was its head.
+    pub head: u32,
 }

@@ -11,7 +11,7 @@ use super::{Answer, Ask, AskError, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// The most that one answer takes: half of the servers' `max_payload`.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -101,8 +101,15 @@ fn cut(told: &mut Told) -> bool {
         Answer::List(items) => halve(items),
         Answer::Versions(items) => halve(items),
         Answer::LabelHistory(items) => halve(items),
-        Answer::Events(items) => halve(items),
-        Answer::Prompt(_) | Answer::Status(_) => false,
+        Answer::Access(items) => halve(items),
+        Answer::Comments(items) => halve(items),
+        Answer::Forks(items) => halve(items),
+        Answer::Events(answer) => {
+            let shorter = halve(&mut answer.events);
+            answer.next = answer.events.last().map_or(answer.next, |event| event.stamp.index + 1);
+            shorter
+        }
+        Answer::Prompt(_) | Answer::Status(_) | Answer::Diff(_) => false,
     }
 }
 
@@ -126,7 +133,8 @@ mod tests {
             grants: vec![1],
         };
         let content_id = promptory_events::ContentId([1; 32]);
-        VersionSummary { id: VersionId([2; 16]), number, parents: Vec::new(), content_id, bytes: 1, stamp }
+        let (branch, parents) = (promptory_events::Branch::main(), Vec::new());
+        VersionSummary { id: VersionId([2; 16]), number, branch, parents, content_id, bytes: 1, stamp }
     }
 
     #[test]
@@ -157,7 +165,7 @@ mod tests {
     fn other_releases_and_noise_are_refused() {
         let mut bytes = encode(&Asked::Health).unwrap().to_vec();
         bytes[0] += 1;
-        assert!(decode::<Asked>(&bytes).unwrap_err().to_string().contains("version 2"));
+        assert!(decode::<Asked>(&bytes).unwrap_err().to_string().contains("version 3"));
         for noise in [&[][..], &[VERSION], &[VERSION, 9], &[VERSION, 0, 1]] {
             assert!(decode::<Asked>(noise).is_err(), "{noise:?}");
         }

@@ -1,57 +1,66 @@
-//! Who may do what, as the tenant's ledger says it now: API keys, roles, and (for `_system`) suspended tenants.
+//! Who may do what, as the tenant's ledger says it now: API keys, grants, groups, and (for `_system`) suspended tenants.
+//!
+//! Looking rights up is the domain's own: [`Rights`]. The rows are kept beside it because the fold replaces them, and
+//! because listings show what has ended, too.
 
-use promptory_domain::access::{Action, allows};
-use promptory_events::event::Role;
-use promptory_events::{KeyId, PrincipalId, TenantId};
-use rpds::HashTrieMapSync;
+use promptory_domain::access::{Action, Caller as Rightful, Rights};
+use promptory_events::event::{AnyRole, RoleName, Subject};
+use promptory_events::{GroupId, KeyId, Prefix, PrincipalId, TenantId, Timestamp};
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 
 use crate::ask::{AskError, Caller};
-use crate::views::catalog::row::{ApiKeyRow, GrantRow, TenantRow};
+use crate::views::catalog::row::{ApiKeyRow, GrantRow, GroupRow, MemberRow, RoleRow, TenantRow};
 
-/// A principal's roles: few, so a list; empty for one that is known and has none.
-pub type Grants = Vec<(Role, GrantRow)>;
-
-/// Keys, roles, tenants.
-#[derive(Clone, Debug)]
+/// Keys, grants, groups, roles, tenants.
+#[derive(Clone, Debug, Default)]
 pub struct Access {
-    pub(crate) keys: HashTrieMapSync<KeyId, ApiKeyRow>,
-    pub(crate) grants: HashTrieMapSync<PrincipalId, Grants>,
+    pub(crate) rights: Rights,
+    pub(crate) keys: RedBlackTreeMapSync<KeyId, ApiKeyRow>,
+    pub(crate) grants: RedBlackTreeMapSync<(Subject, Prefix, AnyRole), GrantRow>,
+    pub(crate) groups: RedBlackTreeMapSync<GroupId, GroupRow>,
+    pub(crate) members: RedBlackTreeMapSync<(GroupId, PrincipalId), MemberRow>,
+    pub(crate) roles: RedBlackTreeMapSync<RoleName, RoleRow>,
     pub(crate) tenants: HashTrieMapSync<TenantId, TenantRow>,
+    /// When each key last did something that is in the ledger.
+    pub(crate) wrote: HashTrieMapSync<KeyId, Timestamp>,
 }
 
-impl Default for Access {
-    fn default() -> Self {
-        Self {
-            keys: HashTrieMapSync::new_sync(),
-            grants: HashTrieMapSync::new_sync(),
-            tenants: HashTrieMapSync::new_sync(),
-        }
-    }
+/// Somebody who was let in, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// Who.
+    pub principal: PrincipalId,
+    /// By which key: it may narrow what the principal may read.
+    pub key: KeyId,
+    /// By the clock of whoever answers: what has expired by then is over.
+    pub now: Timestamp,
 }
 
 impl Access {
-    /// Whom a caller's key authenticates.
-    #[must_use]
-    pub fn authenticate(&self, caller: &Caller) -> Option<PrincipalId> {
-        let row = self.keys.get(&caller.key)?;
-        let right = same(&row.secret_hash, &caller.secret_hash);
-        (right && row.revoked.is_none()).then_some(row.principal)
-    }
-
-    /// The roles that a principal has.
-    pub fn roles(&self, principal: PrincipalId) -> impl Iterator<Item = Role> + '_ {
-        let grants = self.grants.get(&principal).map(Vec::as_slice).unwrap_or_default();
-        grants.iter().filter(|(_, row)| row.revoked.is_none()).map(|(role, _)| *role)
-    }
-
-    /// Lets a caller in who may read.
+    /// Lets a caller in who may read anything at all.
     ///
     /// # Errors
-    /// The key opens nothing, or none of the principal's roles may read.
-    pub fn admit(&self, caller: &Caller) -> Result<PrincipalId, AskError> {
-        let principal = self.authenticate(caller).ok_or(AskError::Unauthenticated)?;
-        let reads = self.roles(principal).any(|role| allows(role, Action::Read));
-        if reads { Ok(principal) } else { Err(AskError::Forbidden) }
+    /// The key opens nothing, or no grant of the principal lets it read.
+    pub fn admit(&self, caller: &Caller, now: Timestamp) -> Result<Reader, AskError> {
+        let principal = self.rights.authenticate(caller.key, &caller.secret_hash, now);
+        let reader = Reader { principal: principal.ok_or(AskError::Unauthenticated)?, key: caller.key, now };
+        let reads = self.rights_of(reader).anywhere(Action::Read);
+        if reads { Ok(reader) } else { Err(AskError::Forbidden) }
+    }
+
+    /// What a reader may do.
+    #[must_use]
+    pub fn rights_of(&self, reader: Reader) -> Rightful<'_> {
+        self.rights.caller(reader.principal, Some(reader.key), reader.now)
+    }
+
+    /// The roles that a principal has somewhere, itself or by its groups, each once.
+    #[must_use]
+    pub fn roles(&self, reader: Reader) -> Vec<AnyRole> {
+        let mut roles: Vec<AnyRole> = self.rights_of(reader).grants().map(|(_, grant)| grant.role.clone()).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        roles
     }
 
     /// The principal of an API key, revoked or not.
@@ -65,9 +74,4 @@ impl Access {
     pub fn suspended(&self, tenant: &TenantId) -> bool {
         self.tenants.get(tenant).is_some_and(|row| row.suspended.is_some())
     }
-}
-
-/// Compares without telling by its time where the first difference is.
-fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
-    one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }

@@ -2,13 +2,18 @@
 
 use std::collections::HashMap;
 
-use promptory_events::PromptId;
+use promptory_domain::access::rights::{ApiKeyState, Grant};
+use promptory_events::event::{Event, FreezeSet, GroupCreated, PrincipalAdded, RoleDefined};
+use promptory_events::{Credential, PromptId};
 
 use super::Hot;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::key::{Key, family};
 use crate::store::rows::RowError;
-use crate::views::catalog::row::{self, EventRow, PromptRow};
+use crate::views::catalog::row::{
+    self, ApiKeyRow, CommitRef, EventRow, FreezeRow, GrantRow, GroupRow, MemberRow, PromptRow, ProtectionRow,
+    RequestRow, RoleRow,
+};
 
 /// Gathers what the current state needs from rows that come in order.
 #[derive(Debug, Default)]
@@ -25,25 +30,91 @@ impl Loader {
     /// A row that can't be read.
     pub fn see(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError> {
         // Most rows are of families that the state does not need: their first byte says so.
-        if !matches!(key.first(), Some(&(family::EVENT | family::PRINCIPAL..=family::TENANT))) {
+        if !matches!(key.first(), Some(&(family::EVENT | family::PRINCIPAL..=family::REQUEST))) {
             return Ok(());
         }
-        let access = &mut self.hot.access;
         match Key::decode(key).ok_or(RowError::Row("key"))? {
             Key::Event(_) => {
-                self.prompts.extend(EventRow::decode_prompt(value)?.map(|prompt| (prompt.id, prompt)));
+                let (recorded_at, commit, prompt) = EventRow::decode_head(value)?;
+                if let CommitRef::Here(header) = commit
+                    && let Credential::ApiKey { key, .. } = header.evidence.credential
+                {
+                    self.hot.access.wrote.insert_mut(key, recorded_at);
+                }
+                self.prompts.extend(prompt.map(|prompt| (prompt.id, prompt)));
             }
-            Key::Principal(principal) => access.grants.insert_mut(principal, Vec::new()),
-            Key::ApiKey(key) => access.keys.insert_mut(key, row::decode("api key", value)?),
-            Key::Grant(principal, role) => {
-                let mut grants = access.grants.get(&principal).cloned().unwrap_or_default();
-                grants.push((role, row::decode("grant", value)?));
-                access.grants.insert_mut(principal, grants);
+            Key::Tenant(tenant) => self.hot.access.tenants.insert_mut(tenant, row::decode("tenant", value)?),
+            Key::Protection(prefix, label) => {
+                let row: ProtectionRow = row::decode("protection", value)?;
+                if let Some(approvals) = row.approvals {
+                    self.hot.releases.book.protect(&prefix, &label, approvals);
+                }
+                self.hot.releases.protections.insert_mut((prefix, label), row);
             }
-            Key::Tenant(tenant) => access.tenants.insert_mut(tenant, row::decode("tenant", value)?),
-            _ => {}
+            Key::Freeze(freeze) => {
+                let row: FreezeRow = row::decode("freeze", value)?;
+                if row.lifted.is_none() {
+                    let (prefix, from, until) = (row.prefix.clone(), row.from, row.until);
+                    self.hot.releases.book.set_freeze(&FreezeSet { freeze, prefix, from, until });
+                }
+                self.hot.releases.freezes.insert_mut(freeze, row);
+            }
+            Key::Request(request) => {
+                let row: RequestRow = row::decode("request", value)?;
+                self.hot.releases.book.put(request, row.request.clone());
+                self.hot.releases.requests.insert_mut(request, row);
+            }
+            key => self.access(key, value)?,
         }
         Ok(())
+    }
+
+    /// Rows come by family: principals and groups before what they hold.
+    fn access(&mut self, key: Key, value: &[u8]) -> Result<(), RowError> {
+        let access = &mut self.hot.access;
+        let fits = match key {
+            Key::Principal(principal) => {
+                access.rights.evolve(0, &Event::PrincipalAdded(PrincipalAdded { principal, name: None }))
+            }
+            Key::ApiKey(key) => {
+                let row: ApiKeyRow = row::decode("api key", value)?;
+                access.keys.insert_mut(key, row.clone());
+                access.rights.issue(
+                    key,
+                    ApiKeyState {
+                        principal: row.principal,
+                        secret_hash: row.secret_hash,
+                        scope: row.scope,
+                        expires_at: row.expires_at,
+                        revoked: row.revoked.is_some(),
+                    },
+                )
+            }
+            Key::Group(group) => {
+                let row: GroupRow = row::decode("group", value)?;
+                access.groups.insert_mut(group, row);
+                access.rights.evolve(0, &Event::GroupCreated(GroupCreated { group, name: None }))
+            }
+            Key::Role(role) => {
+                let row: RoleRow = row::decode("role", value)?;
+                access.roles.insert_mut(role.clone(), row.clone());
+                access.rights.evolve(0, &Event::RoleDefined(RoleDefined { role, before: None, after: row.actions }))
+            }
+            Key::Member(group, principal) => {
+                let row: MemberRow = row::decode("member", value)?;
+                let gone = row.removed.is_some();
+                access.members.insert_mut((group, principal), row);
+                gone || access.rights.join(group, principal)
+            }
+            Key::Grant(subject, prefix, role) => {
+                let row: GrantRow = row::decode("grant", value)?;
+                access.grants.insert_mut((subject, prefix.clone(), role.clone()), row.clone());
+                let grant = Grant { role, index: row.granted, expires_at: row.expires_at };
+                row.revoked.is_some() || access.rights.grant(subject, &prefix, grant)
+            }
+            _ => true,
+        };
+        if fits { Ok(()) } else { Err(RowError::Row("access")) }
     }
 
     /// The state, once all rows were seen.

@@ -73,19 +73,23 @@ impl<'a> History<'a> {
             Event::VersionAdded(e) => {
                 self.versions += 1;
                 let sha256 = hex(&self.sha256(&e.content)?);
-                vec![("number", json!(e.number)), ("content_sha256", json!(sha256))]
+                let mut special = vec![("number", json!(e.number)), ("content_sha256", json!(sha256))];
+                special.extend((!e.branch.is_main()).then(|| ("branch", json!(e.branch))));
+                special
             }
             Event::PromptRenamed(e) => vec![("from", json!(e.before))],
             Event::PromptArchived(_) | Event::PromptRestored(_) => vec![],
             Event::LabelSet(e) => vec![("label", json!(e.label)), ("number", json!(e.after))],
             Event::LabelRemoved(e) => vec![("label", json!(e.label))],
+            Event::BranchCreated(e) => vec![("branch", json!(e.branch)), ("number", json!(e.head))],
+            Event::BranchClosed(e) => vec![("branch", json!(e.branch))],
             _ => return Ok(None),
         }))
     }
 
-    /// SHA-256 of a prompt's newest content.
+    /// SHA-256 of the newest content of a prompt's `main`.
     pub(super) fn newest(&mut self, row: &Arc<PromptRow>) -> Result<[u8; 32], AnswerError> {
-        let (_, _, version) = self.desk.added(&*self.desk.model.version(row, row.versions)?)?;
+        let (_, _, version) = self.desk.added(&*self.desk.model.version(row, row.main)?)?;
         self.sha256(&version.content)
     }
 

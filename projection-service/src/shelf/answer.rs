@@ -3,11 +3,12 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use promptory_events::{Position, PrincipalId, TenantId, limits};
+use promptory_events::{Position, TenantId, limits};
 
 use super::slot::{Open, Slot};
 use super::{Shelf, ShelfError, to_the_end};
 use crate::ask::{Ask, AskError, Reply};
+use crate::hot::access::Reader;
 use crate::store::rows::RowError;
 use crate::store::{Store, guarded};
 use crate::views::catalog::answer::Desk;
@@ -25,9 +26,13 @@ impl Shelf {
     /// # Errors
     /// The caller is not let in; there is no answer; the model is behind, stopped or can't be read.
     pub async fn answer(&self, ask: Ask) -> Result<Reply, AskError> {
-        if let Some(hot) = self.try_hot(&ask) {
-            return hot.map(Reply::from);
+        match self.try_hot(&ask) {
+            Some(hot) => hot.map(Reply::from),
+            None => Box::pin(self.answer_in_time(ask)).await, // large, and takes its time anyway
         }
+    }
+
+    async fn answer_in_time(&self, ask: Ask) -> Result<Reply, AskError> {
         let slot = self.existing(&ask.tenant).await?;
         let system = self.opened(&self.inner.system).await?;
         match self.opened(&slot).await {
@@ -37,7 +42,7 @@ impl Shelf {
         // First wait, then let in: a key that was issued or revoked up to this position counts.
         let waited = self.wait(&slot, ask.at_least).await;
         let open = self.opened(&slot).await?;
-        let principal = open.hot.access.admit(&ask.caller)?;
+        let reader = open.hot.access.admit(&ask.caller, self.inner.config.clock.now())?;
         if system.hot.access.suspended(&ask.tenant) {
             return Err(AskError::Suspended);
         }
@@ -45,10 +50,11 @@ impl Shelf {
             return Err(stopped.into());
         }
         waited?;
+        slot.shown.note(reader.key, reader.now);
         // Not held while it is repaired: a store is closed once nobody holds it.
         let store = Arc::downgrade(&open.store);
-        match self.read(&slot, open, principal, &ask).await {
-            Err(AnswerError::Row(error)) => self.repaired(&slot, store, &error, principal, &ask).await,
+        match self.read(&slot, open, reader, &ask).await {
+            Err(AnswerError::Row(error)) => self.repaired(&slot, store, &error, reader, &ask).await,
             Err(AnswerError::Ask(error)) => Err(error),
             Ok(reply) => Ok(reply),
         }
@@ -104,20 +110,14 @@ impl Shelf {
     }
 
     /// Reads on a thread that may block: sled reads files, the key store too.
-    async fn read(
-        &self,
-        slot: &Slot,
-        open: Arc<Open>,
-        principal: PrincipalId,
-        ask: &Ask,
-    ) -> Result<Reply, AnswerError> {
-        let (shelf, number) = (self.clone(), slot.number);
+    async fn read(&self, slot: &Arc<Slot>, open: Arc<Open>, reader: Reader, ask: &Ask) -> Result<Reply, AnswerError> {
+        let (shelf, slot) = (self.clone(), slot.clone());
         let (tenant, question) = (ask.tenant.clone(), ask.question.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let model = Model { rows: open.store.rows(), hot: &open.hot };
-            let opened = Some((&shelf.inner.opened, number));
-            let desk = Desk { tenant: &tenant, model, keys: &shelf.inner.keys, opened };
-            guarded(|| Ok(desk.answer(principal, &question)))
+            let opened = Some((&shelf.inner.opened, slot.number));
+            let desk = Desk { tenant: &tenant, model, keys: &shelf.inner.keys, opened, shown: Some(&slot.shown) };
+            guarded(|| Ok(desk.answer(reader, &question)))
         });
         reading.await.map_err(|error| RowError::Store(error.to_string()))??
     }
@@ -129,7 +129,7 @@ impl Shelf {
         slot: &Arc<Slot>,
         damaged: Weak<Store>,
         error: &RowError,
-        principal: PrincipalId,
+        reader: Reader,
         ask: &Ask,
     ) -> Result<Reply, AskError> {
         tracing::warn!(tenant = %slot.tenant, %error, "a store is opened again, to verify it");
@@ -144,7 +144,7 @@ impl Shelf {
             shelf.open_locked(&place).await
         });
         let open = repairing.await?;
-        self.read(slot, open, principal, ask).await.map_err(|error| match error {
+        self.read(slot, open, reader, ask).await.map_err(|error| match error {
             AnswerError::Ask(error) => error,
             AnswerError::Row(error) => AskError::Unavailable(error.to_string()),
         })

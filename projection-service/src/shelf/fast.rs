@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use promptory_domain::access::Action;
 use promptory_events::Position;
 
 use super::Shelf;
 use super::slot::Open;
 use crate::ask::{Answer, AsOf, Ask, AskError, PromptRef, Question, Reply, Which};
+use crate::hot::access::Reader;
 use crate::hot::opened::{Opened, OpenedKey};
 use crate::views::catalog::answer::number;
+use crate::views::catalog::row::PromptRow;
 
 /// An answer from memory, shared with everybody who asks the same.
 #[derive(Clone, Debug)]
@@ -37,15 +40,18 @@ impl Shelf {
         if slot.stopped.load().is_some() || !reached(open, ask.at_least) {
             return None;
         }
-        if let Err(refused) = open.hot.access.admit(&ask.caller) {
-            return Some(Err(refused));
-        }
+        let now = self.inner.config.clock.now();
+        let reader = match open.hot.access.admit(&ask.caller, now) {
+            Ok(reader) => reader,
+            Err(refused) => return Some(Err(refused)),
+        };
         let system = self.inner.system.open.load();
         if system.as_ref()?.hot.access.suspended(&ask.tenant) {
             return Some(Err(AskError::Suspended));
         }
         self.touch(&slot);
-        let opened = self.remembered(slot.number, open, prompt, which).transpose()?;
+        slot.shown.note(reader.key, now);
+        let opened = self.remembered(slot.number, open, reader, prompt, which).transpose()?;
         Some(opened.map(|opened| HotReply { as_of: open.position(), opened }))
     }
 
@@ -53,6 +59,7 @@ impl Shelf {
         &self,
         tenant: u64,
         open: &Open,
+        reader: Reader,
         prompt: &PromptRef,
         which: &Which,
     ) -> Result<Option<Arc<Opened>>, AskError> {
@@ -60,7 +67,9 @@ impl Shelf {
             PromptRef::Key(key) => open.hot.holder(key),
             PromptRef::Id(id) => open.hot.prompt(*id),
         };
-        let row = row.filter(|row| row.versions > 0).ok_or(AskError::PromptNotFound)?;
+        let rights = open.hot.access.rights_of(reader);
+        let seen = |row: &&Arc<PromptRow>| row.versions > 0 && rights.grant(Action::Read, row.key.as_str()).is_some();
+        let row = row.filter(seen).ok_or(AskError::PromptNotFound)?;
         let number = number(row, which)?;
         let key = OpenedKey { tenant, prompt: row.id, changed_index: row.changed_index, number };
         Ok(self.inner.opened.get(&key))

@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::ShelfError;
 use crate::hot::Hot;
+use crate::hot::shown::LastShown;
 use crate::store::Store;
 use crate::views::catalog::answer::position;
 
@@ -20,6 +21,8 @@ pub(crate) struct Slot {
     pub open: ArcSwapOption<Open>,
     /// When it was used last, counted in uses of the shelf.
     pub used: AtomicU64,
+    /// When its keys were last shown by readers.
+    pub shown: LastShown,
     pub position: watch::Sender<Option<Position>>,
     /// Held by whoever opens, writes, closes or replaces the store.
     pub writer: Mutex<()>,
@@ -44,7 +47,7 @@ impl Slot {
     pub(crate) fn new(number: u64, tenant: TenantId) -> Self {
         let (open, stopped) = (ArcSwapOption::empty(), ArcSwapOption::empty());
         let (position, writer) = (watch::Sender::new(None), Mutex::new(()));
-        Self { number, tenant, open, used: AtomicU64::new(0), position, writer, stopped }
+        Self { number, tenant, open, used: AtomicU64::new(0), shown: LastShown::default(), position, writer, stopped }
     }
 
     /// Stops the tenant's projection, for everybody to see. Its model stays as it is; the others go on.

@@ -38,12 +38,12 @@ async fn a_revoked_key_and_a_revoked_role_open_nothing_from_their_index_on() {
     let caller = Caller { key: KeyId([2; 8]), secret_hash: [2; 32] };
     let status = || Ask { caller, ..ask("acme", Question::Status) };
     assert!(world.shelf.answer(status()).await.is_ok());
-    let principal = promptory_events::PrincipalId([2; 16]);
-    scribe.commit(None, vec![Event::RoleRevoked(RoleRevoked { principal, role: Role::Editor })]);
+    let principal = Subject::Principal(promptory_events::PrincipalId([2; 16]));
+    scribe.commit(None, vec![crate::testing::revoked(principal, Role::Editor, "", 4)]);
     scribe.append(&world.ledger).await;
     catch_up(&world, "acme").await;
     assert_eq!(world.shelf.answer(status()).await.unwrap_err(), AskError::Forbidden);
-    scribe.commit(None, vec![Event::RoleGranted(RoleGranted { principal, role: Role::Viewer })]);
+    scribe.commit(None, vec![crate::testing::granted(principal, Role::Viewer, "")]);
     scribe.append(&world.ledger).await;
     catch_up(&world, "acme").await;
     assert!(world.shelf.answer(status()).await.is_ok());
@@ -213,4 +213,95 @@ async fn damage_that_shows_while_reading_is_repaired_and_the_question_answered()
     spoil();
     let (one, two, three) = tokio::join!(events(), events(), events());
     assert!(one.is_ok() && two.is_ok() && three.is_ok());
+}
+
+#[tokio::test]
+async fn a_reader_sees_what_its_grants_cover_and_nothing_tells_that_there_is_more() {
+    let world = World::new(4);
+    let mut scribe = world.scribe("acme"); // 0, 1, 2
+    scribe.let_in(2, 2, None); // 3, 4
+    let reader = Subject::Principal(promptory_events::PrincipalId([2; 16]));
+    scribe.commit(None, vec![crate::testing::granted(reader, Role::Viewer, "team/")]); // 5
+    let hidden = scribe.create("secret/a", "hidden"); // 6, 7
+    scribe.create("team/a", "seen"); // 8, 9
+    scribe.append(&world.ledger).await;
+    let caller = Caller { key: KeyId([2; 8]), secret_hash: [2; 32] };
+    let asked = |question| world.shelf.answer(Ask { caller, ..ask("acme", question) });
+    let keys = |prefix: &str, as_of| {
+        let reply = asked(Question::List { prefix: prefix.to_owned(), after: None, limit: 9, as_of });
+        async {
+            let Answer::List(prompts) = reply.await.unwrap().answer else { panic!() };
+            prompts.iter().map(|prompt| prompt.key.to_string()).collect::<Vec<_>>()
+        }
+    };
+    for prefix in ["", "te", "team/"] {
+        assert_eq!(keys(prefix, AsOf::Now).await, ["team/a"], "{prefix}");
+    }
+    assert!(keys("secret/", AsOf::Now).await.is_empty());
+    let one = |key: &str| asked(newest(key));
+    assert!(one("team/a").await.is_ok() && one("team/a").await.is_ok(), "from the store, and from memory");
+    world.text("acme", "secret/a").await.unwrap();
+    assert_eq!(one("secret/a").await.unwrap_err(), AskError::PromptNotFound, "in memory for others");
+    let by_id = Question::Versions { prompt: PromptRef::Id(hidden), below: None, limit: 9, as_of: AsOf::Now };
+    assert_eq!(asked(by_id).await.unwrap_err(), AskError::PromptNotFound);
+    let Answer::Status(status) = asked(Question::Status).await.unwrap().answer else { panic!() };
+    assert_eq!((status.prompts, status.reads), (1, vec!["team/".parse().unwrap()]));
+    let Answer::Events(page) = asked(Question::Events { from: 0, limit: 9 }).await.unwrap().answer else { panic!() };
+    // Its own key, and the prompt that it may see; not who else is there.
+    assert_eq!(page.events.iter().map(|event| event.stamp.index).collect::<Vec<_>>(), [4, 8, 9]);
+    assert_eq!(page.next, 10);
+
+    // By a rename a prompt comes into sight with all that it was.
+    let renamed =
+        PromptRenamed { prompt: hidden, before: "secret/a".parse().unwrap(), after: "team/b".parse().unwrap() };
+    scribe.commit(None, vec![Event::PromptRenamed(renamed)]);
+    scribe.append(&world.ledger).await;
+    catch_up(&world, "acme").await;
+    assert_eq!(keys("", AsOf::Now).await, ["team/a", "team/b"]);
+    assert_eq!(keys("", AsOf::Index(9)).await, ["secret/a", "team/a"], "as it was called then");
+}
+
+#[tokio::test]
+async fn what_expires_opens_nothing_from_then_on_and_lists_say_who_has_what() {
+    let clock =
+        promptory_platform::Clock::manual(promptory_events::Timestamp::from_micros(crate::testing::BEGIN_MICROS));
+    let world = World::with_clock(4, clock.clone());
+    let mut scribe = world.scribe("acme");
+    let (group, member) = (promptory_events::GroupId([7; 16]), promptory_events::PrincipalId([2; 16]));
+    scribe.let_in(2, 2, None);
+    let end = clock.now().plus_ms(1000);
+    let grant = |to, prefix: &str, expires_at| {
+        let prefix = prefix.parse().unwrap();
+        Event::RoleGranted(RoleGranted { to, role: Role::Viewer.into(), prefix, expires_at })
+    };
+    scribe.commit(
+        None,
+        vec![
+            Event::GroupCreated(GroupCreated { group, name: None }),
+            Event::MemberAdded(MemberAdded { group, principal: member }),
+            grant(Subject::Group(group), "team/", Some(end)),
+            Event::RoleDefined(RoleDefined { role: "poet".parse().unwrap(), before: None, after: vec![Action::Read] }),
+        ],
+    );
+    scribe.append(&world.ledger).await;
+    let caller = Caller { key: KeyId([2; 8]), secret_hash: [2; 32] };
+    let status = || world.shelf.answer(Ask { caller, ..ask("acme", Question::Status) });
+    assert!(status().await.is_ok(), "by its group");
+    let listed = |what| {
+        let reply = world.ask("acme", Question::Access { what, after: None, limit: 9 });
+        async {
+            let Answer::Access(items) = reply.await.unwrap().answer else { panic!() };
+            let read = |item: &AccessItem| serde_json::from_str::<serde_json::Value>(&item.json).unwrap();
+            items.iter().map(read).collect::<Vec<_>>()
+        }
+    };
+    let keys = listed(Listing::Keys).await;
+    assert_eq!(keys[1]["principal"], member.to_string());
+    assert_eq!(keys[1]["last_used_at"], clock.now().to_string());
+    let grants = listed(Listing::Grants).await;
+    assert_eq!((&grants[1]["group"], &grants[1]["prefix"]), (&group.to_string().into(), &"team/".into()));
+    assert_eq!(listed(Listing::Groups).await[0]["members"], serde_json::json!([member]));
+    assert_eq!(listed(Listing::Roles).await[0]["actions"], serde_json::json!(["read"]));
+    clock.advance_ms(1000);
+    assert_eq!(status().await.unwrap_err(), AskError::Forbidden);
 }

@@ -2,8 +2,10 @@
 //!
 //! Two promises, both proven below: the order of the bytes is the order of the values, and every key reads back.
 
-use promptory_events::event::Role;
-use promptory_events::{KeyId, Label, PrincipalId, PromptId, PromptKey, TenantId};
+use promptory_events::event::{AnyRole, Role, RoleName, Subject};
+use promptory_events::{
+    FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, PromptKey, RequestId, TenantId,
+};
 
 /// A row's key. The order of the variants and of their fields is the order of the rows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,10 +22,26 @@ pub enum Key {
     Principal(PrincipalId),
     /// A: an API key.
     ApiKey(KeyId),
-    /// A: a role of a principal.
-    Grant(PrincipalId, Role),
     /// A: a tenant (`_system` only).
     Tenant(TenantId),
+    /// F: a prompt was forked, by the event that added the fork's first version.
+    Fork(PromptId, u64),
+    /// A: a group.
+    Group(GroupId),
+    /// A: a custom role.
+    Role(RoleName),
+    /// A: a member of a group.
+    Member(GroupId, PrincipalId),
+    /// A: a role that a principal or a group was granted on a prefix.
+    Grant(Subject, Prefix, AnyRole),
+    /// R: a label that is protected on a prefix.
+    Protection(Prefix, Label),
+    /// R: a freeze window.
+    Freeze(FreezeId),
+    /// R: a release request.
+    Request(RequestId),
+    /// R: a comment on something of a prompt, at an index.
+    Comment(PromptId, u64),
 }
 
 /// The first byte of every key. A number is never used again for another family.
@@ -42,10 +60,28 @@ pub mod family {
     pub const PRINCIPAL: u8 = 7;
     /// [`super::Key::ApiKey`]
     pub const API_KEY: u8 = 8;
-    /// [`super::Key::Grant`]
-    pub const GRANT: u8 = 9;
+    // 9 was a role of a principal, on the whole tenant.
     /// [`super::Key::Tenant`]
     pub const TENANT: u8 = 10;
+    /// [`super::Key::Fork`]
+    pub const FORK: u8 = 11;
+    // The order is the one in which they are needed when they are read: who is there, then what they hold.
+    /// [`super::Key::Group`]
+    pub const GROUP: u8 = 20;
+    /// [`super::Key::Role`]
+    pub const ROLE: u8 = 21;
+    /// [`super::Key::Member`]
+    pub const MEMBER: u8 = 22;
+    /// [`super::Key::Grant`]
+    pub const GRANT: u8 = 23;
+    /// [`super::Key::Protection`]
+    pub const PROTECTION: u8 = 24;
+    /// [`super::Key::Freeze`]
+    pub const FREEZE: u8 = 25;
+    /// [`super::Key::Request`]
+    pub const REQUEST: u8 = 26;
+    /// [`super::Key::Comment`]
+    pub const COMMENT: u8 = 27;
 }
 
 /// Ends a name of varying length. Names hold no control characters, so `a` sorts before `a/b` and both before `b`.
@@ -64,8 +100,28 @@ impl Key {
             }
             Self::Principal(principal) => join(family::PRINCIPAL, &[&principal.0]),
             Self::ApiKey(key) => join(family::API_KEY, &[&key.0]),
-            Self::Grant(principal, role) => join(family::GRANT, &[&principal.0, &[*role as u8]]),
             Self::Tenant(tenant) => join(family::TENANT, &[tenant.as_str().as_bytes()]),
+            Self::Group(group) => join(family::GROUP, &[&group.0]),
+            Self::Role(role) => join(family::ROLE, &[role.as_str().as_bytes()]),
+            Self::Member(group, principal) => join(family::MEMBER, &[&group.0, &principal.0]),
+            Self::Grant(subject, prefix, role) => {
+                let (kind, id) = match subject {
+                    Subject::Principal(id) => (0, &id.0),
+                    Subject::Group(id) => (1, &id.0),
+                };
+                let (built_in, name) = match role {
+                    AnyRole::BuiltIn(role) => ([0, *role as u8], ""),
+                    AnyRole::Custom(name) => ([1, 0], name.as_str()),
+                };
+                join(family::GRANT, &[&[kind], id, prefix.as_str().as_bytes(), &[END], &built_in, name.as_bytes()])
+            }
+            Self::Protection(prefix, label) => {
+                join(family::PROTECTION, &[prefix.as_str().as_bytes(), &[END], label.as_str().as_bytes()])
+            }
+            Self::Freeze(freeze) => join(family::FREEZE, &[&freeze.0]),
+            Self::Request(request) => join(family::REQUEST, &[&request.0]),
+            Self::Comment(prompt, index) => join(family::COMMENT, &[&prompt.0, &index.to_be_bytes()]),
+            Self::Fork(prompt, index) => join(family::FORK, &[&prompt.0, &index.to_be_bytes()]),
         }
     }
 
@@ -87,11 +143,29 @@ impl Key {
             }
             family::PRINCIPAL => Self::Principal(PrincipalId(rest.try_into().ok()?)),
             family::API_KEY => Self::ApiKey(KeyId(rest.try_into().ok()?)),
-            family::GRANT => {
-                let (principal, role) = rest.split_first_chunk()?;
-                Self::Grant(PrincipalId(*principal), role_of(role)?)
+            family::FORK => {
+                let (prompt, index) = rest.split_first_chunk()?;
+                Self::Fork(PromptId(*prompt), u64::from_be_bytes(index.try_into().ok()?))
             }
             family::TENANT => Self::Tenant(std::str::from_utf8(rest).ok()?.parse().ok()?),
+            family::GROUP => Self::Group(GroupId(rest.try_into().ok()?)),
+            family::ROLE => Self::Role(std::str::from_utf8(rest).ok()?.parse().ok()?),
+            family::MEMBER => {
+                let (group, principal) = rest.split_first_chunk()?;
+                Self::Member(GroupId(*group), PrincipalId(principal.try_into().ok()?))
+            }
+            family::GRANT => grant(rest)?,
+            family::PROTECTION => {
+                let end = rest.iter().position(|byte| *byte == END)?;
+                let text = |bytes| std::str::from_utf8(bytes).ok();
+                Self::Protection(text(&rest[..end])?.parse().ok()?, text(&rest[end + 1..])?.parse().ok()?)
+            }
+            family::FREEZE => Self::Freeze(FreezeId(rest.try_into().ok()?)),
+            family::REQUEST => Self::Request(RequestId(rest.try_into().ok()?)),
+            family::COMMENT => {
+                let (prompt, index) = rest.split_first_chunk()?;
+                Self::Comment(PromptId(*prompt), u64::from_be_bytes(index.try_into().ok()?))
+            }
             _ => return None,
         })
     }
@@ -123,10 +197,22 @@ fn named(bytes: &[u8]) -> Option<(&str, u64)> {
     (*end == END).then_some((std::str::from_utf8(name).ok()?, u64::from_be_bytes(*index)))
 }
 
-fn role_of(bytes: &[u8]) -> Option<Role> {
-    let roles = [Role::Owner, Role::Editor, Role::Viewer, Role::Importer, Role::Operator];
-    let [number] = bytes else { return None };
-    roles.into_iter().find(|role| *role as u8 == *number)
+fn grant(bytes: &[u8]) -> Option<Key> {
+    let (kind, rest) = bytes.split_first()?;
+    let (id, rest) = rest.split_first_chunk()?;
+    let subject = match kind {
+        0 => Subject::Principal(PrincipalId(*id)),
+        1 => Subject::Group(GroupId(*id)),
+        _ => return None,
+    };
+    let end = rest.iter().position(|byte| *byte == END)?;
+    let prefix = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
+    let role = match &rest[end + 1..] {
+        [0, number] => AnyRole::BuiltIn(Role::ALL.into_iter().find(|role| *role as u8 == *number)?),
+        [1, 0, name @ ..] => AnyRole::Custom(std::str::from_utf8(name).ok()?.parse().ok()?),
+        _ => return None,
+    };
+    Some(Key::Grant(subject, prefix, role))
 }
 
 #[cfg(test)]
@@ -139,17 +225,36 @@ mod tests {
         let prompt = || prop_oneof![Just(PromptId([0; 16])), any::<[u8; 16]>().prop_map(PromptId)];
         let index = || prop_oneof![0u64..300, any::<u64>()];
         let name = "[ab/é]{1,4}".prop_map(|s| s.parse::<PromptKey>().unwrap());
-        let label = "[a-c]{1,3}".prop_map(|s| s.parse::<Label>().unwrap());
-        let role = prop_oneof![Just(Role::Owner), Just(Role::Viewer), Just(Role::Operator)];
+        let label = || "[a-c]{1,3}".prop_map(|s| s.parse::<Label>().unwrap());
+        let custom = || "[a-c]{1,3}".prop_map(|s| s.parse::<RoleName>().unwrap());
+        let role = prop_oneof![
+            Just(AnyRole::BuiltIn(Role::Owner)),
+            Just(AnyRole::BuiltIn(Role::Service)),
+            custom().prop_map(AnyRole::Custom)
+        ];
+        let subject = prop_oneof![
+            any::<[u8; 16]>().prop_map(|p| Subject::Principal(PrincipalId(p))),
+            any::<[u8; 16]>().prop_map(|g| Subject::Group(GroupId(g))),
+            Just(Subject::Group(GroupId([0; 16])))
+        ];
+        let prefix = || "([ab/é]{0,3}/)?".prop_map(|s| s.parse::<Prefix>().unwrap());
         prop_oneof![
             Just(Key::Checkpoint),
             index().prop_map(Key::Event),
             (name, index()).prop_map(|(k, i)| Key::Holder(k, i)),
-            (prompt(), label, index()).prop_map(|(p, l, i)| Key::Move(p, l, i)),
+            (prompt(), label(), index()).prop_map(|(p, l, i)| Key::Move(p, l, i)),
             any::<[u8; 16]>().prop_map(|p| Key::Principal(PrincipalId(p))),
             any::<[u8; 8]>().prop_map(|k| Key::ApiKey(KeyId(k))),
-            (any::<[u8; 16]>(), role).prop_map(|(p, r)| Key::Grant(PrincipalId(p), r)),
+            any::<[u8; 16]>().prop_map(|g| Key::Group(GroupId(g))),
+            custom().prop_map(Key::Role),
+            (any::<[u8; 16]>(), any::<[u8; 16]>()).prop_map(|(g, p)| Key::Member(GroupId(g), PrincipalId(p))),
+            (subject, prefix(), role).prop_map(|(s, p, r)| Key::Grant(s, p, r)),
+            (prefix(), label()).prop_map(|(p, l)| Key::Protection(p, l)),
+            any::<[u8; 16]>().prop_map(|f| Key::Freeze(FreezeId(f))),
+            any::<[u8; 16]>().prop_map(|r| Key::Request(RequestId(r))),
+            (prompt(), index()).prop_map(|(p, i)| Key::Comment(p, i)),
             "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),
+            (prompt(), index()).prop_map(|(p, i)| Key::Fork(p, i)),
         ]
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use promptory_events::event::*;
-use promptory_events::{PromptId, PromptKey, Timestamp};
+use promptory_events::{Branch, PromptId, PromptKey, Timestamp};
 use proptest::prelude::*;
 
 use super::Scribe;
@@ -23,7 +23,9 @@ pub(crate) struct Op {
 #[derive(Clone, Debug)]
 enum What {
     Create(u8),
-    Version(u8, u8),
+    Version(u8, u8, u8),
+    Branch(u8, u8, u8),
+    Close(u8, u8),
     Rename(u8, u8),
     Archive(u8),
     Restore(u8, u8),
@@ -38,7 +40,9 @@ pub(crate) fn histories(len: usize) -> impl Strategy<Value = Vec<Op>> {
     let (prompt, key) = (|| 0u8..6, || 0u8..5);
     let what = prop_oneof![
         4 => key().prop_map(What::Create),
-        4 => (prompt(), 0u8..4).prop_map(|(p, t)| What::Version(p, t)),
+        4 => (prompt(), 0u8..4, 0u8..3).prop_map(|(p, t, b)| What::Version(p, t, b)),
+        2 => (prompt(), 0u8..2, 0u8..4).prop_map(|(p, b, n)| What::Branch(p, b, n)),
+        1 => (prompt(), 0u8..2).prop_map(|(p, b)| What::Close(p, b)),
         3 => (prompt(), key()).prop_map(|(p, k)| What::Rename(p, k)),
         2 => prompt().prop_map(What::Archive),
         2 => (prompt(), key()).prop_map(|(p, k)| What::Restore(p, k)),
@@ -66,6 +70,7 @@ struct Prompt {
     key: PromptKey,
     archived: bool,
     versions: u32,
+    branches: BTreeMap<u8, u32>,
     labels: BTreeMap<u8, u32>,
 }
 
@@ -93,9 +98,24 @@ impl Known {
             What::Rename(p, number) => self.rename(p, key(number)),
             What::Archive(p) => self.archive(p),
             What::Restore(p, number) => self.restore(p, key(number)),
-            What::Version(p, text) => self.change(p, |id, prompt| {
+            What::Version(p, text, branch) => self.change(p, |id, prompt| {
                 prompt.versions += 1;
-                vec![scribe.version(id, prompt.versions, &format!("text {text}"))]
+                let open = prompt.branches.get_mut(&branch).map(|head| *head = prompt.versions);
+                let branch = open.map_or_else(Branch::main, |()| line(branch));
+                vec![scribe.version_on(branch, id, prompt.versions, &format!("text {text}"))]
+            }),
+            What::Branch(p, branch, number) => self.change(p, |id, prompt| {
+                let head = 1 + u32::from(number) % prompt.versions;
+                if prompt.branches.contains_key(&branch) {
+                    return vec![];
+                }
+                prompt.branches.insert(branch, head);
+                vec![Event::BranchCreated(BranchCreated { prompt: id, branch: line(branch), head })]
+            }),
+            What::Close(p, branch) => self.change(p, |id, prompt| {
+                let closed = prompt.branches.remove(&branch);
+                let closed = closed.map(|head| BranchClosed { prompt: id, branch: line(branch), head });
+                closed.map(Event::BranchClosed).into_iter().collect()
             }),
             What::Label(p, label, number) => self.change(p, |id, prompt| {
                 let after = 1 + u32::from(number) % prompt.versions;
@@ -132,7 +152,8 @@ impl Known {
         }
         let id = scribe.command().prompt();
         self.held.insert(key.clone(), id);
-        let prompt = Prompt { key: key.clone(), archived: false, versions: 1, labels: BTreeMap::new() };
+        let (branches, labels) = (BTreeMap::new(), BTreeMap::new());
+        let prompt = Prompt { key: key.clone(), archived: false, versions: 1, branches, labels };
         self.prompts.push((id, prompt));
         let created = PromptCreated { prompt: id, key, kind: Kind::Text };
         vec![Event::PromptCreated(created), scribe.version(id, 1, "text")]
@@ -171,6 +192,10 @@ impl Known {
         self.held.insert(key.clone(), *id);
         vec![Event::PromptRestored(PromptRestored { prompt: *id, key })]
     }
+}
+
+fn line(number: u8) -> Branch {
+    ["try", "other"][usize::from(number)].parse().unwrap()
 }
 
 fn name(number: u8) -> promptory_events::Label {

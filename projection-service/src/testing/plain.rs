@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use promptory_events::event::Event;
-use promptory_events::{Label, PromptId, PromptKey, Tag, Timestamp, VersionId};
+use promptory_events::{Branch, Label, PromptId, PromptKey, Tag, Timestamp, VersionId};
 
 use super::Told;
 use crate::views::catalog::point::Point;
@@ -15,6 +15,8 @@ pub(crate) struct Plain {
     pub key: PromptKey,
     pub archived: bool,
     pub versions: Vec<VersionId>,
+    pub main: u32,
+    pub branches: BTreeMap<Branch, u32>,
     pub labels: BTreeMap<Label, u32>,
     pub tags: Vec<Tag>,
     pub changed: u64,
@@ -46,9 +48,20 @@ pub(crate) fn prompts(told: &[Told], point: Point) -> BTreeMap<PromptId, Plain> 
 }
 
 fn new(id: PromptId, key: PromptKey) -> Plain {
-    let (labels, tags, versions) = (BTreeMap::new(), vec![], vec![]);
-    let effective = Timestamp::MIN;
-    Plain { id, key, archived: false, versions, labels, tags, changed: 0, effective, claimed: false, acquired: 0 }
+    Plain {
+        id,
+        key,
+        archived: false,
+        versions: vec![],
+        main: 0,
+        branches: BTreeMap::new(),
+        labels: BTreeMap::new(),
+        tags: vec![],
+        changed: 0,
+        effective: Timestamp::MIN,
+        claimed: false,
+        acquired: 0,
+    }
 }
 
 fn apply(prompt: &mut Plain, index: u64, event: &Event) {
@@ -61,7 +74,13 @@ fn apply(prompt: &mut Plain, index: u64, event: &Event) {
             prompt.archived = false;
         }
         Event::PromptArchived(_) => prompt.archived = true,
-        Event::VersionAdded(e) => prompt.versions.push(e.version),
+        Event::VersionAdded(e) => {
+            prompt.versions.push(e.version);
+            let head = if e.branch.is_main() { &mut prompt.main } else { prompt.branches.get_mut(&e.branch).unwrap() };
+            *head = e.number;
+        }
+        Event::BranchCreated(e) => drop(prompt.branches.insert(e.branch.clone(), e.head)),
+        Event::BranchClosed(e) => drop(prompt.branches.remove(&e.branch)),
         Event::TagsSet(e) => prompt.tags.clone_from(&e.after),
         Event::LabelSet(e) => drop(prompt.labels.insert(e.label.clone(), e.after)),
         Event::LabelRemoved(e) => drop(prompt.labels.remove(&e.label)),
@@ -88,6 +107,8 @@ pub(crate) fn plain(row: &PromptRow, versions: Vec<VersionId>) -> Plain {
         key: row.key.clone(),
         archived: row.archived,
         versions,
+        main: row.main,
+        branches: row.branches.clone(),
         labels: row.labels.clone(),
         tags: row.tags.clone(),
         changed: row.changed_index,

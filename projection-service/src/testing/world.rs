@@ -4,6 +4,7 @@ use promptory_events::{KeyId, PromptKey, TenantId};
 use promptory_ledger::embedded::Embedded;
 use promptory_ledger::storage::fault::FaultBackend;
 use promptory_ledger::{KeyStore, Ledger};
+use promptory_platform::Clock;
 use tempfile::TempDir;
 
 use super::Scribe;
@@ -19,23 +20,27 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(open_max: usize) -> Self {
+        Self::with_clock(open_max, Clock::System)
+    }
+
+    pub(crate) fn with_clock(open_max: usize, clock: Clock) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::Embedded(Embedded::with_backend(FaultBackend::new(), 1).unwrap());
         let keys = KeyStore::with_backend(FaultBackend::new()).unwrap();
-        let shelf = shelf(&dir, open_max, &ledger, &keys);
+        let shelf = shelf(&dir, open_max, &ledger, &keys, clock);
         Self { dir, ledger, keys, shelf }
     }
 
     /// Ends the process, in good order, and begins another.
     pub(crate) async fn restart(&mut self) {
         self.shelf.close().await;
-        self.shelf = shelf(&self.dir, 8, &self.ledger, &self.keys);
+        self.shelf = shelf(&self.dir, 8, &self.ledger, &self.keys, Clock::System);
     }
 
     /// A scribe for a new tenant. Its first batch, not appended yet, lets in the caller of [`ask`].
     pub(crate) fn scribe(&self, tenant: &str) -> Scribe {
         let mut scribe = Scribe::new(tenant, self.ledger.incarnation(), Some(self.keys.clone()));
-        scribe.let_in(1, 1, Some(promptory_events::event::Role::Viewer));
+        scribe.let_in(1, 1, Some(promptory_events::event::Role::Auditor));
         scribe
     }
 
@@ -62,9 +67,8 @@ impl World {
     }
 }
 
-fn shelf(dir: &TempDir, open_max: usize, ledger: &Ledger, keys: &KeyStore) -> Shelf {
-    let config =
-        Config { dir: dir.path().to_owned(), open_max, cache_bytes: 1 << 20, clock: promptory_platform::Clock::System };
+fn shelf(dir: &TempDir, open_max: usize, ledger: &Ledger, keys: &KeyStore, clock: Clock) -> Shelf {
+    let config = Config { dir: dir.path().to_owned(), open_max, cache_bytes: 1 << 20, clock };
     Shelf::new(config, ledger.clone(), keys.clone())
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use promptory_command::{Service, wire};
+use promptory_ledger::Ledger;
 use promptory_platform::Clock;
 use promptory_projection::ask::{AsOf, Caller, PromptRef, Question, Which};
 use promptory_projection::{Ask, Shelf};
@@ -13,10 +14,10 @@ use super::limits::version_body;
 use super::report::{Bar, Figures};
 use super::world::{Tenant, World, no_such_part};
 use super::{Bench, BenchError, Figure};
-use crate::node::Node;
+use crate::stores::Stores;
 
 /// Batches of the tenant: commands that each waited for their answer, as people's do.
-const BATCHES: usize = 10_000;
+pub const BATCHES: usize = 10_000;
 /// Prompts that they are about.
 const PROMPTS: usize = 100;
 /// Until the first answer.
@@ -32,14 +33,19 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
     let world = World::start(&bench.folder("cold")).await?;
     let tenant = world.tenant("cold").await?;
     let batches = bench.scaled(BATCHES, 100);
-    write(world.node().service().ok_or_else(no_such_part)?, &tenant, batches).await?;
+    write(world.node().service().ok_or_else(no_such_part)?, &tenant, batches, async |_| {}).await?;
+    let stores =
+        Stores { ledger: world.node().ledger().clone(), keys: world.node().keys().ok_or_else(no_such_part)?.clone() };
     let mut figures = Figures::of("cold-start");
     for round in 0..bench.args.rounds {
         let folder = bench.folder(&format!("cold-{round}"));
         std::fs::create_dir(&folder)?;
         for what in ["nothing but the ledger", "with what the last one left"] {
-            let command = first_command(world.node(), &tenant, folder.join("commands.redb")).await?;
-            let read = first_read(world.node(), &tenant, folder.join("models")).await?;
+            let number = unused(&stores.ledger, &tenant).await?;
+            let began = Instant::now();
+            let command = first_command(began, &stores, &tenant, number, folder.join("commands.redb")).await?;
+            let began = Instant::now();
+            let read = first_read(began, &stores, &tenant, folder.join("models")).await?;
             figures.held(format!("first command, {what}"), "s", command.as_secs_f64(), Bar::AtMost(SECONDS));
             figures.held(format!("first read, {what}"), "s", read.as_secs_f64(), Bar::AtMost(SECONDS));
         }
@@ -66,10 +72,20 @@ fn add_version(number: usize) -> Result<wire::Request, BenchError> {
     request(command)
 }
 
-/// One command after the other: each becomes a batch of its own.
-async fn write(service: &Service, tenant: &Tenant, batches: usize) -> Result<(), BenchError> {
+/// One command after the other: each becomes a batch of its own. `before` each, with its number, something may be waited
+/// for.
+///
+/// # Errors
+/// One was refused.
+pub async fn write(
+    service: &Service,
+    tenant: &Tenant,
+    batches: usize,
+    before: impl AsyncFn(usize),
+) -> Result<(), BenchError> {
     let shown = tenant.key.presented();
     for number in 0..batches {
+        before(number).await;
         let command = if number < PROMPTS {
             request(json!({"type": "create_prompt", "key": key(number), "text": "the first version"}))?
         } else {
@@ -91,15 +107,29 @@ async fn execute(
     Ok(())
 }
 
-/// A fresh command service to its first answer. Beside the node's own: the ledger's guard keeps the two apart.
-async fn first_command(node: &Node, tenant: &Tenant, cache: PathBuf) -> Result<Duration, BenchError> {
-    // A text that no version has yet.
-    let next = node.ledger().head(&tenant.id).await?.map_or(0, |head| head.position.index);
-    let (shown, command) = (tenant.key.presented(), add_version(BATCHES + usize::try_from(next).unwrap_or_default())?);
+/// The number of a command whose text no version of the tenant has yet.
+///
+/// # Errors
+/// The ledger can't be read.
+pub async fn unused(ledger: &Ledger, tenant: &Tenant) -> Result<usize, BenchError> {
+    let next = ledger.head(&tenant.id).await?.map_or(0, |head| head.position.index);
+    Ok(BATCHES + usize::try_from(next).unwrap_or_default())
+}
+
+/// From `began` on: a fresh command service to its first answer. Beside others: the ledger's guard keeps them apart.
+///
+/// # Errors
+/// It does not open, or refuses.
+pub async fn first_command(
+    began: Instant,
+    stores: &Stores,
+    tenant: &Tenant,
+    number: usize,
+    cache: PathBuf,
+) -> Result<Duration, BenchError> {
+    let (shown, command) = (tenant.key.presented(), add_version(number)?);
     let config = promptory_command::Config { cache, hot_bytes: BYTES, exchange: None };
-    let began = Instant::now();
-    let service =
-        Service::open(config, node.ledger().clone(), node.keys().ok_or_else(no_such_part)?.clone(), Clock::System)?;
+    let service = Service::open(config, stores.ledger.clone(), stores.keys.clone(), Clock::System)?;
     execute(&service, &shown, command).await?;
     let took = began.elapsed();
     service.close().await; // stores the snapshot
@@ -109,8 +139,16 @@ async fn first_command(node: &Node, tenant: &Tenant, cache: PathBuf) -> Result<D
     Ok(took)
 }
 
-/// A fresh shelf to its first answer.
-async fn first_read(node: &Node, tenant: &Tenant, dir: PathBuf) -> Result<Duration, BenchError> {
+/// From `began` on: a fresh shelf to its first answer.
+///
+/// # Errors
+/// It does not answer.
+pub async fn first_read(
+    began: Instant,
+    stores: &Stores,
+    tenant: &Tenant,
+    dir: PathBuf,
+) -> Result<Duration, BenchError> {
     let presented = tenant.key.presented();
     let caller = Caller { key: presented.key, secret_hash: presented.secret_hash };
     let prompt = key(7).parse().map(PromptRef::Key).map_err(|e| BenchError::Server(format!("refused: {e}")))?;
@@ -118,8 +156,7 @@ async fn first_read(node: &Node, tenant: &Tenant, dir: PathBuf) -> Result<Durati
     let ask = Ask { tenant: tenant.id.clone(), caller, at_least: None, question };
     let clock = promptory_platform::Clock::System;
     let config = promptory_projection::Config { dir, open_max: 64, cache_bytes: BYTES as u64, clock };
-    let began = Instant::now();
-    let shelf = Shelf::new(config, node.ledger().clone(), node.keys().ok_or_else(no_such_part)?.clone());
+    let shelf = Shelf::new(config, stores.ledger.clone(), stores.keys.clone());
     shelf.answer(ask).await?;
     let took = began.elapsed();
     shelf.close().await;

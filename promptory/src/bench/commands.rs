@@ -1,5 +1,6 @@
 //! Durable commands: how many a second, how long one takes, how many syncs they share.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +17,7 @@ use super::{Bench, BenchError, Figure};
 /// Clients that each wait for their answer.
 const STEPS: [usize; 3] = [1, 8, CLIENTS];
 /// Prompts of the tenant whose commands are spread.
-const SPREAD_PROMPTS: usize = 1_000;
+pub const SPREAD_PROMPTS: usize = 1_000;
 /// Tenants at once, and prompts of each.
 const TENANTS: usize = 100;
 const TENANT_PROMPTS: usize = 10;
@@ -63,18 +64,31 @@ impl Targets {
     }
 
     async fn of(world: &World, name: &'static str, tenants: usize, each: usize) -> Result<Self, BenchError> {
-        let (mut list, mut owners) = (Vec::new(), Vec::new());
+        let mut owners = Vec::new();
         for number in 0..tenants {
-            let tenant = world.tenant(&format!("{}-{number}", name.replace(' ', "-"))).await?;
-            for key in prompts(world.address, &tenant, each).await? {
+            owners.push(world.tenant(&format!("{}-{number}", name.replace(' ', "-"))).await?);
+        }
+        let targets = Self::at(world.address, name, owners, each).await?;
+        world.settle(&targets.tenants).await?;
+        Ok(targets)
+    }
+
+    /// New prompts of tenants that are there.
+    pub async fn at(
+        address: SocketAddr,
+        name: &'static str,
+        tenants: Vec<Tenant>,
+        each: usize,
+    ) -> Result<Self, BenchError> {
+        let mut list = Vec::new();
+        for tenant in &tenants {
+            for key in prompts(address, tenant, each).await? {
                 list.push((prompt(&key, "/versions")?, tenant.authorization.clone()));
             }
-            owners.push(tenant);
         }
         // Prompt by prompt through all tenants, so that commands in a row are of different ones.
         let turned = (0..each).flat_map(|n| list.iter().skip(n).step_by(each).cloned()).collect();
-        world.settle(&owners).await?;
-        Ok(Self { name, tenants: owners, list: Arc::new(turned) })
+        Ok(Self { name, tenants, list: Arc::new(turned) })
     }
 }
 

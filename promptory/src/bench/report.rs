@@ -15,6 +15,8 @@ pub struct Report {
     pub release: bool,
     /// On which machine.
     pub machine: Machine,
+    /// The servers of the scenario `jetstream`, or why there were none; nothing if it was not asked for.
+    pub jetstream: Option<String>,
     /// With which histories.
     pub data: String,
     /// How long each measurement took.
@@ -187,6 +189,7 @@ impl Report {
                 self.version, self.data, self.rounds, self.seconds, self.seed
             ),
         ];
+        lines.extend(self.jetstream.as_ref().map(|servers| format!("JetStream: {servers}")));
         if !self.release {
             lines.push("BUILT WITHOUT OPTIMIZATION: these figures say nothing".to_owned());
         }
@@ -260,7 +263,19 @@ mod tests {
             fsync_after_ms: 0.3,
         };
         let (data, figures) = ("a history".into(), figures.done());
-        Report { version: "0", release: true, machine, data, seconds: 3.0, rounds: 3, seed: 1, scale: 1.0, figures }
+        let jetstream = Some("left out".into());
+        Report {
+            version: "0",
+            release: true,
+            machine,
+            jetstream,
+            data,
+            seconds: 3.0,
+            rounds: 3,
+            seed: 1,
+            scale: 1.0,
+            figures,
+        }
     }
 
     #[test]
@@ -283,6 +298,7 @@ mod tests {
     fn the_block_for_the_docs_keeps_its_markers() {
         let text = report().markdown();
         assert!(text.starts_with(BEGIN) && text.trim_end().ends_with(END));
+        assert!(text.contains("seed 1  \nJetStream: left out\n\n"), "{text}");
         assert!(text.contains("| resolve | p99 at the server | 2.5 |  | ms | ≤ 1 | no |\n"), "{text}");
         let json = serde_json::to_value(report()).unwrap();
         assert_eq!((&json["figures"][0]["bar"], &json["figures"][0]["met"]), (&"≥ 60".into(), &true.into()));

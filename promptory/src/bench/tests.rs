@@ -5,6 +5,8 @@ fn args(only: Scenario) -> BenchArgs {
         seconds: 0.05,
         rounds: 2,
         seed: 1,
+        nats: NatsArgs::default(),
+        replicas: 1,
         only: vec![only],
         data: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("demo")),
         json: None,
@@ -69,6 +71,16 @@ async fn a_rebuild_gives_the_same_model_and_a_rate() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cold_start_answers_with_and_without_what_can_be_made_again() {
     assert_eq!(figures_of(Scenario::ColdStart).await.figures.iter().filter(|f| f.met.is_some()).count(), 4);
+}
+
+#[test]
+fn without_servers_the_ledger_on_them_is_left_out_and_can_not_be_asked_for() {
+    let asked = Bench::new(args(Scenario::JetStream));
+    assert!(matches!(asked.err(), Some(BenchError::NoServers)));
+    let bench = Bench::new(BenchArgs { only: vec![], ..args(Scenario::Limits) }).unwrap();
+    assert!(!bench.scenarios().contains(&Scenario::JetStream));
+    let machine = Machine::look(bench.scratch.path()).unwrap();
+    assert!(bench.report(machine, Vec::new()).to_string().contains("JetStream: left out"));
 }
 
 #[test]

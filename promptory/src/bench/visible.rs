@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use promptory_ledger::Ledger;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
@@ -12,7 +13,7 @@ use super::commands::Targets;
 use super::limits::CLIENTS;
 use super::load::{Make, latencies, note, pace};
 use super::report::{Bar, Figures};
-use super::world::World;
+use super::world::{World, settle};
 use super::{Bench, BenchError, Figure};
 
 /// p99 from the command's answer to the answer of a read that shows it.
@@ -30,25 +31,63 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
     let world = World::start(&bench.folder("visible")).await?;
     let targets = Targets::spread(&world, bench).await?;
-    let make = targets.make();
+    let ends = Ends { write: world.address, read: world.address };
+    let watched = Watched { ends, ledger: world.node().ledger(), targets, called: "", most_ms: VISIBLE_MS };
     let mut figures = Figures::of("visible");
     for _ in 0..bench.args.rounds {
-        let mut clients = bench.load.connect(world.address, CLIENTS).await?;
-        let full = clients.warm_closed(bench.warm_up(), bench.time(), &make).await?;
-        let half = full.rate() / 2.0;
-        figures.sample("commands, half of what it can take", "/s", half);
-        for (how, name) in [(How::AtLeast, "a read with at_least"), (How::Poll, "reads until it is seen")] {
-            // What the load before has left behind is not what is measured.
-            world.settle(&targets.tenants).await?;
-            let seen = under_load(bench, world.address, half, how, &make).await?;
-            #[allow(clippy::cast_precision_loss, reason = "at most a day")]
-            let ms = |quantile| seen.value_at_quantile(quantile) as f64 / 1e6;
-            figures.sample(format!("acknowledged to readable, {name}: p50"), "ms", ms(0.5));
-            figures.held(format!("acknowledged to readable, {name}: p99"), "ms", ms(0.99), Bar::AtMost(VISIBLE_MS));
-        }
+        watched.round(bench, &mut figures).await?;
     }
     world.stop().await;
     Ok(figures.done())
+}
+
+/// Where commands go, and where reads go.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// Who takes commands.
+    pub write: SocketAddr,
+    /// Who answers reads.
+    pub read: SocketAddr,
+}
+
+/// What is written and read, and how soon it should be seen.
+#[derive(Debug)]
+pub struct Watched<'w> {
+    /// Where.
+    pub ends: Ends,
+    /// The ledger between them.
+    pub ledger: &'w Ledger,
+    /// What is written.
+    pub targets: Targets,
+    /// What its figures' names begin with.
+    pub called: &'static str,
+    /// The bar for the p99, in milliseconds.
+    pub most_ms: f64,
+}
+
+impl Watched<'_> {
+    /// One round: the full load, then half of it watched in both ways.
+    ///
+    /// # Errors
+    /// Something broke.
+    pub async fn round(&self, bench: &Bench, figures: &mut Figures) -> Result<(), BenchError> {
+        let (make, called) = (self.targets.make(), self.called);
+        let mut clients = bench.load.connect(self.ends.write, CLIENTS).await?;
+        let full = clients.warm_closed(bench.warm_up(), bench.time(), &make).await?;
+        let half = full.rate() / 2.0;
+        figures.sample(format!("{called}commands, half of what it can take"), "/s", half);
+        for (how, name) in [(How::AtLeast, "a read with at_least"), (How::Poll, "reads until it is seen")] {
+            // What the load before has left behind is not what is measured.
+            settle(self.ledger, self.ends.read, &self.targets.tenants).await?;
+            let seen = under_load(bench, self.ends, half, how, &make).await?;
+            #[allow(clippy::cast_precision_loss, reason = "at most a day")]
+            let ms = |quantile| seen.value_at_quantile(quantile) as f64 / 1e6;
+            let what = |what| format!("{called}acknowledged to readable, {name}: {what}");
+            figures.sample(what("p50"), "ms", ms(0.5));
+            figures.held(what("p99"), "ms", ms(0.99), Bar::AtMost(self.most_ms));
+        }
+        Ok(())
+    }
 }
 
 /// How a reader finds out.
@@ -60,22 +99,14 @@ enum How {
     Poll,
 }
 
-async fn under_load(
-    bench: &Bench,
-    address: SocketAddr,
-    rate: f64,
-    how: How,
-    make: &Make,
-) -> Result<Histogram<u64>, BenchError> {
+async fn under_load(bench: &Bench, ends: Ends, rate: f64, how: How, make: &Make) -> Result<Histogram<u64>, BenchError> {
     // Numbers for texts that no client of the measurement before had.
     let first = bench.load.numbers();
     let due = pace::start(rate, bench.time(), CLIENTS)?;
     let watchers: Vec<_> = due
         .into_iter()
         .enumerate()
-        .map(|(number, due)| {
-            bench.load.handle().spawn(watch(Watcher { number, first, how }, address, due, make.clone()))
-        })
+        .map(|(number, due)| bench.load.handle().spawn(watch(Watcher { number, first, how }, ends, due, make.clone())))
         .collect();
     let mut all = latencies();
     for watcher in watchers {
@@ -93,16 +124,18 @@ struct Watcher {
 
 async fn watch(
     watcher: Watcher,
-    address: SocketAddr,
+    ends: Ends,
     mut due: mpsc::Receiver<Instant>,
     make: Make,
 ) -> Result<Histogram<u64>, BenchError> {
-    let (mut writer, mut reader) = (Connection::open(address).await?, Connection::open(address).await?);
+    let (mut writer, mut reader) = (Connection::open(ends.write).await?, Connection::open(ends.read).await?);
     let (mut seen, mut number) = (latencies(), watcher.first);
     while due.recv().await.is_some() {
         let command = make(watcher.number, number);
+        // Another moment for each, and the first one's first: then there is one however short the time is.
+        let watched = (number + watcher.number as u64).is_multiple_of(WATCHED_ONE_IN);
         number += 1;
-        if number % WATCHED_ONE_IN == 0 {
+        if watched {
             let took = one(&mut writer, &mut reader, command, watcher.how).await?;
             note(&mut seen, took);
         } else {

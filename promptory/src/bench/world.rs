@@ -54,7 +54,15 @@ impl World {
     /// # Errors
     /// It did not start.
     pub async fn start(folder: &Path) -> Result<Self, BenchError> {
-        let node = Node::start(Config { open_max: OPEN_MAX, ..Config::new(folder) }).await?;
+        Self::start_on(Config::new(folder)).await
+    }
+
+    /// The same on whatever ledger a configuration names, with its roles.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub async fn start_on(config: Config) -> Result<Self, BenchError> {
+        let node = Node::start(Config { open_max: OPEN_MAX, ..config }).await?;
         let address = address(&node.url())?;
         Ok(Self { node, address })
     }
@@ -82,7 +90,7 @@ impl World {
     pub fn fsyncs(&self) -> f64 {
         let ledger = match self.node.ledger() {
             Ledger::Embedded(ledger) => ledger.fsyncs(),
-            // Those are the servers'. A bench's world is on the embedded form.
+            // Those are the servers', who tell nobody.
             Ledger::JetStream(_) => 0,
         };
         (ledger + self.node.keys().map_or(0, promptory_ledger::KeyStore::fsyncs)) as f64
@@ -93,18 +101,39 @@ impl World {
     /// # Errors
     /// They never do.
     pub async fn settle(&self, tenants: &[Tenant]) -> Result<(), BenchError> {
-        for tenant in tenants {
-            if let Some(head) = self.node.ledger().head(&tenant.id).await? {
-                caught_up(self.address, &tenant.authorization, &head.position.to_string()).await?;
-            }
-        }
-        Ok(())
+        settle(self.node.ledger(), self.address, tenants).await
     }
 
     /// Stops it.
     pub async fn stop(self) {
         self.node.stop().await;
     }
+}
+
+/// Waits until reads at an address show these tenants as they are in the ledger.
+///
+/// # Errors
+/// They never do.
+pub async fn settle(ledger: &Ledger, address: SocketAddr, tenants: &[Tenant]) -> Result<(), BenchError> {
+    for tenant in tenants {
+        if let Some(head) = ledger.head(&tenant.id).await? {
+            caught_up(address, &tenant.authorization, &head.position.to_string()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Batches in a ledger.
+///
+/// # Errors
+/// It can't be read.
+#[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub async fn batches(ledger: &Ledger) -> Result<f64, BenchError> {
+    let mut batches = 0;
+    for partition in 0..ledger.partitions() {
+        batches += ledger.end(partition).await?;
+    }
+    Ok(batches as f64)
 }
 
 /// The address in `http://ADDRESS`.

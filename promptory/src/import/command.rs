@@ -61,6 +61,7 @@ impl Mapper {
             message: edit.message,
             occurred_at: Some(edit.time.to_string()),
             author: edit.author.map(|author| author.to_string()),
+            override_freeze: false,
         };
         Ok(Request { claims, change })
     }
@@ -87,7 +88,7 @@ impl Mapper {
                 self.check_holder(&named)?;
                 self.hold(&named, sha256(&text));
                 let (prompt, text) = (named.key, Some(text));
-                wire::Change::AddVersion { prompt, text, messages: None, config: None, labels: vec![] }
+                wire::Change::AddVersion { prompt, text, messages: None, config: None, labels: vec![], branch: None }
             }
             Change::Delete => {
                 self.check_holder(&named)?;

@@ -44,7 +44,9 @@ impl Folder {
 
     async fn verified(&self) -> Report {
         let place = LedgerArgs { data: Some(self.folder.path().to_owned()), nats: None, root_key: None };
-        run(VerifyArgs { place, backup: None, against: None, keys: None, backup_key: None }).await.unwrap()
+        run(VerifyArgs { place, backup: None, against: None, keys: None, backup_key: None, rights: false })
+            .await
+            .unwrap()
     }
 }
 

@@ -4,7 +4,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use promptory_events::{Position, PromptKey, TenantId};
 use promptory_platform::Problem;
-use promptory_projection::ask::AsOf;
+use promptory_projection::ask::{AsOf, Listing};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -31,6 +31,23 @@ pub enum Cursor {
     LabelHistory {
         /// The index of the last move of the page before.
         after: u64,
+    },
+    /// Among a prompt's forks.
+    Forks {
+        /// The index of the last fork of the page before.
+        after: u64,
+    },
+    /// Among comments.
+    Comments {
+        /// The index of the last comment of the page before.
+        after: u64,
+    },
+    /// Among what is known about access.
+    Access {
+        /// Which list.
+        what: Listing,
+        /// The cursor of the last item of the page before.
+        after: String,
     },
 }
 

@@ -18,6 +18,11 @@ pub fn problem(error: AskError) -> Problem {
         AskError::LabelNotFound(label) => {
             Problem::new(ProblemType::LABEL_NOT_FOUND, detail).with("label", label.as_str())
         }
+        AskError::BranchNotFound(branch) => {
+            Problem::new(ProblemType::BRANCH_NOT_FOUND, detail).with("branch", branch.as_str())
+        }
+        AskError::KindMismatch => Problem::new(ProblemType::KIND_MISMATCH, detail),
+        AskError::ForeignCursor => super::cursor::foreign(),
         AskError::IndexBeyondEnd(index) => Problem::new(ProblemType::INDEX_BEYOND_END, detail).with("index", index),
         AskError::Erased => Problem::new(ProblemType::ERASED, detail),
         AskError::Behind(position) => Problem::new(ProblemType::BEHIND, detail).with("at_least", position.to_string()),
@@ -50,8 +55,14 @@ problem_set! {
     /// One prompt with a version's text.
     pub PromptProblems = [
         INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, PROMPT_NOT_FOUND, VERSION_NOT_FOUND,
-        LABEL_NOT_FOUND, ERASED, URI_TOO_LONG, INDEX_BEYOND_END, OTHER_INCARNATION, OVERLOADED, INTERNAL, UNAVAILABLE,
+        LABEL_NOT_FOUND, BRANCH_NOT_FOUND, ERASED, URI_TOO_LONG, INDEX_BEYOND_END, OTHER_INCARNATION, OVERLOADED, INTERNAL, UNAVAILABLE,
         BEHIND,
+    ];
+    /// What differs between two versions.
+    pub DiffProblems = [
+        INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, PROMPT_NOT_FOUND, VERSION_NOT_FOUND,
+        LABEL_NOT_FOUND, BRANCH_NOT_FOUND, KIND_MISMATCH, ERASED, URI_TOO_LONG, OTHER_INCARNATION, OVERLOADED, INTERNAL,
+        UNAVAILABLE, BEHIND,
     ];
     /// Something about one prompt.
     pub HistoryProblems = [
@@ -77,8 +88,10 @@ mod tests {
             (AskError::PromptNotFound, "prompt-not-found"),
             (AskError::VersionNotFound(3), "version-not-found"),
             (AskError::LabelNotFound(label), "label-not-found"),
+            (AskError::BranchNotFound("try".parse().unwrap()), "branch-not-found"),
             (AskError::IndexBeyondEnd(9), "index-beyond-end"),
             (AskError::Erased, "erased"),
+            (AskError::ForeignCursor, "invalid-field"),
             (AskError::Behind(position), "behind"),
             (AskError::OtherIncarnation(position), "other-incarnation"),
             (AskError::Unavailable("/secret/path".into()), "unavailable"),

@@ -40,7 +40,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Form {
     }
 }
 
-/// What happened in this tenant, in order.
+/// What happened in this tenant, in order, as far as the caller may see it.
+///
+/// A page may have fewer events than asked for, or none, though more follow: go on from `next` until it stays the same.
 ///
 /// With `Accept: text/event-stream` the events come as a stream: first those from `from` (or after `Last-Event-ID`),
 /// then those that happen. The stream ends when the API key no longer opens.
@@ -77,7 +79,6 @@ pub async fn events(
 async fn page(app: &App, presented: &Presented, params: &EventsParams) -> Result<Response, Problem> {
     let question = Question::Events { from: params.from, limit: params::limit(params.limit) };
     let reply = app.read_side.ask(params::ask(presented, params.at_least, question)).await.map_err(problem)?;
-    let Answer::Events(items) = reply.answer else { return Err(Problem::internal()) };
-    let next = items.last().map_or(params.from, |event| event.stamp.index + 1);
-    Ok(respond::json(reply.as_of, render::events(&items, next)?))
+    let Answer::Events(page) = reply.answer else { return Err(Problem::internal()) };
+    Ok(respond::json(reply.as_of, render::events(&page.events, page.next)?))
 }

@@ -80,3 +80,34 @@ pub async fn label_history(
     let next = last.map(|after| Cursor::LabelHistory { after }.encode(tenant)).transpose()?;
     Ok(respond::json(reply.as_of, render::moves(&items, next)?))
 }
+
+/// The prompts that were forked from this one, archived or not, oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/prompts/{prompt}/forks",
+    tag = "prompts",
+    params(("prompt" = String, Path, description = "Percent-encoded key (`/` as `%2F`) or `prm_…`"), LabelHistoryParams),
+    responses((status = 200, body = wire::ForkPage), HistoryProblems),
+    security(("api_key" = [])),
+)]
+pub async fn forks(
+    State(app): State<App>,
+    presented: Presented,
+    Path(prompt): Path<String>,
+    Query(params): Query<LabelHistoryParams>,
+) -> Result<Response, Problem> {
+    let tenant = &presented.tenant;
+    let after = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
+        None => None,
+        Some(Cursor::Forks { after }) => Some(after),
+        Some(_) => return Err(cursor::foreign()),
+    };
+    let (prompt, limit) = (params::prompt(&prompt)?, params::limit(params.limit));
+    let question = Question::Forks { prompt, after, limit };
+    let reply = app.read_side.ask(params::ask(&presented, params.at_least, question)).await.map_err(problem)?;
+    let Answer::Forks(items) = reply.answer else { return Err(Problem::internal()) };
+    // Forks are only ever added at the end, so the pages agree without a fixed point.
+    let last = items.last().filter(|_| items.len() == limit || reply.cut).map(|item| item.stamp.index);
+    let next = last.map(|after| Cursor::Forks { after }.encode(tenant)).transpose()?;
+    Ok(respond::json(reply.as_of, render::forks(&items, next)?))
+}

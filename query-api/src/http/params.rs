@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
-use promptory_events::{Label, Position, PromptId, PromptKey, Timestamp, limits};
+use promptory_events::{Branch, Label, Position, PromptId, PromptKey, RequestId, Timestamp, limits};
 use promptory_platform::{Presented, Problem};
-use promptory_projection::ask::{AsOf, Ask, Caller, PromptRef, Question, Which};
+use promptory_projection::ask::{Against, AsOf, Ask, Caller, PromptRef, Question, Which};
 use serde::{Deserialize, Deserializer, de};
 use utoipa::{IntoParams, ToSchema};
 
@@ -64,6 +64,9 @@ pub struct ResolveParams {
     pub label: Option<Label>,
     /// The version with this number. Excludes `label`.
     pub version: Option<u32>,
+    /// The head of this branch. Excludes `label` and `version`.
+    #[param(value_type = Option<String>, example = "main")]
+    pub branch: Option<Branch>,
     /// As it was then: an event's index, or an RFC 3339 time.
     #[serde(deserialize_with = "parsed")]
     #[param(value_type = Option<String>, example = "2024-05-03T14:00:00Z")]
@@ -74,6 +77,64 @@ pub struct ResolveParams {
     /// Waits until the read model has reached this position.
     #[param(value_type = Option<String>, example = "0102030405060708-41")]
     pub at_least: Option<Position>,
+}
+
+/// Which versions are compared.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct DiffParams {
+    /// The version that is asked for: a number, `label:…` or `branch:…`; the head of `main` if it is not there.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>, example = "branch:try")]
+    pub to: Option<Written>,
+    /// The version that it is compared with; its first parent if it is not there.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>, example = "3")]
+    pub from: Option<Written>,
+    /// The prompt (key or id) that `from` is a version of, if it is another one.
+    pub from_prompt: Option<String>,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
+/// A version as it is written in a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written(Which);
+
+impl FromStr for Written {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let which = match text.split_once(':') {
+            Some(("label", name)) => name.parse().map(Which::Label).map_err(|error| format!("the label {error}"))?,
+            Some(("branch", name)) => name.parse().map(Which::Branch).map_err(|error| format!("the branch {error}"))?,
+            _ => {
+                let number = text.parse().map_err(|_| "must be a number, `label:…` or `branch:…`")?;
+                Which::Number(number)
+            }
+        };
+        Ok(Self(which))
+    }
+}
+
+impl DiffParams {
+    /// The version that is asked for, and what it is compared with.
+    ///
+    /// # Errors
+    /// Another prompt that is neither key nor id.
+    pub fn versions(self) -> Result<(Which, Against), Problem> {
+        let latest = || Which::Label(latest());
+        let which = self.to.map_or_else(latest, |to| to.0);
+        let other = self.from_prompt.as_deref().map(prompt).transpose();
+        let other = other.map_err(|problem| problem.with("field", "from_prompt"))?;
+        let against = match (other, self.from) {
+            (None, None) => Against::Parent,
+            (other, from) => Against::Version(other, from.map_or_else(latest, |from| from.0)),
+        };
+        Ok((which, against))
+    }
 }
 
 /// A listing of prompts.
@@ -125,7 +186,7 @@ pub struct VersionsParams {
     pub at_least: Option<Position>,
 }
 
-/// A label's history.
+/// A label's history; a prompt's forks.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -157,6 +218,62 @@ pub struct EventsParams {
     pub at_least: Option<Position>,
 }
 
+/// A list about access.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct AccessParams {
+    /// Items on the page, 1 to 1,000.
+    #[serde(deserialize_with = "page_size")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
+/// Release requests.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ReleasesParams {
+    /// Also those that are closed.
+    pub all: bool,
+    /// Items on the page, 1 to 1,000.
+    #[serde(deserialize_with = "page_size")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
+/// Comments of a prompt.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct CommentsParams {
+    /// Only on the version of this number.
+    pub version: Option<u32>,
+    /// Only on this release request. Excludes `version`.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>)]
+    pub release: Option<RequestId>,
+    /// Items on the page, 1 to 1,000.
+    #[serde(deserialize_with = "page_size")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
 /// The status.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
@@ -171,13 +288,14 @@ impl ResolveParams {
     /// Which version is meant.
     ///
     /// # Errors
-    /// Both a label and a version.
+    /// More than one of label, version and branch.
     pub fn which(&self) -> Result<Which, Problem> {
-        match (&self.label, self.version) {
-            (Some(_), Some(_)) => Err(Problem::field("version", "either `label` or `version`, not both")),
-            (Some(label), None) => Ok(Which::Label(label.clone())),
-            (None, Some(number)) => Ok(Which::Number(number)),
-            (None, None) => Ok(Which::Label(latest())),
+        match (&self.label, self.version, &self.branch) {
+            (Some(label), None, None) => Ok(Which::Label(label.clone())),
+            (None, Some(number), None) => Ok(Which::Number(number)),
+            (None, None, Some(branch)) => Ok(Which::Branch(branch.clone())),
+            (None, None, None) => Ok(Which::Label(latest())),
+            _ => Err(Problem::field("version", "at most one of `label`, `version` and `branch`")),
         }
     }
 }
@@ -275,6 +393,20 @@ mod tests {
         assert_eq!(field(both.which().unwrap_err()), "version");
         assert_eq!(field(prompt("a\nb").unwrap_err()), "prompt");
         assert_eq!(field(label("Latest").unwrap_err()), "label");
+    }
+
+    #[test]
+    fn two_versions_are_written_in_few_letters() {
+        let read = |text| query::<DiffParams>(text).unwrap().versions().unwrap();
+        let latest = || Which::Label("latest".parse().unwrap());
+        assert_eq!(read(""), (latest(), Against::Parent));
+        let try_it = Which::Branch("try".parse().unwrap());
+        assert_eq!(read("to=branch:try&from=3"), (try_it, Against::Version(None, Which::Number(3))));
+        let other = Some(PromptRef::Key("a".parse().unwrap()));
+        assert_eq!(read("from_prompt=a"), (latest(), Against::Version(other, latest())));
+        for bad in ["from=x", "to=label:No", "to=tag:x", "from=-1", "from="] {
+            assert!(query::<DiffParams>(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

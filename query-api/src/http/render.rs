@@ -1,11 +1,15 @@
 //! Answers as JSON: pure, so that a body can be kept next to the answer that it was made from.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use promptory_events::event::Kind;
+use promptory_compare::diff::{ContentDiff, Hunk, KeyChange, MessageChange, Op, Part, TextDiff};
+use promptory_events::event::{CommentOn, Kind};
 use promptory_events::{Position, TenantId};
 use promptory_platform::Problem;
 use promptory_projection::ask::{
-    self, EventRecord, LabelMove, PromptAnswer, PromptSummary, StatusAnswer, VersionSummary,
+    self, AccessItem, Comment, DiffAnswer, EventRecord, Fork, LabelMove, Listing, PromptAnswer, PromptSummary,
+    StatusAnswer, VersionSummary,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -51,6 +55,8 @@ pub fn prompt(answer: &PromptAnswer) -> Result<Bytes, Problem> {
         tags: &prompt.tags,
         versions: prompt.versions,
         latest: prompt.latest,
+        branches: &prompt.branches,
+        forked_from: prompt.forked_from,
         version: version(of),
         changed_index: prompt.changed_index,
         changed_at: prompt.changed_at,
@@ -83,6 +89,14 @@ pub fn moves(items: &[LabelMove], next_cursor: Option<String>) -> Result<Bytes, 
     json(&wire::MovePage { moves: items.iter().map(label_move).collect(), next_cursor })
 }
 
+/// One page of forks.
+///
+/// # Errors
+/// As [`json`].
+pub fn forks(items: &[Fork], next_cursor: Option<String>) -> Result<Bytes, Problem> {
+    json(&wire::ForkPage { forks: items.iter().map(fork).collect(), next_cursor })
+}
+
 /// One page of events.
 ///
 /// # Errors
@@ -107,13 +121,74 @@ pub fn event_frames(items: &[EventRecord]) -> Result<Bytes, Problem> {
     Ok(frames.into())
 }
 
+/// A list about access, under its name.
+///
+/// # Errors
+/// `internal` if an item is no JSON.
+pub fn access(what: Listing, items: &[AccessItem], next_cursor: Option<&str>) -> Result<Bytes, Problem> {
+    let name = match what {
+        Listing::Keys => "keys",
+        Listing::Grants => "grants",
+        Listing::Groups => "groups",
+        Listing::Roles => "roles",
+        Listing::Protections => "protections",
+        Listing::Freezes => "freezes",
+        Listing::OpenReleases | Listing::Releases => "releases",
+    };
+    let items = items.iter().map(|item| raw(&item.json)).collect::<Result<Vec<_>, _>>()?;
+    let (items, next) = (json_value(&items)?, json_value(&next_cursor)?);
+    json(&BTreeMap::from([(name, items), ("next_cursor", next)]))
+}
+
+/// One page of comments.
+///
+/// # Errors
+/// As [`json`].
+pub fn comments(items: &[Comment], next_cursor: Option<String>) -> Result<Bytes, Problem> {
+    json(&wire::CommentPage { comments: items.iter().map(comment).collect(), next_cursor })
+}
+
+fn comment(item: &Comment) -> wire::Comment<'_> {
+    let (version, release) = match item.on {
+        CommentOn::Version(number) => (Some(number), None),
+        CommentOn::Request(id) => (None, Some(id)),
+    };
+    wire::Comment { id: item.id, version, release, text: item.text.as_deref(), stamp: stamp(&item.stamp) }
+}
+
+fn json_value(value: &impl Serialize) -> Result<Box<RawValue>, Problem> {
+    serde_json::value::to_raw_value(value).map_err(|error| defect("an answer can't be written", &error))
+}
+
+/// What differs between two versions.
+///
+/// # Errors
+/// `internal` if a message or a value is no JSON.
+pub fn diff(answer: &DiffAnswer) -> Result<Bytes, Problem> {
+    let DiffAnswer { from, to, comparison } = answer;
+    let (mut text, mut messages) = (None, None);
+    let equal = match &comparison.content {
+        ContentDiff::Text(diff) => {
+            text = Some(text_diff(diff));
+            diff.hunks.is_empty()
+        }
+        ContentDiff::Messages(changes) => {
+            messages = Some(changes.iter().map(message_change).collect::<Result<Vec<_>, _>>()?);
+            changes.iter().all(|change| matches!(change, MessageChange::Equal { .. }))
+        }
+    };
+    let config = comparison.config.iter().map(key_change).collect::<Result<Vec<_>, _>>()?;
+    json(&wire::Diff { from: *from, to: *to, equal: equal && config.is_empty(), text, messages, config })
+}
+
 /// How a tenant's model stands.
 ///
 /// # Errors
 /// As [`json`].
 pub fn status(tenant: &TenantId, position: Option<Position>, answer: &StatusAnswer) -> Result<Bytes, Problem> {
-    let StatusAnswer { model_digest, prompts, roles } = answer;
-    json(&wire::Status { tenant, position, model_digest, prompts: *prompts, roles })
+    let StatusAnswer { model_digest, prompts, roles, reads } = answer;
+    let roles = roles.iter().map(ToString::to_string).collect();
+    json(&wire::Status { tenant, position, model_digest, prompts: *prompts, roles, reads })
 }
 
 fn stamp(stamp: &ask::Stamp) -> wire::Stamp<'_> {
@@ -133,6 +208,7 @@ fn version(version: &VersionSummary) -> wire::Version<'_> {
     wire::Version {
         id: version.id,
         number: version.number,
+        branch: &version.branch,
         parents: &version.parents,
         content_id: version.content_id,
         bytes: version.bytes,
@@ -148,6 +224,8 @@ fn summary(prompt: &PromptSummary) -> wire::Summary<'_> {
         archived: prompt.archived,
         versions: prompt.versions,
         latest: prompt.latest,
+        branches: &prompt.branches,
+        forked_from: prompt.forked_from,
         labels: &prompt.labels,
         tags: &prompt.tags,
         changed_index: prompt.changed_index,
@@ -155,6 +233,39 @@ fn summary(prompt: &PromptSummary) -> wire::Summary<'_> {
         effective_at: prompt.effective_at,
         basis: prompt.basis,
     }
+}
+
+fn fork(item: &Fork) -> wire::Fork<'_> {
+    wire::Fork { of: item.of, prompt: summary(&item.prompt), stamp: stamp(&item.stamp) }
+}
+
+fn text_diff(diff: &TextDiff) -> wire::TextDiff<'_> {
+    wire::TextDiff { unified: diff.unified(), hunks: diff.hunks.iter().map(hunk).collect() }
+}
+
+fn hunk(hunk: &Hunk) -> wire::Hunk<'_> {
+    let words = hunk.parts.iter().flat_map(|part| match part {
+        Part::Equal(text) => vec![wire::Word { op: Op::Equal, text }],
+        Part::Changed(words) => words.iter().map(|word| wire::Word { op: word.op, text: &word.text }).collect(),
+    });
+    let (words, (from_line, from_lines), (to_line, to_lines)) = (words.collect(), hunk.from, hunk.to);
+    wire::Hunk { from_line, from_lines, to_line, to_lines, words }
+}
+
+fn message_change(change: &MessageChange) -> Result<wire::MessageChange<'_>, Problem> {
+    Ok(match change {
+        MessageChange::Equal { from, to, count } => wire::MessageChange::Equal { from: *from, to: *to, count: *count },
+        MessageChange::Changed { from, to, text } => {
+            wire::MessageChange::Change { from: *from, to: *to, text: text_diff(text) }
+        }
+        MessageChange::Delete { from, message } => wire::MessageChange::Delete { from: *from, message: raw(message)? },
+        MessageChange::Insert { to, message } => wire::MessageChange::Insert { to: *to, message: raw(message)? },
+    })
+}
+
+fn key_change(change: &KeyChange) -> Result<wire::KeyChange<'_>, Problem> {
+    let (from, to) = (change.from.as_deref().map(raw).transpose()?, change.to.as_deref().map(raw).transpose()?);
+    Ok(wire::KeyChange { path: &change.path, from, to })
 }
 
 fn label_move(item: &LabelMove) -> wire::Move<'_> {

@@ -13,7 +13,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use promptory_events::Position;
 use promptory_platform::{Presented, Problem, ProblemType};
-use promptory_projection::ask::{Answer, Ask, AskError, EventRecord, Question};
+use promptory_projection::ask::{Answer, Ask, AskError, EventsAnswer, Question};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::error::problem;
@@ -81,8 +81,8 @@ impl Reader {
         loop {
             // Seen first, asked then: what is announced while we ask wakes us below.
             let announced = *self.announced.borrow_and_update();
-            let events = match self.page(announced).await {
-                Ok(events) => events,
+            let EventsAnswer { events, next } = match self.page(announced).await {
+                Ok(page) => page,
                 Err(error) if error.passes() && self.pauses < PAUSES => {
                     self.pauses += 1;
                     tokio::time::sleep(PAUSE).await;
@@ -95,9 +95,13 @@ impl Reader {
                 }
             };
             self.pauses = 0;
-            if let Some(last) = events.last() {
-                self.next = last.stamp.index + 1;
+            let looked_at_some = next > self.next;
+            self.next = next;
+            if !events.is_empty() {
                 return render::event_frames(&events).ok();
+            }
+            if looked_at_some {
+                continue; // none of those may be seen by this reader; more may follow
             }
             match tokio::time::timeout(HEARTBEAT, self.announced.changed()).await {
                 Ok(Ok(())) => {}
@@ -108,11 +112,11 @@ impl Reader {
     }
 
     /// The next page of a model that is as far as was announced: another replica may answer than the one that did.
-    async fn page(&mut self, announced: Option<Position>) -> Result<Vec<EventRecord>, AskError> {
+    async fn page(&mut self, announced: Option<Position>) -> Result<EventsAnswer, AskError> {
         let mut ask = Ask { at_least: announced, ..self.ask.clone() };
         ask.question = Question::Events { from: self.next, limit: PAGE };
         match self.read_side.ask(ask).await?.answer {
-            Answer::Events(events) => Ok(events),
+            Answer::Events(page) => Ok(page),
             _ => Err(AskError::Unavailable("another answer than asked for".to_owned())),
         }
     }

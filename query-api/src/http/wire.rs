@@ -1,16 +1,20 @@
 //! The JSON that reads answer with, field by field. Borrowed from the answers: nothing is copied to be written.
 
+mod diff;
+
 use std::collections::BTreeMap;
 
-use promptory_events::event::{Kind, Role};
+use promptory_events::event::{Kind, VersionRef};
 use promptory_events::{
-    Author, CommandId, ContentId, Label, Position, PrincipalId, PromptId, PromptKey, Tag, TenantId, Timestamp,
-    VersionId,
+    Author, Branch, CommandId, CommentId, ContentId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey,
+    RequestId, Tag, TenantId, Timestamp, VersionId,
 };
 use promptory_projection::ask::Basis;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+
+pub use diff::{Diff, Hunk, KeyChange, MessageChange, TextDiff, Word};
 
 /// Who did something, when and by which right.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,9 +50,13 @@ pub struct Version<'a> {
     pub id: VersionId,
     /// Its number: 1, 2, …
     pub number: u32,
-    /// What it was made from.
-    #[schema(value_type = Vec<String>)]
-    pub parents: &'a [VersionId],
+    /// The branch that it was added to.
+    #[schema(value_type = String, example = "main")]
+    pub branch: &'a Branch,
+    /// What it was made from: the head of its branch, and after a merge also what was merged; for the first version of a
+    /// fork a version of another prompt.
+    #[schema(value_type = Vec<AVersion>)]
+    pub parents: &'a [VersionRef],
     /// Keyed id of its content: equal texts of a tenant have equal ids.
     #[schema(value_type = String)]
     pub content_id: ContentId,
@@ -57,6 +65,20 @@ pub struct Version<'a> {
     /// How it came to be.
     #[serde(flatten)]
     pub stamp: Stamp<'a>,
+}
+
+/// One version of one prompt.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: it is written as the read side has it")]
+pub struct AVersion {
+    /// The prompt.
+    #[schema(example = "prm_00112233445566778899aabbccddeeff")]
+    prompt: String,
+    /// The version's number.
+    number: u32,
+    /// The version's identity.
+    #[schema(example = "ver_00112233445566778899aabbccddeeff")]
+    version: String,
 }
 
 /// One prompt with one version's text.
@@ -92,11 +114,17 @@ pub struct Prompt<'a> {
     /// Its tags.
     #[schema(value_type = Vec<String>)]
     pub tags: &'a [Tag],
-    /// How many versions; also the newest one's number.
+    /// How many versions, on all branches; also the newest one's number.
     pub versions: u32,
-    /// The newest version.
+    /// The newest version of `main`.
     #[schema(value_type = String)]
     pub latest: VersionId,
+    /// The open branches, `main` among them, and their heads' numbers.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    pub branches: &'a BTreeMap<Branch, u32>,
+    /// The version that its first version was copied from, if it is a fork.
+    #[schema(value_type = Option<AVersion>)]
+    pub forked_from: Option<VersionRef>,
     /// The version that this is.
     pub version: Version<'a>,
     /// The index of the prompt's last event.
@@ -136,11 +164,17 @@ pub struct Summary<'a> {
     pub kind: Kind,
     /// Whether it is archived.
     pub archived: bool,
-    /// How many versions; also the newest one's number.
+    /// How many versions, on all branches; also the newest one's number.
     pub versions: u32,
-    /// The newest version.
+    /// The newest version of `main`.
     #[schema(value_type = String)]
     pub latest: VersionId,
+    /// The open branches, `main` among them, and their heads' numbers.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    pub branches: &'a BTreeMap<Branch, u32>,
+    /// The version that its first version was copied from, if it is a fork.
+    #[schema(value_type = Option<AVersion>)]
+    pub forked_from: Option<VersionRef>,
     /// Labels and the version numbers they point to.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub labels: &'a BTreeMap<Label, u32>,
@@ -201,6 +235,27 @@ pub struct MovePage<'a> {
     pub next_cursor: Option<String>,
 }
 
+/// One fork of a prompt.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Fork<'a> {
+    /// The number of the version that it was forked from.
+    pub of: u32,
+    /// The prompt that came of it, as it is now.
+    pub prompt: Summary<'a>,
+    /// How it came to be.
+    #[serde(flatten)]
+    pub stamp: Stamp<'a>,
+}
+
+/// One page of a prompt's forks, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ForkPage<'a> {
+    /// The forks.
+    pub forks: Vec<Fork<'a>>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
 /// One event.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Event<'a> {
@@ -241,9 +296,274 @@ pub struct Status<'a> {
     pub position: Option<Position>,
     /// Digest over the whole model at that position.
     pub model_digest: &'a str,
-    /// Prompts that are not archived.
+    /// Prompts that are not archived and that the caller may read.
     pub prompts: u64,
-    /// The caller's roles.
+    /// The roles that the caller has somewhere, itself or by its groups.
+    pub roles: Vec<String>,
+    /// Where the caller may read: prefixes, the empty one for the whole tenant.
     #[schema(value_type = Vec<String>)]
-    pub roles: &'a [Role],
+    pub reads: &'a [Prefix],
+}
+
+/// An API key, as its tenant's ledger knows it. Its secret is not kept.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Key {
+    /// Its id.
+    key: String,
+    /// Whom it authenticates.
+    principal: String,
+    /// What it is narrowed to: `role` and `prefix`; null: nothing.
+    scope: Option<Scope>,
+    /// Until when it opens.
+    expires_at: Option<String>,
+    /// The event that issued it.
+    issued_index: u64,
+    /// The key whose place it took.
+    replaces: Option<String>,
+    /// The event that revoked it.
+    revoked_index: Option<u64>,
+    /// When it last did something that is in the ledger, or read something from this process since that began.
+    last_used_at: Option<String>,
+}
+
+/// What a key is narrowed to.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct Scope {
+    /// What.
+    role: String,
+    /// Where.
+    prefix: String,
+}
+
+/// One page of API keys, by id.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct KeyPage {
+    /// The keys, revoked ones too.
+    keys: Vec<Key>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A role that was granted on a prefix and not revoked.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Grant {
+    /// Who has it, if it is one principal.
+    principal: Option<String>,
+    /// Whose members have it, if it is a group.
+    group: Option<String>,
+    /// What.
+    role: String,
+    /// Where.
+    prefix: String,
+    /// Until when; it may have expired.
+    expires_at: Option<String>,
+    /// The event that granted it: what commits name as evidence.
+    granted_index: u64,
+}
+
+/// One page of grants, by who has them.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct GrantPage {
+    /// The grants.
+    grants: Vec<Grant>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A group.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Group {
+    /// Its id.
+    group: String,
+    /// The event that created it.
+    created_index: u64,
+    /// Its members.
+    members: Vec<String>,
+}
+
+/// One page of groups, by id.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct GroupPage {
+    /// The groups.
+    groups: Vec<Group>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A custom role.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct CustomRole {
+    /// Its name.
+    role: String,
+    /// What it allows.
+    actions: Vec<String>,
+    /// The event that defined it last.
+    defined_index: u64,
+}
+
+/// One page of custom roles, by name.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct RolePage {
+    /// The roles.
+    roles: Vec<CustomRole>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A comment on a version or on a release request.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Comment<'a> {
+    /// Its id.
+    #[schema(value_type = String, example = "cmt_00112233445566778899aabbccddeeff")]
+    pub id: CommentId,
+    /// The number of the version that it is on.
+    pub version: Option<u32>,
+    /// The release request that it is on.
+    #[schema(value_type = Option<String>)]
+    pub release: Option<RequestId>,
+    /// What was said; null: it was erased.
+    pub text: Option<&'a str>,
+    /// By whom and when.
+    #[serde(flatten)]
+    pub stamp: Stamp<'a>,
+}
+
+/// One page of comments, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CommentPage<'a> {
+    /// The comments.
+    pub comments: Vec<Comment<'a>>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// A label that is protected on a prefix.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Protection {
+    /// Where.
+    prefix: String,
+    /// Which label.
+    label: String,
+    /// How many approvals a request needs.
+    approvals: u16,
+    /// The event that said so last.
+    changed_index: u64,
+}
+
+/// One page of protected labels.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct ProtectionPage {
+    /// The labels.
+    protections: Vec<Protection>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A freeze window.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Freeze {
+    /// Its id.
+    freeze: String,
+    /// Where.
+    prefix: String,
+    /// From when on.
+    from: String,
+    /// Until when.
+    until: String,
+    /// The event that set it.
+    set_index: u64,
+}
+
+/// One page of freeze windows that are not lifted.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct FreezePage {
+    /// The windows; they may be over.
+    freezes: Vec<Freeze>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A version that a label points to, or should.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct Side {
+    /// Its number.
+    number: u32,
+    /// Its id.
+    version: String,
+    /// Keyed id of its content.
+    content_id: String,
+}
+
+/// Who approved a request.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct Approval {
+    /// Who.
+    principal: String,
+    /// The event.
+    index: u64,
+}
+
+/// A request to move a protected label.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Release {
+    /// Its id.
+    release: String,
+    /// Of which prompt.
+    prompt: String,
+    /// The key that the prompt has now.
+    key: String,
+    /// Which label.
+    label: String,
+    /// The version that the label pointed to when this was opened; null: it was not set.
+    from: Option<Side>,
+    /// The version that it should point to; null: it should be removed.
+    to: Option<Side>,
+    /// Who opened it.
+    author: String,
+    /// Why.
+    message: Option<String>,
+    /// The event that opened it.
+    opened_index: u64,
+    /// When.
+    opened_at: String,
+    /// Until when it may be approved.
+    expires_at: Option<String>,
+    /// `open`, `rejected`, `withdrawn` or `executed`.
+    status: String,
+    /// Whether it is open and its time is over.
+    expired: bool,
+    /// Whether it is open and the label has moved meanwhile: it can't be approved any more.
+    stale: bool,
+    /// Who approved it.
+    approvals: Vec<Approval>,
+    /// How many approvals the label needs now; null: it is not protected any more.
+    needed: Option<u16>,
+    /// The event that closed it.
+    closed_index: Option<u64>,
+}
+
+/// One page of release requests, by id.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct ReleasePage {
+    /// The requests.
+    releases: Vec<Release>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
 }

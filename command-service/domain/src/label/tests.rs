@@ -1,7 +1,7 @@
 //! Given, when, then: labels.
 
 use promptory_events::event::Event;
-use promptory_events::limits;
+use promptory_events::{Branch, limits};
 
 use crate::command::*;
 use crate::rejection::Rejection;
@@ -48,7 +48,8 @@ fn latest_is_reserved_everywhere() {
     let mut labelled = version("three");
     labelled.labels = vec![label("latest")];
     let kind = promptory_events::event::Kind::Text;
-    let add = Change::AddVersion { prompt: at("greet"), kind, version: labelled, if_match: None };
+    let add =
+        Change::AddVersion { prompt: at("greet"), kind, version: labelled, branch: Branch::main(), if_match: None };
     assert_eq!(acme.try_change(add), Err(Rejection::LabelReserved));
 }
 
@@ -56,7 +57,7 @@ fn latest_is_reserved_everywhere() {
 fn if_match_names_the_version_that_the_label_points_to() {
     let mut acme = with_two_versions();
     let (_, prompt) = acme.tenant.prompt(&at("greet")).unwrap();
-    let (one, two) = (prompt.version(1), prompt.version(2));
+    let [one, two] = [1, 2].map(|number| prompt.version(number).map(|version| version.id));
     let with = |if_match| Change::SetLabel { prompt: at("greet"), label: label("x"), version: 2, if_match };
     assert_eq!(acme.try_change(with(one)), Err(Rejection::PreconditionFailed { current: None }));
     acme.accept(set("greet", "x", 1));

@@ -1,16 +1,11 @@
 //! Given, when, then: prompts and versions.
 
-use promptory_events::event::{Event, Kind, Role, VersionAdded};
-use promptory_events::{ContentBody, PromptKey, limits};
+use promptory_events::event::{Kind, Role, VersionRef};
+use promptory_events::{Branch, ContentBody, PromptKey, limits};
 
 use crate::command::*;
 use crate::rejection::Rejection;
 use crate::testing::*;
-
-fn added(events: &[Event]) -> &VersionAdded {
-    let version = events.iter().find_map(|e| if let Event::VersionAdded(v) = e { Some(v) } else { None });
-    version.unwrap_or_else(|| panic!("no version in {events:?}"))
-}
 
 #[test]
 fn a_prompt_is_created_with_its_first_version_tags_metadata_and_labels() {
@@ -46,7 +41,7 @@ fn versions_count_up_and_name_their_parent_and_both_contents() {
     let second = acme.accept(add("greet", "two"));
     let (first, second) = (added(&first), added(&second));
     assert_eq!((first.number, second.number), (1, 2));
-    assert_eq!(second.parents, [first.version]);
+    assert_eq!(second.parents, [VersionRef { prompt: first.prompt, number: 1, version: first.version }]);
     assert_eq!(second.before, Some(first.content.id));
 }
 
@@ -66,7 +61,8 @@ fn equal_content_inside_a_prompt_is_stored_once() {
 fn a_text_prompt_takes_no_messages() {
     let mut acme = Story::of_acme();
     acme.accept(create("greet", "one"));
-    let chat = Change::AddVersion { prompt: at("greet"), kind: Kind::Chat, version: version("[]"), if_match: None };
+    let (kind, version, branch) = (Kind::Chat, version("[]"), Branch::main());
+    let chat = Change::AddVersion { prompt: at("greet"), kind, version, branch, if_match: None };
     assert_eq!(acme.try_change(chat), Err(Rejection::KindMismatch { expected: Kind::Text }));
 }
 
@@ -107,7 +103,8 @@ fn an_archived_prompt_takes_nothing_but_a_restore() {
     let by_id = PromptRef::Id(id);
     let again = Change::ArchivePrompt { prompt: by_id.clone(), if_match: None };
     assert_eq!(acme.try_change(again), Ok(vec![]), "already so");
-    let add = Change::AddVersion { prompt: by_id, kind: Kind::Text, version: version("x"), if_match: None };
+    let (kind, version, branch) = (Kind::Text, version("x"), Branch::main());
+    let add = Change::AddVersion { prompt: by_id, kind, version, branch, if_match: None };
     assert_eq!(acme.try_change(add), Err(Rejection::PromptArchived));
     acme.accept(create("greet", "another"));
     assert_eq!(acme.try_change(restore(None)), Err(Rejection::KeyTaken(key("greet"))));

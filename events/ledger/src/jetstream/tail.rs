@@ -3,16 +3,20 @@
 //! The cursor is ours. A task of its own pulls with a consumer that the server forgets, and makes a new one after the
 //! last batch whenever anything is lost; it checks then that the stream is still the same. Sequences must be dense: what
 //! the consumer does not bring, the leader is asked for, and what the leader does not have is a hole.
+//!
+//! What has come waits one by one and not in pages: a page that is made before it is asked for would be small and old when
+//! it is.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::pull::{Config, Stream as Messages};
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, ReplayPolicy};
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use promptory_events::{Batch, Cursor, limits};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::Inner;
@@ -36,9 +40,14 @@ const BEHIND_MAX: Duration = Duration::from_millis(1500);
 
 /// A partition's batches, live. Goes on through lost connections and lost leaders; ends with the first contradiction.
 pub struct JetStreamTail {
-    pages: mpsc::Receiver<Result<Vec<Recorded>, ReadError>>,
+    waiting: mpsc::Receiver<Waiting>,
+    /// The error that the batches given last were followed by.
+    ended: Option<ReadError>,
     task: JoinHandle<()>,
 }
+
+/// A batch that waits to be asked for, with its share of [`PAGE`]'s bytes.
+type Waiting = Result<(Recorded, OwnedSemaphorePermit), ReadError>;
 
 impl Drop for JetStreamTail {
     fn drop(&mut self) {
@@ -59,16 +68,16 @@ impl JetStreamTail {
             )));
         }
         let last = after.map_or(0, |cursor| cursor.sequence);
-        let (sender, pages) = mpsc::channel(1);
-        let mut follower =
-            Follower { inner, partition, next: last.saturating_add(1), behind_since: None, pages: sender };
+        let (given, waiting) = mpsc::channel(PAGE.batches);
+        let (next, room) = (last.saturating_add(1), Arc::new(Semaphore::new(PAGE.bytes)));
+        let mut follower = Follower { inner, partition, next, behind_since: None, given, room };
         while let Err(error) = follower.stream_reaches(last).await {
             if matches!(error, ReadError::Corrupt(_)) || follower.behind_since.is_none() {
                 return Err(error);
             }
             tokio::time::sleep(LONGEST_PAUSE).await;
         }
-        Ok(Self { pages, task: tokio::spawn(follower.run()) })
+        Ok(Self { waiting, ended: None, task: tokio::spawn(follower.run()) })
     }
 
     /// See [`crate::Tail::next`].
@@ -76,8 +85,23 @@ impl JetStreamTail {
     /// # Errors
     /// The ledger contradicts itself.
     pub async fn next(&mut self) -> Result<Vec<Recorded>, ReadError> {
-        let ended = || Err(ReadError::Unavailable("the tail has ended with an error".to_owned()));
-        self.pages.recv().await.unwrap_or_else(ended)
+        if let Some(error) = self.ended.take() {
+            return Err(error);
+        }
+        let mut come = Vec::new();
+        self.waiting.recv_many(&mut come, PAGE.batches).await; // all that is there; dropped before, it has taken nothing
+        let mut page = Vec::with_capacity(come.len());
+        for batch in come {
+            match batch {
+                Ok((recorded, _room)) => page.push(recorded),
+                Err(error) => self.ended = Some(error), // the last
+            }
+        }
+        if !page.is_empty() {
+            return Ok(page);
+        }
+        let ended = || ReadError::Unavailable("the tail has ended with an error".to_owned());
+        Err(self.ended.take().unwrap_or_else(ended))
     }
 }
 
@@ -88,7 +112,9 @@ struct Follower {
     next: u64,
     /// Since when the leader ends before what was given.
     behind_since: Option<Instant>,
-    pages: mpsc::Sender<Result<Vec<Recorded>, ReadError>>,
+    given: mpsc::Sender<Waiting>,
+    /// Bytes that may wait.
+    room: Arc<Semaphore>,
 }
 
 /// An unnamed consumer in the server's memory, from a sequence on. On a cluster it lies on one of the stream's replicas, as
@@ -113,8 +139,8 @@ pub(super) async fn pull(consumer: &Consumer<Config>) -> Result<Messages, ReadEr
     pull.messages().await.map_err(|error| ReadError::Unavailable(with_causes(&error)))
 }
 
-/// A page under way and the error that ended it, if one did.
-type Gathered = (Vec<Recorded>, Option<ReadError>);
+/// Whether a follower goes on.
+type Goes = ControlFlow<()>;
 
 impl Follower {
     async fn run(mut self) {
@@ -124,7 +150,7 @@ impl Follower {
             match self.follow().await {
                 Ok(()) => return,
                 Err(error @ ReadError::Corrupt(_)) => {
-                    let _ = self.pages.send(Err(error)).await; // nobody listens any more: then nobody needs it
+                    let _ = self.given.send(Err(error)).await; // nobody listens any more: then nobody needs it
                     return;
                 }
                 Err(ReadError::Unavailable(why)) => {
@@ -143,16 +169,12 @@ impl Follower {
         let mut messages = pull(&consumer).await?;
         let mut delivered = 0;
         loop {
-            let (page, error) = self.gather(&mut messages, &mut delivered).await;
-            let len = page.len() as u64;
-            if len > 0 {
-                if self.pages.send(Ok(page)).await.is_err() {
-                    return Ok(());
-                }
-                self.next += len;
-            }
-            if let Some(error) = error {
-                return Err(error);
+            let message = match messages.next().await {
+                Some(message) => message.map_err(|error| ReadError::Unavailable(with_causes(&error)))?,
+                None => return Err(ReadError::Unavailable("the consumer has ended".to_owned())),
+            };
+            if self.take(&message, &mut delivered).await?.is_break() {
+                return Ok(());
             }
         }
     }
@@ -178,55 +200,41 @@ impl Follower {
         Err(if since.elapsed() >= BEHIND_MAX { ReadError::Corrupt(why) } else { ReadError::Unavailable(why) })
     }
 
-    /// Waits for one message and takes what else is there, a page at most.
-    async fn gather(&self, messages: &mut Messages, delivered: &mut u64) -> Gathered {
-        let (mut page, mut bytes) = (Vec::new(), 0);
-        loop {
-            let message = if page.is_empty() {
-                messages.next().await
-            } else {
-                match messages.next().now_or_never() {
-                    Some(message) => message,
-                    None => return (page, None),
-                }
-            };
-            let taken = match message {
-                Some(Ok(message)) => self.take(&message, delivered, &mut page).await,
-                Some(Err(error)) => Err(ReadError::Unavailable(with_causes(&error))),
-                None => Err(ReadError::Unavailable("the consumer has ended".to_owned())),
-            };
-            match taken {
-                Ok(len) => bytes += len,
-                Err(error) => return (page, Some(error)),
-            }
-            if page.len() >= PAGE.batches || bytes >= PAGE.bytes {
-                return (page, None);
-            }
-        }
-    }
-
-    /// Takes a message, and before it those that it shows to be missing. Returns its size.
-    async fn take(&self, message: &Message, delivered: &mut u64, page: &mut Vec<Recorded>) -> Result<usize, ReadError> {
+    /// Takes a message, and before it those that it shows to be missing. Stops if nobody listens any more.
+    async fn take(&mut self, message: &Message, delivered: &mut u64) -> Result<Goes, ReadError> {
         let info = message.info().map_err(|error| ReadError::Unavailable(error.to_string()))?;
         let (sequence, count) = (info.stream_sequence, info.consumer_sequence);
-        let expected = self.next + page.len() as u64;
-        if count != *delivered + 1 || sequence < expected {
+        if count != *delivered + 1 || sequence < self.next {
             return Err(ReadError::Unavailable("messages were lost on their way here".to_owned()));
         }
         *delivered = count;
-        for missing in expected..sequence {
-            let found = self.inner.surely(self.partition, missing).await?;
+        while self.next < sequence {
+            let found = self.inner.surely(self.partition, self.next).await?;
             tracing::error!(
                 stream = stream_name(self.partition),
-                sequence = missing,
+                sequence = self.next,
                 "a replica does not have a batch"
             );
-            page.push(self.checked(self.inner.recorded(&found), found.subject.as_str())?);
+            let missing = self.checked(self.inner.recorded(&found), found.subject.as_str())?;
+            if self.give(missing).await.is_break() {
+                return Ok(Goes::Break(()));
+            }
         }
         let cursor = Cursor { incarnation: self.inner.identity.incarnation, sequence };
         let recorded = Recorded { cursor, bytes: message.payload.clone() };
-        page.push(self.checked(recorded, message.subject.as_str())?);
-        Ok(message.payload.len())
+        let recorded = self.checked(recorded, message.subject.as_str())?;
+        Ok(self.give(recorded).await)
+    }
+
+    /// Gives the next batch, as soon as there is room for it.
+    async fn give(&mut self, recorded: Recorded) -> Goes {
+        let bytes = u32::try_from(recorded.bytes.len().min(PAGE.bytes)).unwrap_or(u32::MAX);
+        let Ok(room) = self.room.clone().acquire_many_owned(bytes).await else { return Goes::Break(()) };
+        if self.given.send(Ok((recorded, room))).await.is_err() {
+            return Goes::Break(());
+        }
+        self.next += 1;
+        Goes::Continue(())
     }
 
     /// A batch whose header is that of the place where it lies.

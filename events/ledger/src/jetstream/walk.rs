@@ -9,6 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use promptory_events::{BatchHeader, TenantId};
 
 use super::Inner;
+use super::kept::Kept;
 use super::layout::{stream_name, subject};
 use super::marks::{Mark, Tip};
 use crate::port::{ReadError, Recorded};
@@ -55,12 +56,14 @@ impl Seen {
 }
 
 impl Inner {
-    /// Where the batches lie from the one that holds event `from` to `head`, oldest first. `from` is not beyond it.
+    /// Where the batches lie from the one that holds event `from` to `head`, oldest first. `from` is not beyond it. Keeps
+    /// what it got.
     pub(super) async fn walk(
         &self,
         tenant: &TenantId,
         from: u64,
         head: &(Recorded, BatchHeader),
+        kept: &Kept,
     ) -> Result<Vec<Mark>, ReadError> {
         let mut at = Seen::new(&head.0, head.1.clone());
         let tip = Tip::new(&head.1, at.mark.sequence);
@@ -70,13 +73,13 @@ impl Inner {
             let known = self.marks.up_to(tenant, prev, from);
             if let Some(oldest) = known.first() {
                 back.extend(known.iter().rev());
-                at = self.seen(tenant, oldest.sequence).await?;
+                at = self.seen(tenant, oldest.sequence, kept).await?;
             } else if at.header.first_index - from > LONG_EVENTS {
                 // Boxed, because the compiler can't see through the closures in it that it is `Send`.
-                let lanes: BoxFuture<'_, _> = Box::pin(self.lanes(tenant, from, &at, &mut back));
+                let lanes: BoxFuture<'_, _> = Box::pin(self.lanes(tenant, from, &at, &mut back, kept));
                 at = lanes.await?;
             } else {
-                let older = self.seen(tenant, prev).await?;
+                let older = self.seen(tenant, prev, kept).await?;
                 at.follows(&older)?;
                 back.push(older.mark);
                 at = older;
@@ -87,20 +90,28 @@ impl Inner {
         Ok(back)
     }
 
-    async fn seen(&self, tenant: &TenantId, sequence: u64) -> Result<Seen, ReadError> {
+    async fn seen(&self, tenant: &TenantId, sequence: u64, kept: &Kept) -> Result<Seen, ReadError> {
         let (batch, header) = self.batch(tenant, sequence).await?;
+        kept.keep(&batch);
         Ok(Seen::new(&batch, header))
     }
 
     /// Walks from `high` to the batch that holds `from` in many lanes; returns that batch. `back` gets them all.
-    async fn lanes(&self, tenant: &TenantId, from: u64, high: &Seen, back: &mut Vec<Mark>) -> Result<Seen, ReadError> {
+    async fn lanes(
+        &self,
+        tenant: &TenantId,
+        from: u64,
+        high: &Seen,
+        back: &mut Vec<Mark>,
+        kept: &Kept,
+    ) -> Result<Seen, ReadError> {
         let mut begins = self.begins(tenant, from, high).await?;
         let floor = begins.first().is_some_and(|oldest| oldest.header.first_index <= from);
         begins.push(high.clone());
         // The lowest lane has no lower one to end at, and is not needed if its beginning holds the event already.
         let lows: Vec<_> = std::iter::once(None).chain(begins.iter().cloned().map(Some)).collect();
         let lanes: Vec<_> = lows.into_iter().zip(begins).skip(usize::from(floor)).collect();
-        let walks = lanes.into_iter().rev().map(|(low, high)| self.lane(tenant, from, low, high));
+        let walks = lanes.into_iter().rev().map(|(low, high)| self.lane(tenant, from, low, high, kept));
         let walked: Vec<_> = stream::iter(walks).buffered(LANES).try_collect().await?;
         let mut last = high.clone();
         for seen in walked.into_iter().flatten() {
@@ -140,7 +151,14 @@ impl Inner {
     }
 
     /// The batches below `high`, newest first, down to `low` (which is one of them), or to the one that holds `from`.
-    async fn lane(&self, tenant: &TenantId, from: u64, low: Option<Seen>, high: Seen) -> Result<Vec<Seen>, ReadError> {
+    async fn lane(
+        &self,
+        tenant: &TenantId,
+        from: u64,
+        low: Option<Seen>,
+        high: Seen,
+        kept: &Kept,
+    ) -> Result<Vec<Seen>, ReadError> {
         let (mut at, mut out) = (high, Vec::new());
         while at.header.first_index > from {
             let prev = at.before()?;
@@ -149,7 +167,7 @@ impl Inner {
                 Some(low) if prev < low.mark.sequence => {
                     return Err(at.broken(&format!("passes over batch {}", low.mark.sequence)));
                 }
-                _ => self.seen(tenant, prev).await?,
+                _ => self.seen(tenant, prev, kept).await?,
             };
             at.follows(&older)?;
             out.push(older.clone());

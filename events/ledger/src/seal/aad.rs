@@ -2,7 +2,7 @@
 //!
 //! Every form is `domain ‖ length of the tenant (one byte) ‖ tenant ‖ id`, so that no two inputs share one.
 
-use promptory_events::{CommandId, ContentId, TenantId};
+use promptory_events::{CommandId, CommentId, ContentId, TenantId};
 
 fn bind(domain: &str, tenant: &TenantId, id: &[u8]) -> Vec<u8> {
     let tenant = tenant.as_str().as_bytes();
@@ -30,4 +30,10 @@ pub fn message(tenant: &TenantId, command: CommandId) -> Vec<u8> {
 #[must_use]
 pub fn name(tenant: &TenantId, command: CommandId) -> Vec<u8> {
     bind("promptory/name/1", tenant, &command.0)
+}
+
+/// For a comment.
+#[must_use]
+pub fn comment(tenant: &TenantId, comment: CommentId) -> Vec<u8> {
+    bind("promptory/comment/1", tenant, &comment.0)
 }

@@ -1,26 +1,39 @@
 //! Events about who may do what, and (in `_system`) about tenants.
 
-use promptory_events::event::{Event, KeyIssued, RoleGranted, RoleRevoked, TenantCreated};
-use promptory_events::{KeyId, PrincipalId, TenantId};
+use promptory_events::event::{Event, KeyIssued, MemberAdded, RoleDefined, RoleGranted, RoleRevoked, TenantCreated};
+use promptory_events::{GroupId, KeyId, PrincipalId, TenantId};
 
 use super::Broken;
 use super::apply::Step;
-use super::row::{ApiKeyRow, GrantRow, PrincipalRow, TenantRow, encode};
+use super::row::{ApiKeyRow, GrantRow, GroupRow, MemberRow, PrincipalRow, RoleRow, TenantRow, encode};
 use super::stage::Staged;
 use crate::hot::Hot;
 use crate::store::key::Key;
 
 pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Result<(), Broken> {
     match step.event {
-        Event::PrincipalAdded(event) => added(hot, staged, step, event.principal),
+        Event::TenantCreated(event) => return created(hot, staged, step, event),
+        Event::TenantSuspended(event) => return suspend(hot, staged, step, &event.tenant, Some(step.index)),
+        Event::TenantResumed(event) => return suspend(hot, staged, step, &event.tenant, None),
+        Event::PrincipalAdded(event) => {
+            let row = PrincipalRow { added: step.index };
+            staged.put(&mut hot.sum, &Key::Principal(event.principal), encode(&row));
+        }
+        Event::GroupCreated(event) => group_created(hot, staged, step, event.group),
+        Event::RoleDefined(event) => defined(hot, staged, step, event),
+        Event::MemberAdded(event) => joined(hot, staged, step, event),
+        Event::MemberRemoved(event) => left(hot, staged, step, event.group, event.principal)?,
         Event::RoleGranted(event) => granted(hot, staged, step, event),
-        Event::RoleRevoked(event) => revoked(hot, staged, step, event),
+        Event::RoleRevoked(event) => revoked(hot, staged, step, event)?,
         Event::KeyIssued(event) => issued(hot, staged, step, event),
-        Event::KeyRevoked(event) => key_revoked(hot, staged, step, event.key),
-        Event::TenantCreated(event) => created(hot, staged, step, event),
-        Event::TenantSuspended(event) => suspend(hot, staged, step, &event.tenant, Some(step.index)),
-        Event::TenantResumed(event) => suspend(hot, staged, step, &event.tenant, None),
-        _ => Ok(()), // the events of ledgers and backups have nothing but their own rows
+        Event::KeyRevoked(event) => key_revoked(hot, staged, step, event.key)?,
+        _ => return Ok(()), // the events of ledgers and backups have nothing but their own rows
+    }
+    // Last, so that the rows were made from what was there before. It is the judge of what can follow.
+    if hot.access.rights.evolve(step.index, step.event) {
+        Ok(())
+    } else {
+        Err(step.broken("it contradicts who is there and what they hold"))
     }
 }
 
@@ -32,46 +45,71 @@ fn write<R: serde::Serialize>(hot: &mut Hot, staged: &mut Staged, key: &Key, bef
     }
 }
 
-fn added(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, principal: PrincipalId) -> Result<(), Broken> {
-    if hot.access.grants.contains_key(&principal) {
-        return Err(step.broken("the principal is there already"));
-    }
-    write(hot, staged, &Key::Principal(principal), None, &PrincipalRow { added: step.index });
-    hot.access.grants.insert_mut(principal, Vec::new());
+fn group_created(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, group: GroupId) {
+    let row = GroupRow { created: step.index };
+    staged.put(&mut hot.sum, &Key::Group(group), encode(&row));
+    hot.access.groups.insert_mut(group, row);
+}
+
+fn defined(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, event: &RoleDefined) {
+    let row = RoleRow { defined: step.index, actions: event.after.clone() };
+    let before = hot.access.roles.get(&event.role).cloned();
+    write(hot, staged, &Key::Role(event.role.clone()), before.as_ref(), &row);
+    hot.access.roles.insert_mut(event.role.clone(), row);
+}
+
+fn joined(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, event: &MemberAdded) {
+    let at = (event.group, event.principal);
+    let row = MemberRow { added: step.index, removed: None };
+    let before = hot.access.members.get(&at).cloned();
+    write(hot, staged, &Key::Member(at.0, at.1), before.as_ref(), &row);
+    hot.access.members.insert_mut(at, row);
+}
+
+fn left(
+    hot: &mut Hot,
+    staged: &mut Staged,
+    step: &Step<'_>,
+    group: GroupId,
+    principal: PrincipalId,
+) -> Result<(), Broken> {
+    let before = hot.access.members.get(&(group, principal)).cloned();
+    let before = before.ok_or_else(|| step.broken("it was never a member"))?;
+    let row = MemberRow { removed: Some(step.index), ..before.clone() };
+    write(hot, staged, &Key::Member(group, principal), Some(&before), &row);
+    hot.access.members.insert_mut((group, principal), row);
     Ok(())
 }
 
-fn granted(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, event: &RoleGranted) -> Result<(), Broken> {
-    let mut grants = hot.access.grants.get(&event.principal).cloned().unwrap_or_default();
-    let before = grants.iter().position(|(role, _)| *role == event.role).map(|at| grants.remove(at).1);
-    let row = GrantRow { granted: step.index, revoked: None };
-    write(hot, staged, &Key::Grant(event.principal, event.role), before.as_ref(), &row);
-    grants.push((event.role, row));
-    grants.sort_unstable_by_key(|(role, _)| *role);
-    hot.access.grants.insert_mut(event.principal, grants);
-    Ok(())
+fn granted(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, event: &RoleGranted) {
+    let at = (event.to, event.prefix.clone(), event.role.clone());
+    let before = hot.access.grants.get(&at).cloned();
+    let row = GrantRow { granted: step.index, expires_at: event.expires_at, revoked: None };
+    write(hot, staged, &Key::Grant(at.0, at.1.clone(), at.2.clone()), before.as_ref(), &row);
+    hot.access.grants.insert_mut(at, row);
 }
 
 fn revoked(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, event: &RoleRevoked) -> Result<(), Broken> {
-    let mut grants = hot.access.grants.get(&event.principal).cloned().unwrap_or_default();
-    let grant = grants.iter_mut().find(|(role, _)| *role == event.role);
-    let (_, row) = grant.ok_or_else(|| step.broken("the role was never granted"))?;
-    let before = row.clone();
-    row.revoked = Some(step.index);
-    write(hot, staged, &Key::Grant(event.principal, event.role), Some(&before), &*row);
-    hot.access.grants.insert_mut(event.principal, grants);
+    let at = (event.from, event.prefix.clone(), event.role.clone());
+    let before = hot.access.grants.get(&at).cloned().ok_or_else(|| step.broken("the role was never granted"))?;
+    let row = GrantRow { revoked: Some(step.index), ..before.clone() };
+    write(hot, staged, &Key::Grant(at.0, at.1.clone(), at.2.clone()), Some(&before), &row);
+    hot.access.grants.insert_mut(at, row);
     Ok(())
 }
 
-fn issued(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, event: &KeyIssued) -> Result<(), Broken> {
-    if hot.access.keys.contains_key(&event.key) {
-        return Err(step.broken("the API key is there already"));
-    }
-    let (principal, secret_hash) = (event.principal, event.secret_hash);
-    let row = ApiKeyRow { principal, secret_hash, issued: step.index, revoked: None };
-    write(hot, staged, &Key::ApiKey(event.key), None, &row);
+fn issued(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, event: &KeyIssued) {
+    let row = ApiKeyRow {
+        principal: event.principal,
+        secret_hash: event.secret_hash,
+        scope: event.scope.clone(),
+        expires_at: event.expires_at,
+        replaces: event.replaces,
+        issued: step.index,
+        revoked: None,
+    };
+    staged.put(&mut hot.sum, &Key::ApiKey(event.key), encode(&row));
     hot.access.keys.insert_mut(event.key, row);
-    Ok(())
 }
 
 fn key_revoked(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, key: KeyId) -> Result<(), Broken> {

@@ -1,21 +1,27 @@
 //! Answers to every question, from the rows and the state alone; sealed texts are opened here and nowhere else.
 
+mod access;
 mod detail;
+mod diff;
 pub(crate) mod history;
 mod prompt;
+mod releases;
 
 pub use prompt::number;
 
-use promptory_events::{Content, ContentBody, ContentId, Event, Position, PrincipalId, Sealed, TenantId, limits};
+use promptory_events::{Content, ContentBody, ContentId, Position, Sealed, TenantId, limits};
 use promptory_ledger::seal::aad;
 use promptory_ledger::{KeyStore, KeyStoreError};
 
 use super::VIEW;
 use super::point::{AnswerError, Model, Point};
 use super::row::EventRow;
+use super::sight::Sight;
 use crate::ask::{Answer, AskError, Question, Reply, StatusAnswer};
 use crate::hot::Hot;
+use crate::hot::access::Reader;
 use crate::hot::opened::OpenedCache;
+use crate::hot::shown::LastShown;
 use crate::store::key::Key;
 use crate::store::rows::{RowError, Rows};
 
@@ -30,6 +36,8 @@ pub struct Desk<'a, R> {
     pub keys: &'a KeyStore,
     /// Keeps what was opened, under the tenant's number.
     pub opened: Option<(&'a OpenedCache, u64)>,
+    /// When keys were last shown to this process by readers.
+    pub shown: Option<&'a LastShown>,
 }
 
 impl<R: Rows> Desk<'_, R> {
@@ -37,33 +45,50 @@ impl<R: Rows> Desk<'_, R> {
     ///
     /// # Errors
     /// There is no answer; the store is damaged.
-    pub fn answer(&self, principal: PrincipalId, question: &Question) -> Result<Reply, AnswerError> {
+    pub fn answer(&self, reader: Reader, question: &Question) -> Result<Reply, AnswerError> {
         let hot = self.model.hot;
+        let sight = &Sight::new(hot, reader);
         let now = hot.index.map(|index| Point { index, time: None });
         let (point, answer) = match question {
             Question::Prompt { prompt, which, as_of } => {
                 let point = self.model.resolve(*as_of)?;
-                let row = self.model.find(prompt, point)?;
+                let row = self.model.find(prompt, point, sight)?;
                 let opened = self.opened(&row, which)?;
                 (point, Answer::Prompt(Box::new(opened.answer.clone())))
             }
             Question::List { prefix, after, limit, as_of } => {
                 let point = self.model.resolve(*as_of)?;
-                let rows = point.map(|p| self.model.holders(prefix, after.as_ref(), page(*limit), p)).transpose()?;
+                let rows =
+                    point.map(|p| self.model.holders(prefix, after.as_ref(), page(*limit), p, sight)).transpose()?;
                 let rows = rows.unwrap_or_default();
                 (point, Answer::List(rows.iter().filter_map(|row| row.summary()).collect()))
             }
             Question::Versions { prompt, below, limit, as_of } => {
                 let point = self.model.resolve(*as_of)?;
-                let row = self.model.find(prompt, point)?;
+                let row = self.model.find(prompt, point, sight)?;
                 (point, Answer::Versions(self.versions(&row, *below, page(*limit))?))
             }
             Question::LabelHistory { prompt, label, after, limit } => {
-                let row = self.model.find(prompt, now)?;
+                let row = self.model.find(prompt, now, sight)?;
                 (now, Answer::LabelHistory(self.label_history(&row, label, *after, page(*limit))?))
             }
-            Question::Events { from, limit } => (now, Answer::Events(self.events(*from, page(*limit))?)),
-            Question::Status => (now, Answer::Status(status(hot, principal))),
+            Question::Events { from, limit } => (now, Answer::Events(self.events(*from, page(*limit), sight)?)),
+            Question::Access { what, after, limit } => {
+                (now, Answer::Access(self.listed(*what, after.as_deref(), page(*limit), sight)?))
+            }
+            Question::Comments { prompt, on, after, limit } => {
+                let row = self.model.find(prompt, now, sight)?;
+                (now, Answer::Comments(self.comments(row.id, *on, *after, page(*limit))?))
+            }
+            Question::Forks { prompt, after, limit } => {
+                let row = self.model.find(prompt, now, sight)?;
+                (now, Answer::Forks(self.forks(&row, *after, page(*limit), sight)?))
+            }
+            Question::Diff { prompt, which, against } => {
+                let row = self.model.find(prompt, now, sight)?;
+                (now, Answer::Diff(Box::new(self.diff(&row, which, against, sight)?)))
+            }
+            Question::Status => (now, Answer::Status(status(hot, reader, sight))),
         };
         Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer, cut: false })
     }
@@ -79,7 +104,7 @@ impl<R: Rows> Desk<'_, R> {
             ContentBody::Inline(sealed) => self.open(&content.id, sealed)?,
             ContentBody::At(index) => {
                 let event = self.event(*index)?.event;
-                let sealed = inline(&event, &content.id).ok_or(RowError::Row("content"))?;
+                let sealed = event.carries(&content.id).ok_or(RowError::Row("content"))?;
                 self.open(&content.id, sealed)?
             }
         };
@@ -100,23 +125,6 @@ fn unopened(error: &KeyStoreError) -> AskError {
     }
 }
 
-/// The sealed bytes of a content that an event carries.
-fn inline<'a>(event: &'a Event, id: &ContentId) -> Option<&'a Sealed> {
-    contents(event).find(|content| content.id == *id).and_then(|content| match &content.body {
-        ContentBody::Inline(sealed) => Some(sealed),
-        ContentBody::At(_) => None,
-    })
-}
-
-fn contents(event: &Event) -> impl Iterator<Item = &Content> {
-    let (content, config) = match event {
-        Event::VersionAdded(event) => (Some(&event.content), event.config.as_ref()),
-        Event::MetadataSet(event) => (Some(&event.after), None),
-        _ => (None, None),
-    };
-    content.into_iter().chain(config)
-}
-
 /// A page's length within its bounds.
 fn page(limit: usize) -> usize {
     limit.clamp(1, limits::PAGE_MAX)
@@ -128,13 +136,14 @@ pub fn position(hot: &Hot, index: u64) -> Option<Position> {
     hot.cursor.map(|cursor| Position { incarnation: cursor.incarnation, index })
 }
 
-/// How the model stands, for one of its principals.
+/// How the model stands, for one of its readers.
 #[must_use]
-pub fn status(hot: &Hot, principal: PrincipalId) -> StatusAnswer {
+pub fn status(hot: &Hot, reader: Reader, sight: &Sight<'_>) -> StatusAnswer {
     StatusAnswer {
         model_digest: hot.sum.model_digest(VIEW, hot.index.unwrap_or_default()),
-        prompts: hot.live() as u64,
-        roles: hot.access.roles(principal).collect(),
+        prompts: sight.count() as u64,
+        roles: hot.access.roles(reader),
+        reads: sight.prefixes().to_vec(),
     }
 }
 

@@ -1,13 +1,13 @@
 //! One event: how it changes the state, and which rows say so.
 
 use bytes::Bytes;
-use promptory_events::event::Event;
-use promptory_events::{BatchHeader, CommitHeader, PromptId, PromptKey, Timestamp};
+use promptory_events::event::{Event, VersionAdded};
+use promptory_events::{BatchHeader, CommitHeader, Credential, PromptId, PromptKey, Timestamp};
 
 use super::row::{CommitRefOut, HolderRow, PromptRow, encode, encode_event};
 use super::stage::Staged;
 use super::trail::Trail;
-use super::{Broken, access};
+use super::{Broken, access, releases};
 use crate::hot::Hot;
 use crate::store::key::Key;
 
@@ -34,9 +34,15 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
         Some(id) => Some(prompt_event(hot, staged, step, id)?),
         None => {
             access::apply(hot, staged, step)?;
+            releases::apply(hot, staged, step)?;
             None
         }
     };
+    if step.index == step.first
+        && let Credential::ApiKey { key, .. } = step.commit.evidence.credential
+    {
+        hot.access.wrote.insert_mut(key, step.header.recorded_at);
+    }
     let commit = if step.index == step.first { CommitRefOut::Here(step.commit) } else { CommitRefOut::At(step.first) };
     let value = encode_event(step.header.recorded_at, &commit, row.as_ref().map(|(row, _)| row), step.bytes);
     staged.put(&mut hot.sum, &Key::Event(step.index), value);
@@ -82,6 +88,10 @@ fn created(step: &Step<'_>, id: PromptId, key: &PromptKey, kind: promptory_event
         archived: false,
         versions: 0,
         latest: None,
+        main: 0,
+        on_main: 0,
+        branches: std::collections::BTreeMap::new(),
+        forked_from: None,
         labels: std::collections::BTreeMap::new(),
         tags: Vec::new(),
         metadata: None,
@@ -113,12 +123,7 @@ fn change(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, row: &mut PromptR
             row.archived = false;
             acquire(hot, staged, step, row, &event.key)?;
         }
-        Event::VersionAdded(event) => {
-            if event.number != row.versions + 1 {
-                return Err(step.broken("its version is not the next one"));
-            }
-            (row.versions, row.latest) = (event.number, Some(event.version));
-        }
+        Event::VersionAdded(event) => add_version(hot, staged, step, row, event)?,
         Event::TagsSet(event) => row.tags.clone_from(&event.after),
         Event::MetadataSet(_) => row.metadata = Some(step.index),
         Event::LabelSet(event) => {
@@ -129,7 +134,34 @@ fn change(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, row: &mut PromptR
             row.labels.remove(&event.label);
             staged.put(&mut hot.sum, &Key::Move(row.id, event.label.clone(), step.index), Vec::new());
         }
+        Event::BranchCreated(event) => drop(row.branches.insert(event.branch.clone(), event.head)),
+        Event::BranchClosed(event) => drop(row.branches.remove(&event.branch)),
         _ => return Err(step.broken("it is not about a prompt")),
+    }
+    Ok(())
+}
+
+fn add_version(
+    hot: &mut Hot,
+    staged: &mut Staged,
+    step: &Step<'_>,
+    row: &mut PromptRow,
+    event: &VersionAdded,
+) -> Result<(), Broken> {
+    if event.number != row.versions + 1 {
+        return Err(step.broken("its version is not the next one"));
+    }
+    row.versions = event.number;
+    if event.branch.is_main() {
+        (row.latest, row.main) = (Some(event.version), event.number);
+        row.on_main += 1;
+    } else {
+        *row.branches.get_mut(&event.branch).ok_or_else(|| step.broken("its branch is not open"))? = event.number;
+    }
+    // Only the first version of a fork has a parent.
+    if let (1, [origin, ..]) = (event.number, event.parents.as_slice()) {
+        row.forked_from = Some(*origin);
+        staged.put(&mut hot.sum, &Key::Fork(origin.prompt, step.index), Vec::new());
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use promptory_events::{PromptId, PromptKey, Timestamp};
 
 use super::row::{self, EventRow, HolderRow, PromptRow};
+use super::sight::Sight;
 use crate::ask::{AsOf, AskError, PromptRef};
 use crate::hot::Hot;
 use crate::store::key::Key;
@@ -88,14 +89,19 @@ impl<R: Rows> Model<'_, R> {
     /// The prompt that is asked for, as it was at a point.
     ///
     /// # Errors
-    /// There was none; a damaged store.
-    pub fn find(&self, prompt: &PromptRef, point: Option<Point>) -> Result<Arc<PromptRow>, AnswerError> {
+    /// There was none, or `sight` does not reach it, which is not told apart; a damaged store.
+    pub fn find(
+        &self,
+        prompt: &PromptRef,
+        point: Option<Point>,
+        sight: &Sight<'_>,
+    ) -> Result<Arc<PromptRow>, AnswerError> {
         let Some(point) = point else { return Err(AskError::PromptNotFound.into()) };
         let row = match prompt {
             PromptRef::Id(id) => self.prompt(*id, point)?,
             PromptRef::Key(key) => self.holder(key, point)?,
         };
-        Ok(row.filter(|row| there(row)).ok_or(AskError::PromptNotFound)?)
+        Ok(row.filter(|row| there(row) && sight.prompt(row.id)).ok_or(AskError::PromptNotFound)?)
     }
 
     /// A prompt by identity as it was at a point.
@@ -122,8 +128,16 @@ impl<R: Rows> Model<'_, R> {
         self.first(row, |row| row.versions >= number)
     }
 
+    /// A prompt as it was after the event that added to `main` its version in this place, 1 the first, which `row` has.
+    ///
+    /// # Errors
+    /// A damaged store.
+    pub fn on_main(&self, row: &Arc<PromptRow>, place: u32) -> Result<Arc<PromptRow>, RowError> {
+        self.first(row, |row| row.on_main >= place)
+    }
+
     /// A prompt after its first change that `passes`, if it does in `row` and after every change since that first one:
-    /// neither the index nor effective time nor the count of versions goes back along a prompt's changes.
+    /// neither the index nor effective time nor any count of versions goes back along a prompt's changes.
     fn first(&self, row: &Arc<PromptRow>, passes: impl Fn(&PromptRow) -> bool) -> Result<Arc<PromptRow>, RowError> {
         let mut first = row.clone();
         loop {
@@ -166,7 +180,7 @@ impl<R: Rows> Model<'_, R> {
         Ok(None)
     }
 
-    /// Up to `limit` keys that were held at a point, in order, with their prompts.
+    /// Up to `limit` keys that were held at a point and that `sight` may read, in order, with their prompts.
     ///
     /// # Errors
     /// A damaged store.
@@ -176,11 +190,35 @@ impl<R: Rows> Model<'_, R> {
         after: Option<&PromptKey>,
         limit: usize,
         point: Point,
+        sight: &Sight<'_>,
     ) -> Result<Vec<Arc<PromptRow>>, RowError> {
+        let now = point.time.is_none() && Some(point.index) == self.hot.index;
+        // Now a prompt's key decides, so only the parts that may be read are gone through. In the past it may have had
+        // another key than the one that decides.
+        let parts = if now { sight.below(prefix) } else { vec![prefix] };
+        let mut found = Vec::new();
+        for part in parts {
+            self.holders_below(part, after, limit, point, sight, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn holders_below(
+        &self,
+        prefix: &str,
+        after: Option<&PromptKey>,
+        limit: usize,
+        point: Point,
+        sight: &Sight<'_>,
+        found: &mut Vec<Arc<PromptRow>>,
+    ) -> Result<(), RowError> {
         let from = after.map(Key::past_holders_of).unwrap_or_default().max(Key::holders(prefix));
         let mut to = Key::holders(prefix);
         to.push(u8::MAX); // no UTF-8 text holds this byte
-        let (mut found, mut at): (Vec<Arc<PromptRow>>, Option<PromptKey>) = (Vec::new(), None);
+        if from > to {
+            return Ok(()); // the page before ended behind this part
+        }
+        let mut at: Option<PromptKey> = None;
         for row in self.rows.range(&from, &to) {
             let (key, value) = row?;
             let Some(Key::Holder(key, index)) = Key::decode(&key) else { return Err(RowError::Row("holder")) };
@@ -190,6 +228,7 @@ impl<R: Rows> Model<'_, R> {
             let holder: HolderRow = row::decode("holder", &value)?;
             if index <= point.index
                 && holds(&holder, point)
+                && sight.prompt(holder.prompt)
                 && let Some(row) = self.prompt(holder.prompt, point)?.filter(|row| there(row))
             {
                 found.pop_if(|last| last.key == key); // the later acquisition counts
@@ -197,7 +236,7 @@ impl<R: Rows> Model<'_, R> {
             }
             at = Some(key);
         }
-        Ok(found)
+        Ok(())
     }
 }
 

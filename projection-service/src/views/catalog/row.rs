@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::Kind;
+use promptory_domain::release::book::Request;
+use promptory_events::event::{Action, KeyScope, Kind, VersionRef};
 use promptory_events::{
-    CommitHeader, Event, Label, PrincipalId, PromptId, PromptKey, Tag, Timestamp, VersionId, codec,
+    Branch, CommitHeader, Event, Label, Prefix, PrincipalId, PromptId, PromptKey, Tag, Timestamp, VersionId, codec,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -28,10 +29,18 @@ pub struct PromptRow {
     pub kind: Kind,
     /// Whether it is archived: then it holds no key.
     pub archived: bool,
-    /// How many versions.
+    /// How many versions, on all branches.
     pub versions: u32,
-    /// The newest one; `None` only between the events of the commit that creates the prompt.
+    /// The newest one of `main`; `None` only between the events of the commit that creates the prompt.
     pub latest: Option<VersionId>,
+    /// Its number.
+    pub main: u32,
+    /// How many versions `main` has.
+    pub on_main: u32,
+    /// The other open branches and their heads' numbers.
+    pub branches: BTreeMap<Branch, u32>,
+    /// The version that its first version was copied from, if it is a fork.
+    pub forked_from: Option<VersionRef>,
     /// Its labels.
     pub labels: BTreeMap<Label, u32>,
     /// Its tags.
@@ -65,6 +74,8 @@ impl PromptRow {
             archived: self.archived,
             versions: self.versions,
             latest: self.latest?,
+            branches: self.branches.iter().map(|(b, n)| (b.clone(), *n)).chain([(Branch::main(), self.main)]).collect(),
+            forked_from: self.forked_from,
             labels: self.labels.clone(),
             tags: self.tags.clone(),
             changed_index: self.changed_index,
@@ -100,19 +111,89 @@ pub struct ApiKeyRow {
     pub principal: PrincipalId,
     /// SHA-256 of its secret part.
     pub secret_hash: [u8; 32],
+    /// What it is narrowed to.
+    pub scope: Option<KeyScope>,
+    /// Until when it opens.
+    pub expires_at: Option<Timestamp>,
+    /// The key whose place it took.
+    pub replaces: Option<promptory_events::KeyId>,
     /// The event that issued it.
     pub issued: u64,
     /// The event that revoked it.
     pub revoked: Option<u64>,
 }
 
-/// A role of a principal.
+/// A role that a principal or a group was granted on a prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantRow {
     /// The event that granted it last.
     pub granted: u64,
+    /// Until when it allows anything.
+    pub expires_at: Option<Timestamp>,
     /// The event that took it away after that.
     pub revoked: Option<u64>,
+}
+
+/// A group is there since an index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupRow {
+    /// The event that created it.
+    pub created: u64,
+}
+
+/// A principal in a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberRow {
+    /// The event that added it last.
+    pub added: u64,
+    /// The event that removed it after that.
+    pub removed: Option<u64>,
+}
+
+/// A custom role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleRow {
+    /// The event that defined it last.
+    pub defined: u64,
+    /// What it allows.
+    pub actions: Vec<Action>,
+}
+
+/// A label that is or was protected on a prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtectionRow {
+    /// The event that said so last.
+    pub changed: u64,
+    /// How many approvals it needs; `None`: it is not protected any more.
+    pub approvals: Option<u16>,
+}
+
+/// A freeze window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreezeRow {
+    /// Where.
+    pub prefix: Prefix,
+    /// From when on.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// The event that set it.
+    pub set: u64,
+    /// The event that lifted it.
+    pub lifted: Option<u64>,
+}
+
+/// A release request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRow {
+    /// What it is, who opened and who approved it, and how it stands.
+    pub request: Request,
+    /// The event that opened it.
+    pub opened: u64,
+    /// The events that approved it, in the order of the approvers.
+    pub approvals: Vec<u64>,
+    /// The event that closed it.
+    pub closed: Option<u64>,
 }
 
 /// A tenant, as `_system` knows it.
@@ -189,8 +270,15 @@ impl EventRow {
     /// # Errors
     /// Bytes that are none.
     pub fn decode_prompt(bytes: &[u8]) -> Result<Option<PromptRow>, RowError> {
-        let head: Result<((Timestamp, CommitRef, Option<PromptRow>), _), _> = postcard::take_from_bytes(bytes);
-        head.map(|((_, _, prompt), _)| prompt).map_err(|_| RowError::Row("event"))
+        Self::decode_head(bytes).map(|(_, _, prompt)| prompt)
+    }
+
+    /// Reads when it was recorded, its commit and its prompt, and not the event's bytes.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn decode_head(bytes: &[u8]) -> Result<(Timestamp, CommitRef, Option<PromptRow>), RowError> {
+        postcard::take_from_bytes(bytes).map(|(head, _)| head).map_err(|_| RowError::Row("event"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The JSON that clients rely on, in full.
 
-use promptory_events::event::Role;
-use promptory_events::{CommandId, ContentId, Incarnation, PrincipalId, PromptId, Timestamp, VersionId};
+use promptory_events::event::{Role, VersionRef};
+use promptory_events::{Branch, CommandId, ContentId, Incarnation, PrincipalId, PromptId, Timestamp, VersionId};
 use promptory_projection::ask::{Basis, Stamp};
 use serde_json::{Value, json as value};
 
@@ -32,6 +32,8 @@ fn one_summary(kind: Kind) -> PromptSummary {
         archived: false,
         versions: 3,
         latest: VersionId([4; 16]),
+        branches: [(Branch::main(), 3)].into(),
+        forked_from: None,
         labels: [("production".parse().unwrap(), 2)].into(),
         tags: vec!["eu".parse().unwrap()],
         changed_index: 9,
@@ -45,7 +47,8 @@ fn one_version(number: u32) -> VersionSummary {
     VersionSummary {
         id: VersionId([5; 16]),
         number,
-        parents: vec![VersionId([6; 16])],
+        branch: Branch::main(),
+        parents: vec![VersionRef { prompt: PromptId([3; 16]), number: 1, version: VersionId([6; 16]) }],
         content_id: ContentId([7; 32]),
         bytes: 11,
         stamp: stamp_of(7),
@@ -88,7 +91,12 @@ fn version_json(number: u32) -> Value {
     let own = value!({
         "id": "ver_05050505050505050505050505050505",
         "number": number,
-        "parents": ["ver_06060606060606060606060606060606"],
+        "branch": "main",
+        "parents": [{
+            "prompt": "prm_03030303030303030303030303030303",
+            "number": 1,
+            "version": "ver_06060606060606060606060606060606",
+        }],
         "content_id": format!("cid_{}", "07".repeat(32)),
         "bytes": 11,
     });
@@ -110,6 +118,8 @@ fn a_prompt_of_text() {
         "tags": ["eu"],
         "versions": 3,
         "latest": "ver_04040404040404040404040404040404",
+        "branches": {"main": 3},
+        "forked_from": null,
         "version": version_json(2),
         "changed_index": 9,
         "changed_at": "2026-01-02T03:04:05Z",
@@ -142,8 +152,9 @@ fn pages_carry_what_leads_on() {
     assert_eq!((&page["next_cursor"], &page["index"]), (&"c".into(), &9.into()));
     let mut fields: Vec<_> = page["prompts"][0].as_object().unwrap().keys().cloned().collect();
     fields.sort();
-    let expected = "archived basis changed_at changed_index effective_at id key kind labels latest tags versions";
-    assert_eq!(fields.join(" "), expected);
+    let (first, rest) =
+        ("archived basis branches changed_at changed_index effective_at forked_from", "id key kind labels");
+    assert_eq!(fields.join(" "), format!("{first} {rest} latest tags versions"));
     let page = read(prompts(&[], None, None));
     assert_eq!(page, value!({"prompts": [], "next_cursor": null, "index": null}));
     let page = read(versions(&[one_version(2)], None));
@@ -197,13 +208,19 @@ fn events_on_a_page_and_in_a_stream_are_the_same_json() {
 #[test]
 fn the_status() {
     let position = Position { incarnation: Incarnation([8; 8]), index: 41 };
-    let answer = StatusAnswer { model_digest: "00ff".into(), prompts: 2, roles: vec![Role::Owner, Role::Viewer] };
+    let answer = StatusAnswer {
+        model_digest: "00ff".into(),
+        prompts: 2,
+        roles: vec![Role::Owner.into(), "poet".parse().unwrap()],
+        reads: vec!["".parse().unwrap()],
+    };
     let expected = value!({
         "tenant": "acme",
         "position": "0808080808080808-41",
         "model_digest": "00ff",
         "prompts": 2,
-        "roles": ["owner", "viewer"],
+        "roles": ["owner", "poet"],
+        "reads": [""],
     });
     assert_eq!(read(status(&"acme".parse().unwrap(), Some(position), &answer)), expected);
 }

@@ -11,7 +11,7 @@ fn description() -> Value {
 fn every_route_is_described_with_its_key_its_answer_and_its_problems() {
     let description = description();
     let paths = description["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 6);
+    assert_eq!(paths.len(), 16);
     for (path, item) in paths.iter().filter(|(path, _)| path.starts_with("/v1/")) {
         let get = &item["get"];
         assert_eq!(get["security"][0][openapi::API_KEY], serde_json::json!([]), "{path}");
@@ -20,7 +20,17 @@ fn every_route_is_described_with_its_key_its_answer_and_its_problems() {
         assert!(refused.contains(ProblemType::UNAUTHENTICATED.code), "{path}");
     }
     let schemas = &description["components"]["schemas"];
-    for name in ["Prompt", "PromptPage", "VersionPage", "MovePage", "EventPage", "Status", "ProblemDocument"] {
+    for name in [
+        "Prompt",
+        "PromptPage",
+        "VersionPage",
+        "MovePage",
+        "ForkPage",
+        "Diff",
+        "EventPage",
+        "Status",
+        "ProblemDocument",
+    ] {
         assert!(schemas[name].is_object(), "{name}");
     }
     assert_eq!(description["components"]["securitySchemes"][openapi::API_KEY]["scheme"], "bearer");
@@ -34,8 +44,9 @@ fn every_parameter_of_a_query_is_described() {
         let query = parameters.iter().filter(|p| p["in"] == "query");
         query.map(|p| p["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(names("/v1/prompts/{prompt}"), ["label", "version", "as_of", "clock", "at_least"]);
+    assert_eq!(names("/v1/prompts/{prompt}"), ["label", "version", "branch", "as_of", "clock", "at_least"]);
     assert_eq!(names("/v1/prompts"), ["prefix", "limit", "cursor", "as_of", "clock", "at_least"]);
+    assert_eq!(names("/v1/prompts/{prompt}/diff"), ["to", "from", "from_prompt", "at_least"]);
     assert_eq!(names("/v1/events"), ["from", "limit", "at_least"]);
 }
 

@@ -8,8 +8,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use promptory_events::event::{
-    KeyIssued, KeyRevoked, Kind, LabelSet, PrincipalAdded, PromptCreated, PromptRenamed, Role, RoleGranted,
-    VersionAdded,
+    KeyIssued, KeyRevoked, Kind, LabelSet, PrincipalAdded, PromptCreated, PromptRenamed, Role, RoleGranted, Subject,
+    VersionAdded, VersionRef,
 };
 use promptory_events::{
     Batch, BatchHeader, BatchId, CommandHash, CommandId, Commit, CommitHeader, Content, ContentBody, Credential, Event,
@@ -109,11 +109,27 @@ impl World {
     }
 
     pub fn key_events(&self, principal: PrincipalId, key: &ApiKey, role: Role) -> Vec<Event> {
+        self.key_events_on("", principal, key, role)
+    }
+
+    pub fn key_events_on(&self, prefix: &str, principal: PrincipalId, key: &ApiKey, role: Role) -> Vec<Event> {
         let secret_hash = key.presented().secret_hash;
         vec![
             Event::PrincipalAdded(PrincipalAdded { principal, name: None }),
-            Event::RoleGranted(RoleGranted { principal, role }),
-            Event::KeyIssued(KeyIssued { key: key.key, principal, secret_hash }),
+            Event::RoleGranted(RoleGranted {
+                to: Subject::Principal(principal),
+                role: role.into(),
+                prefix: prefix.parse().unwrap(),
+                expires_at: None,
+            }),
+            Event::KeyIssued(KeyIssued {
+                key: key.key,
+                principal,
+                secret_hash,
+                scope: None,
+                expires_at: None,
+                replaces: None,
+            }),
         ]
     }
 
@@ -173,7 +189,8 @@ impl World {
             prompt: prompt(n),
             version: version(n, number),
             number,
-            parents: (number > 1).then(|| version(n, number - 1)).into_iter().collect(),
+            branch: promptory_events::Branch::main(),
+            parents: (number > 1).then(|| parent(n, number - 1)).into_iter().collect(),
             before: None,
             content: Content { id, bytes, body: ContentBody::Inline(sealed) },
             config: None,
@@ -216,4 +233,8 @@ impl World {
     pub async fn open(&self, request: axum::http::request::Builder) -> Response {
         self.app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
     }
+}
+
+fn parent(n: u8, number: u32) -> VersionRef {
+    VersionRef { prompt: prompt(n), number, version: version(n, number) }
 }

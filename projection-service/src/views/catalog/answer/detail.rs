@@ -1,7 +1,7 @@
 //! What is special to an event, as JSON: ids, numbers and names; never prompt text, never a secret or its hash.
 
 use promptory_events::Event;
-use promptory_events::event::VersionAdded;
+use promptory_events::event::{CommentOn, KeyScope, Subject, VersionAdded};
 use serde_json::{Value, json};
 
 use crate::hot::access::Access;
@@ -22,9 +22,49 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
         Event::TenantSuspended(e) => json!({ "tenant": e.tenant }),
         Event::TenantResumed(e) => json!({ "tenant": e.tenant }),
         Event::PrincipalAdded(e) => json!({ "principal": e.principal }),
-        Event::RoleGranted(e) => json!({ "principal": e.principal, "role": e.role }),
-        Event::RoleRevoked(e) => json!({ "principal": e.principal, "role": e.role }),
-        Event::KeyIssued(e) => json!({ "key": e.key, "principal": e.principal }),
+        Event::RoleGranted(e) => {
+            with_subject(e.to, json!({ "role": e.role.to_string(), "prefix": e.prefix, "expires_at": e.expires_at }))
+        }
+        Event::RoleRevoked(e) => {
+            with_subject(e.from, json!({ "role": e.role.to_string(), "prefix": e.prefix, "grant": e.grant }))
+        }
+        Event::RoleDefined(e) => json!({ "role": e.role, "before": e.before, "after": e.after }),
+        Event::GroupCreated(e) => json!({ "group": e.group }),
+        Event::LabelProtected(e) => {
+            json!({ "prefix": e.prefix, "label": e.label, "before": e.before, "after": e.after })
+        }
+        Event::LabelUnprotected(e) => json!({ "prefix": e.prefix, "label": e.label, "before": e.before }),
+        Event::FreezeSet(e) => json!({ "freeze": e.freeze, "prefix": e.prefix, "from": e.from, "until": e.until }),
+        Event::FreezeLifted(e) => json!({ "freeze": e.freeze, "prefix": e.prefix }),
+        Event::FreezeOverridden(e) => json!({ "freeze": e.freeze }),
+        Event::ReleaseRequested(e) => json!({
+            "release": e.request,
+            "label": e.label,
+            "before": e.before,
+            "after": e.after,
+            "expires_at": e.expires_at,
+        }),
+        Event::ReleaseApproved(e) => {
+            json!({ "release": e.request, "approvals": e.approvals, "needed": e.needed })
+        }
+        Event::ReleaseRejected(e) => json!({ "release": e.request }),
+        Event::ReleaseWithdrawn(e) => json!({ "release": e.request }),
+        Event::ReleaseExecuted(e) => json!({ "release": e.request, "label": e.label }),
+        Event::LabelRolledBack(e) => json!({ "label": e.label, "before": e.before, "after": e.after }),
+        Event::CommentAdded(e) => {
+            let mut detail = json!({ "comment": e.comment });
+            on(&mut detail, e.on);
+            detail
+        }
+        Event::MemberAdded(e) => json!({ "group": e.group, "principal": e.principal }),
+        Event::MemberRemoved(e) => json!({ "group": e.group, "principal": e.principal }),
+        Event::KeyIssued(e) => json!({
+            "key": e.key,
+            "principal": e.principal,
+            "scope": e.scope.as_ref().map(scope),
+            "expires_at": e.expires_at,
+            "replaces": e.replaces,
+        }),
         Event::KeyRevoked(e) => json!({ "key": e.key, "principal": access.principal_of(e.key) }),
         Event::PromptCreated(e) => json!({ "kind": e.kind }),
         Event::VersionAdded(e) => version(e),
@@ -33,15 +73,40 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
         Event::MetadataSet(e) => json!({ "before": e.before, "after": e.after.id, "bytes": e.after.bytes }),
         Event::PromptArchived(e) => json!({ "key": e.key }),
         Event::PromptRestored(e) => json!({ "key": e.key }),
+        Event::BranchCreated(e) => json!({ "branch": e.branch, "head": e.head }),
+        Event::BranchClosed(e) => json!({ "branch": e.branch, "head": e.head }),
         Event::LabelSet(e) => json!({ "label": e.label, "before": e.before, "after": e.after }),
         Event::LabelRemoved(e) => json!({ "label": e.label, "before": e.before }),
     }
+}
+
+/// Whom a grant is for: `principal` or `group`, beside what else there is to say.
+pub(super) fn with_subject(subject: Subject, mut rest: Value) -> Value {
+    match subject {
+        Subject::Principal(id) => rest["principal"] = json!(id),
+        Subject::Group(id) => rest["group"] = json!(id),
+    }
+    rest
+}
+
+/// What a comment is on: `version` or `release`.
+pub(super) fn on(value: &mut Value, on: CommentOn) {
+    match on {
+        CommentOn::Version(number) => value["version"] = json!(number),
+        CommentOn::Request(id) => value["release"] = json!(id),
+    }
+}
+
+pub(super) fn scope(scope: &KeyScope) -> Value {
+    json!({ "role": scope.role.to_string(), "prefix": scope.prefix })
 }
 
 fn version(event: &VersionAdded) -> Value {
     json!({
         "version": event.version,
         "number": event.number,
+        "branch": event.branch,
+        "parents": event.parents,
         "content_id": event.content.id,
         "before": event.before,
         "bytes": event.content.bytes,

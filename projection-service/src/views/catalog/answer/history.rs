@@ -7,14 +7,29 @@ use promptory_ledger::KeyStoreError;
 use promptory_ledger::seal::aad;
 
 use super::{AnswerError, Desk, detail, unopened};
-use crate::ask::{AskError, EventRecord, LabelMove, Stamp};
+use crate::ask::{AskError, EventRecord, EventsAnswer, Fork, LabelMove, Stamp};
 use crate::store::key::Key;
 use crate::store::rows::{RowError, Rows};
 use crate::views::catalog::point::Point;
 use crate::views::catalog::row::{CommitRef, EventRow, PromptRow};
+use crate::views::catalog::sight::Sight;
+
+/// Events that one question looks at, shown or not.
+const EVENTS_LOOKED_AT_MAX: usize = 10_000;
 
 /// The commit header that was read last, with the index of the event that carries it.
 pub(crate) type LastHeader = Option<(u64, CommitHeader)>;
+
+/// An event's row if the reader may see it. Most of what is hidden is about prompts, whose event need not be read.
+fn visible(value: &[u8], sight: &Sight<'_>) -> Result<Option<EventRow>, RowError> {
+    if let (_, _, Some(prompt)) = EventRow::decode_head(value)?
+        && !sight.prompt(prompt.id)
+    {
+        return Ok(None);
+    }
+    let row = EventRow::decode(value)?;
+    Ok((row.prompt.is_some() || sight.event(&row.event)).then_some(row))
+}
 
 impl<R: Rows> Desk<'_, R> {
     /// Where a label pointed, oldest first, after an index.
@@ -55,7 +70,7 @@ impl<R: Rows> Desk<'_, R> {
         Ok(LabelMove { before, after, stamp: self.stamp(index, &row, &mut None)? })
     }
 
-    /// `latest` has no events of its own: every version moves it.
+    /// `latest` has no events of its own: every version of `main` moves it.
     fn newest_history(
         &self,
         row: &Arc<PromptRow>,
@@ -63,40 +78,82 @@ impl<R: Rows> Desk<'_, R> {
         limit: usize,
     ) -> Result<Vec<LabelMove>, AnswerError> {
         let known = match after {
-            Some(index) => self.model.prompt(row.id, Point { index, time: None })?.map_or(0, |row| row.versions),
+            Some(index) => self.model.prompt(row.id, Point { index, time: None })?.map_or(0, |row| row.on_main),
             None => 0,
         };
-        let last = row.versions.min(known.saturating_add(u32::try_from(limit).unwrap_or(u32::MAX)));
-        let (mut moves, mut at) = (Vec::new(), row.clone());
-        for number in (known + 1..=last).rev() {
-            at = self.model.version(&at, number)?;
-            let index = at.changed_index;
-            let stamp = self.stamp(index, &self.event(index)?, &mut None)?;
-            moves.push(LabelMove { before: (number > 1).then(|| number - 1), after: Some(number), stamp });
+        let last = row.on_main.min(known.saturating_add(u32::try_from(limit).unwrap_or(u32::MAX)));
+        let (mut moves, mut at) = (Vec::<LabelMove>::new(), row.clone());
+        // From the last one back; each says what the move after it was made from, and so does the one before the page.
+        for place in (known.max(1)..=last).rev() {
+            at = self.model.on_main(&at, place)?;
+            if let Some(after) = moves.last_mut() {
+                after.before = Some(at.main);
+            }
+            if place > known {
+                let index = at.changed_index;
+                let stamp = self.stamp(index, &self.event(index)?, &mut None)?;
+                moves.push(LabelMove { before: None, after: Some(at.main), stamp });
+            }
         }
         moves.reverse();
         Ok(moves)
     }
 
-    /// Events from an index on.
-    pub(super) fn events(&self, from: u64, limit: usize) -> Result<Vec<EventRecord>, AnswerError> {
-        let Some(end) = self.model.hot.index.filter(|end| from <= *end) else { return Ok(Vec::new()) };
-        let (mut records, mut last) = (Vec::new(), None);
+    /// The prompts that were forked from one and that `sight` reaches, oldest first, after an index.
+    pub(super) fn forks(
+        &self,
+        row: &Arc<PromptRow>,
+        after: Option<u64>,
+        limit: usize,
+        sight: &Sight<'_>,
+    ) -> Result<Vec<Fork>, AnswerError> {
+        let from = Key::Fork(row.id, after.map_or(0, |after| after.saturating_add(1)));
+        let to = Key::Fork(row.id, self.model.hot.index.unwrap_or_default());
+        let mut forks = Vec::new();
+        for found in self.model.rows.range(&from.encode(), &to.encode()) {
+            if forks.len() == limit {
+                break;
+            }
+            let Some(Key::Fork(_, index)) = Key::decode(&found?.0) else { return Err(RowError::Row("fork").into()) };
+            let event = self.event(index)?;
+            let fork =
+                event.prompt.as_ref().and_then(|fork| Some((fork.forked_from?, self.model.hot.prompt(fork.id)?)));
+            let (origin, fork) = fork.ok_or(RowError::Row("fork"))?;
+            if !sight.prompt(fork.id) {
+                continue;
+            }
+            let stamp = self.stamp(index, &event, &mut None)?;
+            forks.extend(fork.summary().map(|prompt| Fork { of: origin.number, prompt, stamp }));
+        }
+        Ok(forks)
+    }
+
+    /// Events from an index on that `sight` reaches. Only so many are looked at that a reader who may see few of them
+    /// gets an answer soon; `next` says where to go on.
+    pub(super) fn events(&self, from: u64, limit: usize, sight: &Sight<'_>) -> Result<EventsAnswer, AnswerError> {
+        let mut answer = EventsAnswer { events: Vec::new(), next: from };
+        let Some(end) = self.model.hot.index.filter(|end| from <= *end) else { return Ok(answer) };
+        let mut last = None;
         let (from, to) = (Key::Event(from).encode(), Key::Event(end).encode());
-        for found in self.model.rows.range(&from, &to).take(limit) {
+        for found in self.model.rows.range(&from, &to).take(EVENTS_LOOKED_AT_MAX) {
             let (key, value) = found?;
             let Some(Key::Event(index)) = Key::decode(&key) else { return Err(RowError::Row("event").into()) };
-            let row = EventRow::decode(&value)?;
-            let stamp = self.stamp(index, &row, &mut last)?;
-            records.push(EventRecord {
-                name: row.event.name().to_owned(),
-                prompt: row.event.prompt(),
-                key: row.prompt.map(|prompt| prompt.key),
-                detail: detail::of(&row.event, &self.model.hot.access).to_string(),
-                stamp,
-            });
+            if let Some(row) = visible(&value, sight)? {
+                let stamp = self.stamp(index, &row, &mut last)?;
+                answer.events.push(EventRecord {
+                    name: row.event.name().to_owned(),
+                    prompt: row.event.regards(),
+                    key: row.prompt.map(|prompt| prompt.key),
+                    detail: detail::of(&row.event, &self.model.hot.access).to_string(),
+                    stamp,
+                });
+            }
+            answer.next = index + 1;
+            if answer.events.len() == limit {
+                break;
+            }
         }
-        Ok(records)
+        Ok(answer)
     }
 
     /// Who did it, when, and why. `last` spares reading a header again for the next event of the same commit.

@@ -14,13 +14,17 @@ use crate::views::catalog::row::{EventRow, PromptRow};
 /// The number of the version that is asked for.
 ///
 /// # Errors
-/// The prompt has no such label or version.
+/// The prompt has no such label, branch or version.
 pub fn number(row: &PromptRow, which: &Which) -> Result<u32, AskError> {
     match which {
         Which::Number(number) if (1..=row.versions).contains(number) => Ok(*number),
         Which::Number(number) => Err(AskError::VersionNotFound(*number)),
-        Which::Label(label) if label.is_latest() => Ok(row.versions),
+        Which::Label(label) if label.is_latest() => Ok(row.main),
         Which::Label(label) => row.labels.get(label).copied().ok_or_else(|| AskError::LabelNotFound(label.clone())),
+        Which::Branch(branch) if branch.is_main() => Ok(row.main),
+        Which::Branch(branch) => {
+            row.branches.get(branch).copied().ok_or_else(|| AskError::BranchNotFound(branch.clone()))
+        }
     }
 }
 
@@ -91,6 +95,7 @@ impl<R: Rows> Desk<'_, R> {
         Ok(VersionSummary {
             id: event.version,
             number: event.number,
+            branch: event.branch,
             parents: event.parents,
             content_id: event.content.id,
             bytes: event.content.bytes,

@@ -162,7 +162,8 @@ async fn a_labels_history_tells_every_move_even_after_it_is_gone() {
 async fn events_tell_what_is_special_to_them_and_never_a_text() {
     let world = World::new(4);
     let (scribe, prompt) = told(&world).await;
-    let Answer::Events(events) = world.ask("acme", Question::Events { from: 0, limit: 100 }).await.unwrap().answer
+    let Answer::Events(EventsAnswer { events, next: 14 }) =
+        world.ask("acme", Question::Events { from: 0, limit: 100 }).await.unwrap().answer
     else {
         panic!()
     };
@@ -179,7 +180,7 @@ async fn events_tell_what_is_special_to_them_and_never_a_text() {
     let Answer::Events(page) = world.ask("acme", Question::Events { from: 12, limit: 1 }).await.unwrap().answer else {
         panic!()
     };
-    assert_eq!(page.iter().map(|event| event.stamp.index).collect::<Vec<_>>(), [12]);
+    assert_eq!(page.events.iter().map(|event| event.stamp.index).collect::<Vec<_>>(), [12]);
 }
 
 #[tokio::test]

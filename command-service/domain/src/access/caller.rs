@@ -1,0 +1,97 @@
+//! What one caller may do at one time, and by which grants: its own, those of its groups, narrowed by the key it shows.
+
+use promptory_events::event::{Action, KeyScope};
+use promptory_events::{Prefix, Timestamp};
+
+use super::Actions;
+use super::rights::{Grant, Grants, Holder, Rights, lasts};
+
+/// A caller at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    rights: &'a Rights,
+    holder: Option<&'a Holder>,
+    scope: Option<(&'a Prefix, Actions)>,
+    now: Timestamp,
+}
+
+impl<'a> Caller<'a> {
+    pub(super) fn new(
+        rights: &'a Rights,
+        holder: Option<&'a Holder>,
+        scope: Option<&'a KeyScope>,
+        now: Timestamp,
+    ) -> Self {
+        let scope = scope.map(|scope| (&scope.prefix, rights.actions(&scope.role).unwrap_or_default()));
+        Self { rights, holder, scope, now }
+    }
+
+    /// The grant that allows an action on a key or prefix, by the index of its event.
+    #[must_use]
+    pub fn grant(&self, action: Action, path: &str) -> Option<u64> {
+        self.find(action, path, |_| true)
+    }
+
+    /// The grant that allows an action on a key or prefix until a time (`None`: for good): what may be handed on.
+    #[must_use]
+    pub fn lasting_grant(&self, action: Action, path: &str, until: Option<Timestamp>) -> Option<u64> {
+        self.find(action, path, |grant| match (grant.expires_at, until) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(end), Some(until)) => until <= end,
+        })
+    }
+
+    fn find(&self, action: Action, path: &str, enough: impl Fn(&Grant) -> bool) -> Option<u64> {
+        if self.scope.is_some_and(|(prefix, actions)| !actions.has(action) || !prefix.covers(path)) {
+            return None;
+        }
+        let allows = |grant: &&Grant| self.allows(grant, action) && enough(grant);
+        let of = |grants: &'a Grants| Prefix::around(path).find_map(|prefix| grants.on(prefix).iter().find(allows));
+        self.all_grants().find_map(of).map(|grant| grant.index)
+    }
+
+    /// The grants of the caller and of its groups.
+    fn all_grants(&self) -> impl Iterator<Item = &'a Grants> + use<'a> {
+        let rights = self.rights;
+        self.holder.into_iter().flat_map(move |holder| {
+            let of_groups = holder.groups.iter();
+            let of_groups =
+                of_groups.filter_map(move |group| rights.grants(promptory_events::event::Subject::Group(*group)));
+            std::iter::once(&holder.grants).chain(of_groups)
+        })
+    }
+
+    fn allows(&self, grant: &Grant, action: Action) -> bool {
+        lasts(grant.expires_at, self.now) && self.rights.actions(&grant.role).is_some_and(|actions| actions.has(action))
+    }
+
+    /// Whether an action is allowed on anything at all.
+    #[must_use]
+    pub fn anywhere(&self, action: Action) -> bool {
+        self.grant(action, "").is_some() || !self.prefixes(action).is_empty()
+    }
+
+    /// The grants that hold now, the caller's own and those of its groups.
+    pub fn grants(&self) -> impl Iterator<Item = (&'a Prefix, &'a Grant)> {
+        let now = self.now;
+        self.all_grants().flat_map(Grants::iter).filter(move |(_, grant)| lasts(grant.expires_at, now))
+    }
+
+    /// Where an action is allowed: prefixes of which none covers another, in order. Empty: nowhere.
+    #[must_use]
+    pub fn prefixes(&self, action: Action) -> Vec<Prefix> {
+        let within = |prefix: &Prefix| match self.scope {
+            None => Some(prefix.clone()),
+            Some((_, actions)) if !actions.has(action) => None,
+            Some((scope, _)) if scope.covers(prefix.as_str()) => Some(prefix.clone()),
+            Some((scope, _)) => prefix.covers(scope.as_str()).then(|| scope.clone()),
+        };
+        let all = self.all_grants().flat_map(Grants::iter).filter(|(_, grant)| self.allows(grant, action));
+        let mut prefixes: Vec<Prefix> = all.filter_map(|(prefix, _)| within(prefix)).collect();
+        prefixes.sort_unstable();
+        // A prefix sorts before whatever it covers.
+        prefixes.dedup_by(|next, kept| kept.covers(next.as_str()));
+        prefixes
+    }
+}

@@ -1,0 +1,363 @@
+//! The right to a command: which actions it needs where, and what it hands on. First of all that is decided, and again on
+//! every retry; the grants that are used become the evidence.
+
+use promptory_events::event::{Action, AnyRole, KeyScope, Role, Subject};
+use promptory_events::{Credential, Evidence, GroupId, KeyId, Label, PrincipalId, RequestId, TenantId, Timestamp};
+
+use crate::access::rights::ApiKeyState;
+use crate::access::{Actions, Caller, exists_in};
+use crate::command::{Change, Command, CommentTarget, Context, KeyHolder, Presented, PromptRef};
+use crate::rejection::Rejection;
+use crate::state::Tenant;
+
+/// What a change needs first of all: by it a change belongs into one kind of ledger, and a refusal names it.
+pub(crate) fn action(change: &Change) -> Action {
+    match change {
+        Change::CreatePrompt { .. }
+        | Change::AddVersion { .. }
+        | Change::RenamePrompt { .. }
+        | Change::SetTags { .. }
+        | Change::SetMetadata { .. }
+        | Change::ArchivePrompt { .. }
+        | Change::RestorePrompt { .. }
+        | Change::CreateBranch { .. }
+        | Change::CloseBranch { .. }
+        | Change::ForkPrompt { .. }
+        | Change::Merge { .. } => Action::WritePrompts,
+        Change::SetLabel { .. } | Change::RemoveLabel { .. } => Action::MoveLabels,
+        Change::IssueKey { .. }
+        | Change::RotateKey { .. }
+        | Change::RevokeKey { .. }
+        | Change::GrantRole { .. }
+        | Change::RevokeRole { .. }
+        | Change::DefineRole { .. }
+        | Change::CreateGroup { .. }
+        | Change::AddMember { .. }
+        | Change::RemoveMember { .. } => Action::ManageAccess,
+        Change::ProtectLabel { .. }
+        | Change::UnprotectLabel { .. }
+        | Change::SetFreeze { .. }
+        | Change::LiftFreeze { .. } => Action::ManageProtection,
+        Change::RequestRelease { .. } | Change::WithdrawRelease { .. } => Action::RequestRelease,
+        Change::ApproveRelease { .. } | Change::RejectRelease { .. } => Action::ApproveRelease,
+        Change::RollBackLabel { .. } => Action::MoveLabels,
+        Change::AddComment { .. } => Action::Comment,
+        Change::CreateTenant { .. }
+        | Change::SuspendTenant { .. }
+        | Change::ResumeTenant { .. }
+        | Change::RecordBackup { .. }
+        | Change::RecordRestore(_)
+        | Change::Bootstrap { .. } => Action::ManageTenants,
+    }
+}
+
+/// Who does it, and by which right.
+pub(crate) fn authorize(
+    state: &Tenant,
+    context: &Context,
+    command: &Command,
+) -> Result<(PrincipalId, Evidence), Rejection> {
+    match &context.presented {
+        Presented::System => by_system(command),
+        Presented::Operator { principal, key } => {
+            by_operator(command)?;
+            let credential = Credential::ApiKey { tenant: TenantId::system(), key: *key };
+            Ok((*principal, Evidence { credential, grants: Vec::new() }))
+        }
+        Presented::ApiKey { key, secret_hash } => {
+            let actor =
+                state.rights().authenticate(*key, secret_hash, context.now).ok_or(Rejection::Unauthenticated)?;
+            if only_the_system_may(&command.change) {
+                return Err(Rejection::Forbidden(action(&command.change)));
+            }
+            let caller = state.rights().caller(actor, Some(*key), context.now);
+            let claims = command.occurred_at.is_some() || command.author.is_some();
+            let also = [(claims, Action::Import), (command.override_freeze, Action::OverrideFreeze)];
+            let mut check = Check { state, caller, actor, key: *key, also, used: Vec::new() };
+            check.change(&command.change)?;
+            let mut grants = check.used;
+            grants.sort_unstable();
+            grants.dedup();
+            Ok((actor, Evidence { credential: Credential::ApiKey { tenant: state.id().clone(), key: *key }, grants }))
+        }
+    }
+}
+
+/// The closed list of what no key of anybody allows: how a ledger's life began.
+fn only_the_system_may(change: &Change) -> bool {
+    matches!(change, Change::Bootstrap { .. } | Change::RecordRestore(_))
+}
+
+/// The system itself does that, and nothing else.
+fn by_system(command: &Command) -> Result<(PrincipalId, Evidence), Rejection> {
+    if only_the_system_may(&command.change) {
+        Ok((PrincipalId::SYSTEM, Evidence { credential: Credential::System, grants: Vec::new() }))
+    } else {
+        Err(Rejection::Forbidden(action(&command.change)))
+    }
+}
+
+/// An operator may let an owner into a tenant and do nothing else there.
+fn by_operator(command: &Command) -> Result<(), Rejection> {
+    match &command.change {
+        Change::IssueKey { holder: KeyHolder::New { role, prefix, until: None, .. }, .. }
+            if *role == AnyRole::BuiltIn(Role::Owner)
+                && prefix.is_tenant()
+                && command.occurred_at.is_none()
+                && command.author.is_none() =>
+        {
+            Ok(())
+        }
+        change => Err(Rejection::Forbidden(action(change))),
+    }
+}
+
+/// What a role allows, if it exists and makes sense in this ledger.
+pub(crate) fn actions_of(state: &Tenant, role: &AnyRole) -> Result<Actions, Rejection> {
+    if !exists_in(role, state.id()) {
+        return Err(Rejection::RoleNotHere(role.clone()));
+    }
+    state.rights().actions(role).ok_or_else(|| Rejection::RoleNotFound(role.clone()))
+}
+
+/// A caller's rights being looked up, one need after another.
+struct Check<'a> {
+    state: &'a Tenant,
+    caller: Caller<'a>,
+    actor: PrincipalId,
+    key: KeyId,
+    /// What else the command needs wherever it needs anything: if it claims when or by whom, if it overrides a freeze.
+    also: [(bool, Action); 2],
+    used: Vec<u64>,
+}
+
+impl Check<'_> {
+    /// An action on a key or prefix; claiming and overriding need their own right on the same.
+    fn right(&mut self, action: Action, path: &str) -> Result<(), Rejection> {
+        let also = self.also.into_iter().filter(|(needed, _)| *needed).map(|(_, action)| action);
+        for action in std::iter::once(action).chain(also) {
+            self.used.push(self.caller.grant(action, path).ok_or(Rejection::Forbidden(action))?);
+        }
+        Ok(())
+    }
+
+    /// Actions that the caller hands to somebody until a time: not one that it does not hold itself, there and so long.
+    fn hand_on(&mut self, actions: Actions, prefix: &str, until: Option<Timestamp>) -> Result<(), Rejection> {
+        for action in actions.iter() {
+            let grant = self.caller.lasting_grant(action, prefix, until);
+            self.used.push(grant.ok_or(Rejection::DelegationExceeds(action))?);
+        }
+        Ok(())
+    }
+
+    /// Actions that the caller takes from somebody: those it holds itself now.
+    fn take_back(&mut self, actions: Actions, prefix: &str) -> Result<(), Rejection> {
+        for action in actions.iter() {
+            let grant = self.caller.grant(action, prefix);
+            self.used.push(grant.ok_or(Rejection::DelegationExceeds(action))?);
+        }
+        Ok(())
+    }
+
+    /// An action on a prompt. By an id nobody learns that there is a prompt which he may not see.
+    fn prompt(&mut self, which: &PromptRef, action: Action) -> Result<String, Rejection> {
+        let key = match which {
+            PromptRef::Key(key) => key.as_str(),
+            PromptRef::Id(id) => {
+                let found = self.state.prompt(which).map(|(_, prompt)| prompt.key.as_str());
+                let hidden = || Rejection::PromptNotFound(id.to_string());
+                if !self.caller.anywhere(action) {
+                    return Err(Rejection::Forbidden(action));
+                }
+                let key = found.ok_or_else(hidden)?;
+                if self.is_hidden(action, key) { return Err(hidden()) } else { key }
+            }
+        };
+        self.right(action, key)?;
+        Ok(key.to_owned())
+    }
+
+    /// Whether a refusal would tell of a prompt that the caller may not see.
+    fn is_hidden(&self, action: Action, key: &str) -> bool {
+        self.caller.grant(action, key).is_none() && self.caller.grant(Action::Read, key).is_none()
+    }
+
+    /// An action on a release request is one on its prompt, and as hidden.
+    fn request(&mut self, request: RequestId, action: Action) -> Result<(), Rejection> {
+        if !self.caller.anywhere(action) {
+            return Err(Rejection::Forbidden(action));
+        }
+        let prompt = self.state.book().request(request).map(|request| PromptRef::Id(request.prompt));
+        let found = prompt.and_then(|prompt| self.state.prompt(&prompt));
+        let key = found.map(|(_, prompt)| prompt.key.as_str()).filter(|key| !self.is_hidden(action, key));
+        self.right(action, key.ok_or(Rejection::ReleaseNotFound(request))?)
+    }
+
+    /// Labels that come with a version are moved like any other.
+    fn labels(&mut self, key: &str, labels: &[Label]) -> Result<(), Rejection> {
+        if labels.is_empty() { Ok(()) } else { self.right(Action::MoveLabels, key) }
+    }
+
+    fn change(&mut self, change: &Change) -> Result<(), Rejection> {
+        let needed = action(change);
+        match change {
+            Change::CreatePrompt { key, version, .. } => {
+                self.right(needed, key.as_str())?;
+                self.labels(key.as_str(), &version.labels)
+            }
+            Change::AddVersion { prompt, version, .. } => {
+                let key = self.prompt(prompt, needed)?;
+                self.labels(&key, &version.labels)
+            }
+            Change::RenamePrompt { prompt, to, version, .. } => {
+                let key = self.prompt(prompt, needed)?;
+                self.right(needed, to.as_str())?;
+                let labels = version.as_ref().map(|(_, version)| version.labels.as_slice()).unwrap_or_default();
+                self.labels(&key, labels)
+            }
+            Change::ForkPrompt { prompt, key, labels, .. } => {
+                self.prompt(prompt, Action::Read)?;
+                self.right(needed, key.as_str())?;
+                self.labels(key.as_str(), labels)
+            }
+            Change::Merge { prompt, other, labels, .. } => {
+                let key = self.prompt(prompt, needed)?;
+                other.as_ref().map_or(Ok(()), |other| self.prompt(other, Action::Read).map(drop))?;
+                self.labels(&key, labels)
+            }
+            Change::CreateBranch { prompt, .. }
+            | Change::CloseBranch { prompt, .. }
+            | Change::SetTags { prompt, .. }
+            | Change::SetMetadata { prompt, .. }
+            | Change::ArchivePrompt { prompt, .. }
+            | Change::SetLabel { prompt, .. }
+            | Change::RemoveLabel { prompt, .. } => self.prompt(prompt, needed).map(drop),
+            Change::RestorePrompt { prompt, key } => {
+                self.prompt(&PromptRef::Id(*prompt), needed)?;
+                key.as_ref().map_or(Ok(()), |key| self.right(needed, key.as_str()))
+            }
+            Change::GrantRole { role, prefix, expires_at, .. } => {
+                self.right(needed, prefix.as_str())?;
+                self.hand_on(actions_of(self.state, role)?, prefix.as_str(), *expires_at)
+            }
+            Change::RevokeRole { role, prefix, .. } => {
+                self.right(needed, prefix.as_str())?;
+                self.take_back(self.state.rights().actions(role).unwrap_or_default(), prefix.as_str())
+            }
+            Change::DefineRole { role, actions } => {
+                self.right(needed, "")?;
+                self.take_back(self.state.rights().roles().get(role).copied().unwrap_or_default(), "")?;
+                self.hand_on(Actions::of(actions), "", None)
+            }
+            Change::AddMember { group, .. } | Change::RemoveMember { group, .. } => {
+                self.right(needed, "")?;
+                self.group(*group, matches!(change, Change::AddMember { .. }))
+            }
+            Change::IssueKey { holder, scope, expires_at, .. } => self.issue(holder, scope.as_ref(), *expires_at),
+            Change::RotateKey { key, expires_at, .. } => self.rotate(*key, *expires_at),
+            Change::RevokeKey { key } => self.revoke_key(*key),
+            Change::ProtectLabel { prefix, .. }
+            | Change::UnprotectLabel { prefix, .. }
+            | Change::SetFreeze { prefix, .. }
+            | Change::LiftFreeze { prefix, .. } => self.right(needed, prefix.as_str()),
+            Change::RequestRelease { prompt, .. } => self.prompt(prompt, needed).map(drop),
+            Change::ApproveRelease { request }
+            | Change::RejectRelease { request }
+            | Change::WithdrawRelease { request } => self.request(*request, needed),
+            Change::RollBackLabel { prompt, label, .. } => {
+                let key = self.state.prompt(prompt).map(|(_, prompt)| prompt.key.as_str());
+                let protected = key.is_some_and(|key| self.state.book().needed(key, label).is_some());
+                self.prompt(prompt, if protected { Action::RollBack } else { needed }).map(drop)
+            }
+            Change::AddComment { on: CommentTarget::Version { prompt, .. }, .. } => {
+                self.prompt(prompt, needed).map(drop)
+            }
+            Change::AddComment { on: CommentTarget::Request(request), .. } => self.request(*request, needed),
+            Change::CreateGroup { .. }
+            | Change::CreateTenant { .. }
+            | Change::SuspendTenant { .. }
+            | Change::ResumeTenant { .. }
+            | Change::RecordBackup { .. }
+            | Change::RecordRestore(_)
+            | Change::Bootstrap { .. } => self.right(needed, ""),
+        }
+    }
+
+    /// Whoever becomes a member gets all that the group has; whoever is one no more loses it.
+    fn group(&mut self, group: GroupId, joins: bool) -> Result<(), Rejection> {
+        let state = self.state;
+        let grants = state.rights().grants(Subject::Group(group));
+        for (prefix, grant) in grants.into_iter().flat_map(crate::access::rights::Grants::iter) {
+            let actions = state.rights().actions(&grant.role).unwrap_or_default();
+            if joins {
+                self.hand_on(actions, prefix.as_str(), grant.expires_at)?;
+            } else {
+                self.take_back(actions, prefix.as_str())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A key is as good as the rights that it opens.
+    fn issue(
+        &mut self,
+        holder: &KeyHolder,
+        scope: Option<&KeyScope>,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(), Rejection> {
+        match (holder, scope) {
+            (KeyHolder::New { role, prefix, until, .. }, scope) => {
+                self.right(Action::ManageAccess, prefix.as_str())?;
+                self.hand_on(actions_of(self.state, role)?, prefix.as_str(), *until)?;
+                scope.map_or(Ok(()), |scope| actions_of(self.state, &scope.role).map(drop))
+            }
+            (KeyHolder::Existing(_), Some(scope)) => {
+                self.right(Action::ManageAccess, scope.prefix.as_str())?;
+                self.hand_on(actions_of(self.state, &scope.role)?, scope.prefix.as_str(), expires_at)
+            }
+            (KeyHolder::Existing(principal), None) => {
+                self.right(Action::ManageAccess, "")?;
+                self.everything_of(*principal)
+            }
+        }
+    }
+
+    /// Whoever has a key that nothing narrows is the principal: so all that it holds, by itself and by its groups.
+    fn everything_of(&mut self, principal: PrincipalId) -> Result<(), Rejection> {
+        let rights = self.state.rights();
+        let subjects = rights.groups_of(principal).map(Subject::Group);
+        for subject in std::iter::once(Subject::Principal(principal)).chain(subjects) {
+            for (prefix, grant) in rights.grants(subject).into_iter().flat_map(crate::access::rights::Grants::iter) {
+                self.take_back(rights.actions(&grant.role).unwrap_or_default(), prefix.as_str())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A key may be given another secret by whoever shows it, and lasts no longer then; else it is issued anew.
+    fn rotate(&mut self, key: KeyId, expires_at: Option<Timestamp>) -> Result<(), Rejection> {
+        let Some(old) = self.state.rights().key(key) else { return self.right(Action::ManageAccess, "") };
+        let longer = matches!((old.expires_at, expires_at), (Some(end), Some(asked)) if end < asked);
+        if key == self.key && !longer {
+            return Ok(());
+        }
+        let expires_at = expires_at.or(old.expires_at);
+        self.issue(&KeyHolder::Existing(old.principal), old.scope.as_ref(), expires_at)
+    }
+
+    /// Everybody may give up his own keys.
+    fn revoke_key(&mut self, key: KeyId) -> Result<(), Rejection> {
+        match self.state.rights().key(key) {
+            None => self.right(Action::ManageAccess, ""),
+            Some(ApiKeyState { principal, .. }) if *principal == self.actor => Ok(()),
+            Some(ApiKeyState { scope: Some(scope), .. }) => {
+                self.right(Action::ManageAccess, scope.prefix.as_str())?;
+                self.take_back(self.state.rights().actions(&scope.role).unwrap_or_default(), scope.prefix.as_str())
+            }
+            Some(state) => {
+                self.right(Action::ManageAccess, "")?;
+                self.everything_of(state.principal)
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What two versions make together, from what they and the version that both come from say.
+
+use promptory_compare::{Version, merge};
+use promptory_domain::graph::{self, At};
+use promptory_domain::{Change, Material, MergeOutcome, Merged, Resolved, Tenant, Wanted};
+use promptory_events::event::VersionRef;
+use promptory_events::{Branch, VersionId, limits};
+use promptory_platform::Problem;
+use serde_json::json;
+
+use super::contents::Sealer;
+use super::{Sides, content, names};
+use crate::failure::Failure;
+use crate::wire;
+
+/// A merge as its caller asks for it.
+pub fn change(sealer: &mut Sealer<'_>, change: wire::Change, if_match: Option<VersionId>) -> Result<Change, Failure> {
+    let wire::Change::Merge { prompt, branch, from, text, messages, config, labels } = change else {
+        return Err(Failure::Internal("not a merge".into()));
+    };
+    let resolves = text.is_some() || messages.is_some() || config.is_some();
+    // What was resolved is what two certain versions conflict in. Another head would be overwritten unseen.
+    if resolves && if_match.is_none() {
+        return Err(Problem::field("If-Match", "name the version that the conflict was with").into());
+    }
+    if resolves && from.version.is_none() {
+        return Err(Problem::field("/from/version", "give the number of the version that the conflict was with").into());
+    }
+    if from == wire::Source::default() {
+        return Err(Problem::field("/from", "say which version is merged").into());
+    }
+    let wire::Source { prompt: other, version, label, branch: of } = from;
+    let resolved = Resolved {
+        content: content(sealer, text, messages)?,
+        config: config.map(|config| sealer.json("/config", &config)).transpose()?,
+    };
+    Ok(Change::Merge {
+        prompt: names::prompt(&prompt)?,
+        branch: branch.map_or_else(|| Ok(Branch::main()), |branch| names::branch("/branch", &branch))?,
+        other: other.map(|other| names::prompt(&other).map_err(|p| p.with("field", "/from/prompt"))).transpose()?,
+        from: names::pick(&wire::Pick { version, label, branch: of })?,
+        labels: names::labels(&labels)?,
+        if_match,
+        resolved,
+        merged: None, // which versions they are, the state says
+    })
+}
+
+/// What the graph says of two versions.
+pub enum Base {
+    /// All that is in theirs is in ours.
+    Nothing,
+    /// They have none in common.
+    Unrelated,
+    /// The latest version that both come from.
+    Common(Wanted),
+}
+
+/// Where two versions come from; `None` if a state does not know them yet.
+pub fn base(state: &Tenant, ours: VersionRef, theirs: VersionRef) -> Option<Base> {
+    let at = |version: VersionRef| -> At { (version.prompt, version.number) };
+    graph::version(state, at(ours)).zip(graph::version(state, at(theirs)))?;
+    let Some(common) = graph::common(state, at(ours), at(theirs)) else { return Some(Base::Unrelated) };
+    if common == at(theirs) {
+        return Some(Base::Nothing);
+    }
+    let version = graph::version(state, common)?;
+    let (prompt, number) = common;
+    let wanted = Wanted { version: VersionRef { prompt, number, version: version.id }, index: version.index };
+    Some(Base::Common(wanted))
+}
+
+/// What came of a merge that needed no contents.
+pub fn without_contents(change: &mut Change, [ours, theirs]: [&Wanted; 2], outcome: MergeOutcome) {
+    if let Change::Merge { merged, .. } = change {
+        *merged = Some(Box::new(Merged { ours: ours.version.version, theirs: theirs.version.version, outcome }));
+    }
+}
+
+/// A version as the ledger names it, and what it says.
+#[derive(Clone, Copy)]
+pub struct Said<'a> {
+    /// Which.
+    pub of: VersionRef,
+    /// What it says.
+    pub version: Version<'a>,
+}
+
+/// Merges, and gives both sides of what conflicts and was not resolved.
+pub fn with_contents(
+    sealer: &mut Sealer<'_>,
+    change: &mut Change,
+    [base, ours, theirs]: [Said<'_>; 3],
+) -> Result<Option<Sides>, Failure> {
+    let Change::Merge { resolved, merged, .. } = change else { return Ok(None) };
+    let parts = merge::merge(base.version, ours.version, theirs.version);
+    let parts = parts.map_err(|error| Failure::Unavailable(error.to_string()))?;
+    let (content, in_content) = match (&resolved.content, parts.content) {
+        (Some((_, content)), _) => (Some(content.clone()), None),
+        (None, Ok(text)) => (Some(sealer.content("/from", limits::CONTENT_MAX_BYTES, text.as_bytes())?), None),
+        (None, Err(conflict)) => (None, Some(conflict)),
+    };
+    let (config, in_config) = match (&resolved.config, parts.config) {
+        (Some(config), _) => (Some(Some(config.clone())), None),
+        (None, Ok(json)) => (Some(json.map(|json| config_of(sealer, &json)).transpose()?), None),
+        (None, Err(conflict)) => (None, Some(conflict)),
+    };
+    let (outcome, conflict) = match content.zip(config) {
+        Some((content, config)) => {
+            (MergeOutcome::Clean { content: Box::new(content), config: config.map(Box::new) }, None)
+        }
+        None => {
+            let content_and_config = [("content", json!(in_content)), ("config", json!(in_config))];
+            let versions =
+                [("base", base), ("ours", ours), ("theirs", theirs)].map(|(name, said)| (name, json!(said.of)));
+            let sides = versions.into_iter().chain(content_and_config);
+            (MergeOutcome::Conflict, Some(sides.map(|(name, side)| (name.to_owned(), side)).collect()))
+        }
+    };
+    *merged = Some(Box::new(Merged { ours: ours.of.version, theirs: theirs.of.version, outcome }));
+    Ok(conflict)
+}
+
+fn config_of(sealer: &mut Sealer<'_>, json: &str) -> Result<Material, Failure> {
+    sealer.content("/from", limits::JSON_MAX_BYTES, json.as_bytes())
+}

@@ -1,0 +1,165 @@
+//! The contents of versions that are in the ledger already, for commands that rest on them.
+//!
+//! `decide` says which versions those are; what is gathered names them, so that `decide` sees whether they still are the
+//! ones. Contents never change, so only which ones are meant can be overtaken.
+
+use promptory_compare::Version;
+use promptory_domain::{Change, Copied, MergeOutcome, Tenant, Wanted};
+use promptory_events::event::{Kind, VersionAdded, VersionRef};
+use promptory_events::{Batch, Content, ContentBody, ContentId, Event, Sealed, TenantId, limits};
+use promptory_ledger::{KeyStore, KeyStoreError, Ledger, seal};
+use promptory_platform::problem::{Problem, ProblemType};
+
+use super::contents::Sealer;
+use super::merged::{Base, Said};
+use super::{Gathered, merged};
+use crate::failure::Failure;
+
+/// Both sides of what conflicts in a merge, by name, to be shown to its caller. They hold texts, so they go nowhere else.
+pub type Sides = serde_json::Map<String, serde_json::Value>;
+
+/// Gathers the contents that a command rests on, and what conflicts in them. `state` is at least as far as the one that they
+/// were wanted on.
+///
+/// # Errors
+/// The ledger or the key store can't be read; a content was erased.
+pub async fn gather_wanted(
+    ledger: &Ledger,
+    keys: &KeyStore,
+    state: &Tenant,
+    mut item: Gathered,
+    wanted: &[Wanted],
+) -> Result<(Gathered, Option<Sides>), Failure> {
+    let mut wanted = wanted.to_vec();
+    if let [ours, theirs] = wanted.as_slice() {
+        // A long history is walked, so not on an async thread; a copy of the state shares all with it.
+        let (state, ours, theirs) = (state.clone(), ours.version, theirs.version);
+        let base = tokio::task::spawn_blocking(move || merged::base(&state, ours, theirs)).await;
+        let base = base.map_err(|error| Failure::Internal(error.to_string()))?;
+        let outcome = match base.ok_or_else(|| Failure::Unavailable("the versions are not known here yet".into()))? {
+            Base::Nothing => Some(MergeOutcome::Nothing),
+            Base::Unrelated => Some(MergeOutcome::Unrelated),
+            Base::Common(base) => {
+                wanted.insert(0, base);
+                None
+            }
+        };
+        if let (Some(outcome), [ours, theirs]) = (outcome, wanted.as_slice()) {
+            merged::without_contents(&mut item.command.change, [ours, theirs], outcome);
+            return Ok((item, None));
+        }
+    }
+    let (keys, tenant) = (keys.clone(), state.id().clone());
+    // Of the same kind, all of them: `decide` has seen to it. A fork's is not asked for.
+    let kind = wanted.last().and_then(|wanted| state.by_id(wanted.version.prompt)).map_or(Kind::Text, |p| p.kind);
+    let mut versions = Vec::with_capacity(wanted.len());
+    for wanted in &wanted {
+        versions.push(version(ledger, &tenant, wanted).await?);
+    }
+    // Opening, merging and sealing half a MiB takes milliseconds, and keys may come from servers.
+    let gathering = tokio::task::spawn_blocking(move || {
+        let opened = versions.iter().map(|version| open_version(&keys, &tenant, version));
+        let opened = opened.collect::<Result<Vec<_>, _>>()?;
+        let mut sealer = Sealer::new(&keys, &tenant, item.command_id);
+        let change = &mut item.command.change;
+        let mut conflict = None;
+        match opened.as_slice() {
+            [base, ours, theirs] => {
+                let said = [base, ours, theirs].map(|opened| opened.said(kind));
+                conflict = merged::with_contents(&mut sealer, change, said)?;
+            }
+            all => {
+                if let (Change::ForkPrompt { copied, .. }, [origin]) = (change, all) {
+                    *copied = Some(Box::new(copy(&mut sealer, origin)?));
+                }
+            }
+        }
+        item.bytes += sealer.sealed_bytes();
+        Ok::<_, Failure>((item, conflict))
+    });
+    gathering.await.map_err(|error| Failure::Internal(error.to_string()))?
+}
+
+/// A version's contents as the ledger has them.
+struct SealedVersion {
+    of: VersionRef,
+    event: VersionAdded,
+    content: Sealed,
+    config: Option<Sealed>,
+}
+
+async fn version(ledger: &Ledger, tenant: &TenantId, wanted: &Wanted) -> Result<SealedVersion, Failure> {
+    let event = match event(ledger, tenant, wanted.index).await? {
+        Event::VersionAdded(event) if event.version == wanted.version.version => event,
+        _ => return Err(Failure::Unavailable(format!("event {} adds another version", wanted.index))),
+    };
+    let content = sealed(ledger, tenant, &event.content).await?;
+    let config = match &event.config {
+        Some(config) => Some(sealed(ledger, tenant, config).await?),
+        None => None,
+    };
+    Ok(SealedVersion { of: wanted.version, event, content, config })
+}
+
+async fn sealed(ledger: &Ledger, tenant: &TenantId, content: &Content) -> Result<Sealed, Failure> {
+    match &content.body {
+        ContentBody::Inline(sealed) => Ok(sealed.clone()),
+        ContentBody::At(index) => {
+            let carrier = event(ledger, tenant, *index).await?;
+            let missing = || Failure::Unavailable(format!("event {index} does not carry {}", content.id));
+            carrier.carries(&content.id).cloned().ok_or_else(missing)
+        }
+    }
+}
+
+async fn event(ledger: &Ledger, tenant: &TenantId, index: u64) -> Result<Event, Failure> {
+    let broken = |what: &str| Failure::Unavailable(format!("event {index}: {what}"));
+    let recorded = ledger.get(tenant, index).await?.ok_or_else(|| broken("it is not there"))?;
+    let batch = Batch::parse(recorded.bytes).map_err(|error| broken(&error.to_string()))?;
+    let commit = batch.indexed().take_while(|(first, _)| *first <= index).last();
+    let (first, commit) = commit.ok_or_else(|| broken("it is not in its batch"))?;
+    let place = usize::try_from(index - first).unwrap_or(usize::MAX);
+    let bytes = commit.events.get(place).ok_or_else(|| broken("it is not in its commit"))?;
+    Event::decode(bytes).map_err(|error| broken(&error.to_string()))
+}
+
+/// A version's contents.
+struct Opened {
+    of: VersionRef,
+    content: String,
+    config: Option<String>,
+}
+
+impl Opened {
+    fn said(&self, kind: Kind) -> Said<'_> {
+        Said { of: self.of, version: Version { kind, content: &self.content, config: self.config.as_deref() } }
+    }
+}
+
+fn open_version(keys: &KeyStore, tenant: &TenantId, sealed: &SealedVersion) -> Result<Opened, Failure> {
+    let config = sealed.event.config.as_ref().zip(sealed.config.as_ref());
+    Ok(Opened {
+        of: sealed.of,
+        content: open(keys, tenant, sealed.event.content.id, &sealed.content)?,
+        config: config.map(|(content, sealed)| open(keys, tenant, content.id, sealed)).transpose()?,
+    })
+}
+
+fn copy(sealer: &mut Sealer<'_>, origin: &Opened) -> Result<Copied, Failure> {
+    let config = origin.config.as_ref();
+    Ok(Copied {
+        of: origin.of.version,
+        content: sealer.content("/from", limits::CONTENT_MAX_BYTES, origin.content.as_bytes())?,
+        config: config.map(|json| sealer.content("/from", limits::JSON_MAX_BYTES, json.as_bytes())).transpose()?,
+    })
+}
+
+fn open(keys: &KeyStore, tenant: &TenantId, id: ContentId, sealed: &Sealed) -> Result<String, Failure> {
+    let bytes = keys.open_sealed(tenant, &seal::aad::content(tenant, &id), sealed).map_err(|error| match error {
+        KeyStoreError::Erased(_) => {
+            Problem::new(ProblemType::ERASED, "the text of a version that this rests on has been erased").into()
+        }
+        error => Failure::from(error),
+    })?;
+    String::from_utf8(bytes).map_err(|_| Failure::Unavailable(format!("{id} is no UTF-8 text")))
+}

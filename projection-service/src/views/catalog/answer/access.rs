@@ -1,0 +1,130 @@
+//! Who may do what, as lists: keys, grants, groups, custom roles. Each item is JSON, as an event's detail is: ids and
+//! names of roles, never a secret or its hash.
+
+use std::ops::Bound;
+
+use promptory_domain::access::Action;
+use promptory_events::event::{AnyRole, RoleName, Subject};
+use promptory_events::{GroupId, KeyId, Prefix, PrincipalId};
+use rpds::RedBlackTreeMapSync;
+use serde_json::{Value, json};
+
+use super::{AnswerError, Desk, detail};
+use crate::ask::{AccessItem, AskError, Listing};
+use crate::store::rows::Rows;
+use crate::views::catalog::row::{ApiKeyRow, GrantRow};
+use crate::views::catalog::sight::Sight;
+
+type GrantKey = (Subject, Prefix, AnyRole);
+
+impl<R: Rows> Desk<'_, R> {
+    /// A page of a list, in the order of its keys, of what `sight` may see of it.
+    pub(super) fn listed(
+        &self,
+        what: Listing,
+        after: Option<&str>,
+        limit: usize,
+        sight: &Sight<'_>,
+    ) -> Result<Vec<AccessItem>, AnswerError> {
+        let access = &self.model.hot.access;
+        let tenant = Prefix::tenant();
+        let all = sight.may(Action::ReadAccess, &tenant);
+        Ok(match what {
+            Listing::Keys => page(&access.keys, parsed::<KeyId>(after)?, limit, |id, row| {
+                let scoped = row.scope.as_ref().is_some_and(|scope| sight.may(Action::ReadAccess, &scope.prefix));
+                (all || scoped || sight.is(row.principal)).then(|| item(id.to_string(), &self.key(*id, row)))
+            }),
+            Listing::Grants => page(&access.grants, after.map(grant_key).transpose()?, limit, |key, row| {
+                let own = matches!(key.0, Subject::Principal(principal) if sight.is(principal));
+                let seen = own || sight.may(Action::ReadAccess, &key.1);
+                (seen && row.revoked.is_none()).then(|| item(cursor(key), &grant(key, row)))
+            }),
+            Listing::Groups => page(&access.groups, parsed::<GroupId>(after)?, limit, |id, row| {
+                all.then(|| {
+                    item(
+                        id.to_string(),
+                        &json!({ "group": id, "created_index": row.created, "members": self.members(*id) }),
+                    )
+                })
+            }),
+            Listing::Roles => page(&access.roles, parsed::<RoleName>(after)?, limit, |name, row| {
+                let role = json!({ "role": name, "actions": row.actions, "defined_index": row.defined });
+                Some(item(name.to_string(), &role))
+            }),
+            Listing::Protections => self.protections(after, limit, sight)?,
+            Listing::Freezes => self.freezes(after, limit, sight)?,
+            Listing::OpenReleases => self.releases(true, after, limit, sight)?,
+            Listing::Releases => self.releases(false, after, limit, sight)?,
+        })
+    }
+
+    fn key(&self, id: KeyId, row: &ApiKeyRow) -> Value {
+        let wrote = self.model.hot.access.wrote.get(&id).copied();
+        let read = self.shown.and_then(|shown| shown.of(id));
+        json!({
+            "key": id,
+            "principal": row.principal,
+            "scope": row.scope.as_ref().map(detail::scope),
+            "expires_at": row.expires_at,
+            "issued_index": row.issued,
+            "replaces": row.replaces,
+            "revoked_index": row.revoked,
+            "last_used_at": wrote.max(read),
+        })
+    }
+
+    fn members(&self, group: GroupId) -> Vec<PrincipalId> {
+        let from = (group, PrincipalId([0; 16]));
+        let to = (group, PrincipalId([u8::MAX; 16]));
+        let all = self.model.hot.access.members.range(from..=to);
+        all.filter(|(_, row)| row.removed.is_none()).map(|((_, principal), _)| *principal).collect()
+    }
+}
+
+fn grant((subject, prefix, role): &GrantKey, row: &GrantRow) -> Value {
+    let rest = json!({
+        "role": role.to_string(),
+        "prefix": prefix,
+        "expires_at": row.expires_at,
+        "granted_index": row.granted,
+    });
+    detail::with_subject(*subject, rest)
+}
+
+pub(super) fn item(cursor: String, json: &Value) -> AccessItem {
+    AccessItem { cursor, json: json.to_string() }
+}
+
+pub(super) fn page<K: Ord, V>(
+    map: &RedBlackTreeMapSync<K, V>,
+    after: Option<K>,
+    limit: usize,
+    show: impl Fn(&K, &V) -> Option<AccessItem>,
+) -> Vec<AccessItem> {
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    map.range((from, Bound::Unbounded)).filter_map(|(key, value)| show(key, value)).take(limit).collect()
+}
+
+/// Where a page of grants ends: subject, role, prefix. No part before the last has a blank.
+fn cursor((subject, prefix, role): &GrantKey) -> String {
+    match subject {
+        Subject::Principal(id) => format!("{id} {role} {prefix}"),
+        Subject::Group(id) => format!("{id} {role} {prefix}"),
+    }
+}
+
+fn grant_key(text: &str) -> Result<GrantKey, AskError> {
+    let mut parts = text.splitn(3, ' ');
+    let mut next = || parts.next().ok_or(AskError::ForeignCursor);
+    let (subject, role, prefix) = (next()?, next()?, next()?);
+    let subject = subject.parse().map(Subject::Principal).or_else(|_| subject.parse().map(Subject::Group));
+    Ok((
+        subject.map_err(|_| AskError::ForeignCursor)?,
+        prefix.parse().map_err(|_| AskError::ForeignCursor)?,
+        role.parse().map_err(|_| AskError::ForeignCursor)?,
+    ))
+}
+
+pub(super) fn parsed<T: std::str::FromStr>(after: Option<&str>) -> Result<Option<T>, AskError> {
+    after.map(str::parse).transpose().map_err(|_| AskError::ForeignCursor)
+}

@@ -1,0 +1,233 @@
+//! What a ledger has said up to an index, as far as rights depend on it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use promptory_domain::access::{Action, Actions, allowed};
+use promptory_events::event::{AnyRole, Event, KeyScope, RoleName, Subject};
+use promptory_events::{FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, RequestId, Timestamp};
+
+/// What has been said.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// By the index that granted them, the ended ones too.
+    pub grants: BTreeMap<u64, GrantFact>,
+    /// Those that have not ended by an event.
+    live: HashMap<(Subject, Prefix, AnyRole), u64>,
+    pub members: HashSet<(GroupId, PrincipalId)>,
+    /// Every membership there was, with its times.
+    memberships: Vec<Membership>,
+    pub roles: HashMap<RoleName, Vec<Action>>,
+    pub keys: HashMap<KeyId, KeyFact>,
+    pub prompts: HashMap<PromptId, PromptFact>,
+    pub protections: BTreeMap<(Prefix, Label), u16>,
+    pub freezes: HashMap<FreezeId, FreezeFact>,
+    pub requests: HashMap<RequestId, RequestFact>,
+}
+
+#[derive(Debug)]
+pub(super) struct GrantFact {
+    pub to: Subject,
+    pub role: AnyRole,
+    pub prefix: Prefix,
+    pub expires_at: Option<Timestamp>,
+    pub at: Timestamp,
+    /// When it was revoked or another took its place.
+    pub ended: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Membership {
+    who: (GroupId, PrincipalId),
+    began: Timestamp,
+    ended: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub(super) struct KeyFact {
+    pub principal: PrincipalId,
+    pub scope: Option<KeyScope>,
+    pub expires_at: Option<Timestamp>,
+    pub issued: Timestamp,
+    pub revoked: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct PromptFact {
+    pub key: String,
+    /// Who added each version, in order.
+    pub authors: Vec<PrincipalId>,
+    /// Where each label points, and where it pointed before.
+    pub labels: BTreeMap<Label, (u32, Option<u32>)>,
+}
+
+#[derive(Debug)]
+pub(super) struct FreezeFact {
+    pub prefix: Prefix,
+    pub from: Timestamp,
+    pub until: Timestamp,
+}
+
+#[derive(Debug)]
+pub(super) struct RequestFact {
+    pub prompt: PromptId,
+    pub label: Label,
+    pub before: Option<u32>,
+    pub after: Option<u32>,
+    pub expires_at: Option<Timestamp>,
+    pub author: PrincipalId,
+    pub approvers: HashSet<PrincipalId>,
+    pub closed: bool,
+}
+
+impl Facts {
+    /// What a role allows now.
+    pub fn actions(&self, role: &AnyRole) -> Actions {
+        match role {
+            AnyRole::BuiltIn(role) => allowed(*role),
+            AnyRole::Custom(name) => self.roles.get(name).map(|actions| Actions::of(actions)).unwrap_or_default(),
+        }
+    }
+
+    /// All that a subject holds: what, where, until when.
+    pub fn holdings(&self, subject: Subject) -> impl Iterator<Item = &GrantFact> {
+        self.grants.values().filter(move |grant| grant.to == subject && grant.ended.is_none())
+    }
+
+    /// All that a principal holds, by itself and by its groups.
+    pub fn everything_of(&self, principal: PrincipalId) -> impl Iterator<Item = &GrantFact> {
+        self.grants.values().filter(move |grant| {
+            grant.ended.is_none()
+                && match grant.to {
+                    Subject::Principal(holder) => holder == principal,
+                    Subject::Group(group) => self.members.contains(&(group, principal)),
+                }
+        })
+    }
+
+    /// Whether a principal could manage tenants at a time, with a key (asked of `_system`). Times are those of batches, so
+    /// what began or ended in the same microsecond counts for it.
+    pub fn operates(&self, principal: PrincipalId, key: KeyId, at: Timestamp) -> bool {
+        let open = |begin: Timestamp, end: Option<Timestamp>| begin <= at && end.is_none_or(|end| at <= end);
+        let shown = self.keys.get(&key).is_some_and(|fact| {
+            fact.principal == principal
+                && open(fact.issued, fact.revoked)
+                && fact.expires_at.is_none_or(|end| at < end)
+                && fact
+                    .scope
+                    .as_ref()
+                    .is_none_or(|s| s.prefix.is_tenant() && self.actions(&s.role).has(Action::ManageTenants))
+        });
+        let holds = |subject| match subject {
+            Subject::Principal(holder) => holder == principal,
+            Subject::Group(group) => {
+                let mut his = self.memberships.iter().filter(|m| m.who == (group, principal));
+                his.any(|m| open(m.began, m.ended))
+            }
+        };
+        let may = |grant: &GrantFact| {
+            holds(grant.to)
+                && self.actions(&grant.role).has(Action::ManageTenants)
+                && open(grant.at, grant.ended)
+                && grant.expires_at.is_none_or(|end| at < end)
+        };
+        shown && self.grants.values().any(may)
+    }
+
+    /// Takes an event in, right or not: the next ones are judged by what is there.
+    pub fn take(&mut self, index: u64, at: Timestamp, actor: PrincipalId, event: &Event) {
+        match event {
+            Event::RoleGranted(e) => {
+                let key = (e.to, e.prefix.clone(), e.role.clone());
+                self.end(&key, at);
+                self.live.insert(key, index);
+                let (to, role, prefix) = (e.to, e.role.clone(), e.prefix.clone());
+                self.grants.insert(index, GrantFact { to, role, prefix, expires_at: e.expires_at, at, ended: None });
+            }
+            Event::RoleRevoked(e) => self.end(&(e.from, e.prefix.clone(), e.role.clone()), at),
+            Event::RoleDefined(e) => drop(self.roles.insert(e.role.clone(), e.after.clone())),
+            Event::MemberAdded(e) => {
+                self.members.insert((e.group, e.principal));
+                self.memberships.push(Membership { who: (e.group, e.principal), began: at, ended: None });
+            }
+            Event::MemberRemoved(e) => {
+                let who = (e.group, e.principal);
+                self.members.remove(&who);
+                let open = self.memberships.iter_mut().filter(|m| m.who == who && m.ended.is_none());
+                open.for_each(|m| m.ended = Some(at));
+            }
+            Event::KeyIssued(e) => {
+                let (principal, scope, expires_at) = (e.principal, e.scope.clone(), e.expires_at);
+                self.keys.insert(e.key, KeyFact { principal, scope, expires_at, issued: at, revoked: None });
+            }
+            Event::KeyRevoked(e) => {
+                if let Some(key) = self.keys.get_mut(&e.key) {
+                    key.revoked = key.revoked.or(Some(at));
+                }
+            }
+            _ => self.take_prompt(actor, event),
+        }
+    }
+
+    fn end(&mut self, key: &(Subject, Prefix, AnyRole), at: Timestamp) {
+        if let Some(grant) = self.live.remove(key).and_then(|index| self.grants.get_mut(&index)) {
+            grant.ended = Some(at);
+        }
+    }
+
+    fn take_prompt(&mut self, actor: PrincipalId, event: &Event) {
+        let Some(id) = event.prompt() else { return self.take_release(actor, event) };
+        let prompt = self.prompts.entry(id).or_default();
+        match event {
+            Event::PromptCreated(e) => prompt.key = e.key.to_string(),
+            Event::PromptRenamed(e) => prompt.key = e.after.to_string(),
+            Event::PromptRestored(e) => prompt.key = e.key.to_string(),
+            Event::VersionAdded(_) => prompt.authors.push(actor),
+            Event::LabelSet(e) => {
+                let before = prompt.labels.get(&e.label).map(|(now, _)| *now);
+                prompt.labels.insert(e.label.clone(), (e.after, before));
+            }
+            Event::LabelRemoved(e) => drop(prompt.labels.remove(&e.label)),
+            _ => {}
+        }
+    }
+
+    fn take_release(&mut self, actor: PrincipalId, event: &Event) {
+        match event {
+            Event::LabelProtected(e) => drop(self.protections.insert((e.prefix.clone(), e.label.clone()), e.after)),
+            Event::LabelUnprotected(e) => drop(self.protections.remove(&(e.prefix.clone(), e.label.clone()))),
+            Event::FreezeSet(e) => {
+                let fact = FreezeFact { prefix: e.prefix.clone(), from: e.from, until: e.until };
+                self.freezes.insert(e.freeze, fact);
+            }
+            Event::FreezeLifted(e) => drop(self.freezes.remove(&e.freeze)),
+            Event::ReleaseRequested(e) => {
+                let fact = RequestFact {
+                    prompt: e.prompt,
+                    label: e.label.clone(),
+                    before: e.before,
+                    after: e.after,
+                    expires_at: e.expires_at,
+                    author: actor,
+                    approvers: HashSet::new(),
+                    closed: false,
+                };
+                self.requests.insert(e.request, fact);
+            }
+            Event::ReleaseApproved(e) => {
+                if let Some(request) = self.requests.get_mut(&e.request) {
+                    request.approvers.insert(actor);
+                }
+            }
+            Event::ReleaseRejected(e) => self.close(e.request),
+            Event::ReleaseWithdrawn(e) => self.close(e.request),
+            Event::ReleaseExecuted(e) => self.close(e.request),
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, request: RequestId) {
+        if let Some(request) = self.requests.get_mut(&request) {
+            request.closed = true;
+        }
+    }
+}
