@@ -1,16 +1,17 @@
 //! The asking side over NATS: a question travels to whoever has the tenant's partition.
 //!
-//! Every question may be asked again, so a lost one is, once. What gets no answer is an error that passes, never another
-//! answer.
+//! Every question may be asked again, so one that is slow or lost is, once. What gets no answer is an error that passes,
+//! never another answer.
 
 mod follow;
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::Client;
-use futures::future::join_all;
+use futures::future::{Either, join_all, select};
 use promptory_events::{Position, TenantId, limits, partition};
 use promptory_platform::between::{self, NoAnswer};
 use tokio::sync::watch;
@@ -20,11 +21,12 @@ use crate::ask::{Ask, AskError, Reply};
 use crate::serve::{ask_subject, stand_subject};
 use crate::shelf::Health;
 
-/// How long the first try waits for an answer, besides what the question itself may wait: a process that was killed with
-/// the question in its hands never answers, and its neighbour does.
-const FIRST_WAIT: Duration = Duration::from_millis(1500);
-/// How long the second waits. A store that is opened first, or built, takes its time.
-const SECOND_WAIT: Duration = Duration::from_secs(5);
+/// After so long without an answer somebody is asked once more, and the first answer of both is taken: a process that was
+/// killed with the question in its hands never answers, and its neighbour does.
+const ONCE_MORE: Duration = Duration::from_millis(750);
+/// How long an answer is waited for, besides what the question itself may wait. A store that is opened first, or built, takes
+/// its time.
+const WAIT: Duration = Duration::from_secs(5);
 /// How long it is waited for who only says how it stands.
 const STAND_WAIT: Duration = Duration::from_millis(500);
 
@@ -61,8 +63,8 @@ impl There {
     pub async fn ask(&self, ask: Ask) -> Result<Reply, AskError> {
         let partition = partition::of(&ask.tenant, self.inner.partitions);
         let waits = if ask.at_least.is_some() { limits::AT_LEAST_WAIT_MAX_MS } else { 0 };
-        let first = FIRST_WAIT + Duration::from_millis(waits);
-        match self.inner.send(partition, ask_subject(partition), &Asked::Question(Box::new(ask)), first).await? {
+        let patience = WAIT + Duration::from_millis(waits);
+        match self.inner.send(partition, ask_subject(partition), &Asked::Question(Box::new(ask)), patience).await? {
             Told::Reply(reply) => Ok(reply),
             other => Err(not_asked_for(&other)),
         }
@@ -100,13 +102,27 @@ impl Inner {
         }
     }
 
-    /// Asks, and once more if no answer came.
-    async fn send(&self, partition: u16, subject: String, asked: &Asked, first: Duration) -> Result<Told, AskError> {
-        let mut outcome = self.send_once(subject.clone(), asked, first).await;
-        if let Err(NoAnswer::Lost(why)) = &outcome {
-            tracing::warn!(partition, %why, "a question is asked again");
-            outcome = self.send_once(subject, asked, SECOND_WAIT).await;
-        }
+    /// Asks, and once more if no answer came for a while, or none will.
+    async fn send(&self, partition: u16, subject: String, asked: &Asked, patience: Duration) -> Result<Told, AskError> {
+        let mut first = pin!(self.send_once(subject.clone(), asked, patience));
+        let outcome = match tokio::time::timeout(ONCE_MORE, &mut first).await {
+            Ok(Err(NoAnswer::Lost(why))) => {
+                tracing::warn!(partition, %why, "a question is asked again");
+                self.send_once(subject, asked, patience).await
+            }
+            Ok(outcome) => outcome,
+            Err(_) => {
+                tracing::debug!(partition, "a question is asked once more");
+                match select(first, pin!(self.send_once(subject, asked, patience))).await {
+                    // Now nobody listens: who had the first is gone, too, or going.
+                    Either::Right((Err(NoAnswer::Nobody), _)) => Err(NoAnswer::Nobody),
+                    Either::Left((outcome, other)) | Either::Right((outcome, other)) if is_open(&outcome) => {
+                        other.await
+                    }
+                    Either::Left((outcome, _)) | Either::Right((outcome, _)) => outcome,
+                }
+            }
+        };
         match outcome {
             Ok(Told::Refused(error)) => Err(error),
             Ok(told) => Ok(told),
@@ -132,6 +148,11 @@ impl Inner {
             },
         }
     }
+}
+
+/// Whether another one may still say more.
+fn is_open(outcome: &Result<Told, NoAnswer>) -> bool {
+    matches!(outcome, Err(NoAnswer::Lost(_)) | Ok(Told::Refused(AskError::Busy)))
 }
 
 fn not_asked_for(told: &Told) -> AskError {

@@ -180,15 +180,20 @@ impl Drill {
     }
 
     /// Prints how long service was away, by kind of fault.
-    fn times(&self, kinds: &[Fault], backs: &[(Fault, Duration)]) -> Result<(), String> {
+    fn times(&self, kinds: &[Fault], backs: &[(Fault, Back)]) -> Result<(), String> {
         let mut late = Vec::new();
         for kind in kinds {
             let of_kind: Vec<_> = backs.iter().filter(|(fault, _)| fault == kind).map(|(_, back)| *back).collect();
-            let Some(longest) = of_kind.iter().max() else { continue };
+            let Some(longest) = of_kind.iter().map(|back| back.during).max() else { continue };
+            let after = of_kind.iter().map(|back| back.after).max().unwrap_or_default();
             let asked = bar(*kind).map(|bar| format!(", {} s asked", bar.as_secs())).unwrap_or_default();
             let (name, times) = (format!("{kind:?}"), of_kind.len());
-            println!("{name:<17} {times:>2} times, back after {:>5.1} s at the most{asked}", longest.as_secs_f64());
-            if bar(*kind).is_some_and(|bar| *longest > bar) {
+            println!(
+                "{name:<17} {times:>2} times, back after {:>4.1} s at the most{asked}; {:>4.1} s after it was undone",
+                longest.as_secs_f64(),
+                after.as_secs_f64()
+            );
+            if bar(*kind).is_some_and(|bar| longest > bar) {
                 late.push(format!("{name} {:.1} s", longest.as_secs_f64()));
             }
         }
@@ -199,14 +204,14 @@ impl Drill {
         if self.in_time { Err("service was not back in time".to_owned()) } else { Ok(()) }
     }
 
-    /// One fault and everything after it. Returns how long service took to come back.
+    /// One fault and everything after it.
     async fn round(
         &self,
         ground: &Ground<'_>,
         round: usize,
         fault: Fault,
         numbers: &mut Numbers,
-    ) -> Result<Duration, String> {
+    ) -> Result<Back, String> {
         tokio::time::sleep(UNDISTURBED).await;
         let stream = format!("LEDGER-{}", numbers.below(self.partitions.into()));
         let leader = ground.leader(&stream).await;
@@ -218,26 +223,35 @@ impl Drill {
             note = ground.damaged(&target, &done).await?;
             ground.oracle.mark(Instant::now());
         }
-        let mut back = back(ground).await?;
+        let back = back(ground).await?;
         if fault.leaves_a_majority() && !done.damaged {
             // Long enough for what comes of it later: servers that miss each other, elections.
             tokio::time::sleep(HELD_AT_LEAST + Duration::from_millis(numbers.below(HELD_MORE_MS))).await;
         }
         block_in_place(|| target.undo());
         ground.oracle.mark(Instant::now());
-        back = back.max(self::back(ground).await?);
+        let again = self::back(ground).await?;
         let checked = Instant::now();
         ground.check().await.map_err(|wrong| format!("on {stream}{note}: {wrong}"))?;
         println!(
-            "{round:>4} {:<17} {stream} {:<4} back after {:>5.1} s, {:>6} acknowledged, checked in {:.1} s{note}",
+            "{round:>4} {:<17} {stream} {:<4} back after {:>4.1} s, and {:>4.1} s after it was undone, {:>6} acknowledged, checked in \
+             {:.1} s{note}",
             format!("{fault:?}"),
             done.about,
             back.as_secs_f64(),
+            again.as_secs_f64(),
             ground.oracle.count(),
             checked.elapsed().as_secs_f64(),
         );
-        Ok(back)
+        Ok(Back { during: back, after: again })
     }
+}
+
+/// How long service took to come back: while a fault that the others can live with lasted, and after it was undone.
+#[derive(Clone, Copy, Debug)]
+struct Back {
+    during: Duration,
+    after: Duration,
 }
 
 /// Waits until everybody is served again.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::stream::{DirectGetErrorKind, Info, RawMessageErrorKind, Stream};
+use async_nats::jetstream::stream::{ClusterInfo, DirectGetErrorKind, Info, RawMessageErrorKind, Stream};
 use promptory_events::{BatchHeader, Cursor, TenantId};
 
 use super::Inner;
@@ -20,6 +20,10 @@ use crate::port::{ReadError, Recorded};
 
 /// How long a look that found nothing missing is good for.
 const WHOLE_FOR: Duration = Duration::from_secs(1);
+
+/// Who leads believes that it does for as long as it has heard of a majority. Others elect a leader 4 s after they last heard of
+/// theirs at the earliest, and they are heard of every second, so one that has not heard of them for so long may be none.
+const HEARD_WITHIN: Duration = Duration::from_secs(3);
 
 /// How long the leader alone is asked after a replica that did not answer.
 const HUNG_FOR: Duration = Duration::from_secs(5);
@@ -49,14 +53,29 @@ pub(crate) async fn info(link: &Link, stream: &str) -> Result<Info, InfoError> {
     }
 }
 
+/// Whether a leader, which says this, is sure to be one still: a server that was cut off or stopped takes itself for the leader
+/// until it hears of the next one, and knows nothing of what that has appended.
+pub(super) fn leads(info: &Info) -> bool {
+    info.cluster.as_ref().is_none_or(has_majority)
+}
+
+fn has_majority(cluster: &ClusterInfo) -> bool {
+    let heard = cluster.replicas.iter().filter(|replica| !replica.offline && replica.active < HEARD_WITHIN).count();
+    2 * (heard + 1) > cluster.replicas.len() + 1
+}
+
 impl Inner {
-    /// What the stream of a partition says of itself, if it is still the one that was opened.
+    /// What the stream of a partition says of itself, if it is still the one that was opened, and by a leader that is one.
     pub(super) async fn info(&self, partition: u16) -> Result<Info, ReadError> {
         let info = info(&self.reads, &stream_name(partition)).await.map_err(|error| match error {
             // Not taken for a fact: a server that has just started says it too.
             InfoError::NotFound => ReadError::Unavailable(format!("{} is not there", stream_name(partition))),
             InfoError::Unavailable(why) => ReadError::Unavailable(why),
         })?;
+        if !leads(&info) {
+            let why = format!("who leads {} has heard of no majority lately", stream_name(partition));
+            return Err(ReadError::Unavailable(why));
+        }
         match Identity::of(&info.config) {
             Ok(identity) if identity == self.identity => Ok(info),
             Ok(Identity { incarnation, .. }) => Err(ReadError::Corrupt(format!(
@@ -215,4 +234,31 @@ async fn leaders(stream: &Stream<()>, sequence: u64) -> Result<Option<StreamMess
 pub(super) async fn stream_of(link: &Link, partition: u16) -> Result<Stream<()>, ReadError> {
     let stream = link.context.get_stream_no_info(stream_name(partition)).await;
     stream.map_err(|error| ReadError::Unavailable(with_causes(&error)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use async_nats::jetstream::stream::ClusterInfo;
+
+    use super::*;
+
+    #[test]
+    fn a_leader_without_a_majority_that_was_heard_of_lately_is_none() {
+        let cluster = |seconds: &[u64]| {
+            let peer = |active: &u64| {
+                let active = active * 1_000_000_000;
+                format!(r#"{{"name": "n", "current": true, "active": {active}}}"#)
+            };
+            let peers = seconds.iter().map(peer).collect::<Vec<_>>().join(",");
+            serde_json::from_str::<ClusterInfo>(&format!(
+                r#"{{"name": "test", "leader": "n0", "replicas": [{peers}]}}"#
+            ))
+            .unwrap()
+        };
+        assert!(has_majority(&cluster(&[])), "alone");
+        assert!(has_majority(&cluster(&[0, 30])), "one of three is down");
+        assert!(!has_majority(&cluster(&[30, 30])), "cut off");
+        assert!(!has_majority(&cluster(&[0, 30, 30, 30])));
+    }
 }

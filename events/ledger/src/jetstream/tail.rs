@@ -23,7 +23,6 @@ use super::Inner;
 use super::fetch::stream_of;
 use super::layout::{stream_name, subject};
 use super::link::{Link, with_causes};
-use super::watch::{HEARD_WITHIN, has_majority};
 use crate::chain::{PAGE, header_of};
 use crate::port::{ReadError, Recorded};
 
@@ -36,9 +35,8 @@ const PULL_EXPIRES: Duration = Duration::from_secs(30);
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// How long a leader may end before our cursor until it is believed. A new one catches up in less, and one that has lost the
-/// others, and does not know of what they wrote since, has been found out by then.
-const BEHIND_MAX: Duration = HEARD_WITHIN.saturating_add(Duration::from_millis(1500));
+/// How long a leader may end before our cursor until it is believed. A new one catches up in less.
+const BEHIND_MAX: Duration = Duration::from_millis(1500);
 
 /// A partition's batches, live. Goes on through lost connections and lost leaders; ends with the first contradiction.
 pub struct JetStreamTail {
@@ -183,8 +181,7 @@ impl Follower {
 
     /// Checks that the stream is the one that was opened, and has what was given.
     async fn stream_reaches(&mut self, last: u64) -> Result<(), ReadError> {
-        let info = self.inner.info(self.partition).await?;
-        let (state, leads) = (info.state, info.cluster.as_ref().is_none_or(has_majority));
+        let state = self.inner.info(self.partition).await?.state;
         let end = state.last_sequence;
         if state.first_sequence > last.saturating_add(1) {
             // A consumer would begin there without a word.
@@ -200,7 +197,7 @@ impl Follower {
         }
         let why = format!("the cursor {last} is beyond the end {end}");
         let since = *self.behind_since.get_or_insert_with(Instant::now);
-        Err(if leads && since.elapsed() >= BEHIND_MAX { ReadError::Corrupt(why) } else { ReadError::Unavailable(why) })
+        Err(if since.elapsed() >= BEHIND_MAX { ReadError::Corrupt(why) } else { ReadError::Unavailable(why) })
     }
 
     /// Takes a message, and before it those that it shows to be missing. Stops if nobody listens any more.

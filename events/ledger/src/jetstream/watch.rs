@@ -6,18 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
-use async_nats::jetstream::stream::ClusterInfo;
 use async_nats::{Client, ConnectOptions, ReconnectToServer, ServerAddr};
 use tokio::task::JoinHandle;
 
-use super::fetch::{self, InfoError};
+use super::fetch::{self, InfoError, leads};
 use super::layout::stream_name;
 use super::link::Link;
 use super::options::Options;
 
 const EVERY: Duration = Duration::from_secs(1);
-/// A leader that has not heard of a replica for so long counts it as away. Replicas are heard of every second.
-pub(super) const HEARD_WITHIN: Duration = Duration::from_secs(4);
 /// A connection that reaches no leader for so long is better elsewhere. Longer than an answer takes to come late.
 const LOST_FOR: Duration = Duration::from_secs(3);
 /// How long any one server is waited for.
@@ -101,16 +98,10 @@ pub(super) fn watch(options: Options, client: Client, next: Next) -> Watch {
 async fn reached(client: &Client, partition: u16) -> Reached {
     let link = Link::over(client.clone(), PATIENCE);
     match fetch::info(&link, &stream_name(partition)).await {
-        Ok(info) if info.cluster.as_ref().is_none_or(has_majority) => Reached::Leader,
+        Ok(info) if leads(&info) => Reached::Leader,
         Err(InfoError::NotFound) => Reached::NoStream,
         Ok(_) | Err(InfoError::Unavailable(_)) => Reached::Nobody,
     }
-}
-
-/// Whether a leader, which says this, has heard of enough others lately.
-pub(super) fn has_majority(cluster: &ClusterInfo) -> bool {
-    let heard = cluster.replicas.iter().filter(|replica| !replica.offline && replica.active < HEARD_WITHIN).count();
-    2 * (heard + 1) > cluster.replicas.len() + 1
 }
 
 /// Another server through which the leader of a stream is reached, or, of one that is not there, whoever knows that.
@@ -125,29 +116,4 @@ async fn elsewhere(options: &Options, client: &Client, partition: u16) -> Option
         }
     }
     None
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_leader_without_a_majority_that_was_heard_of_lately_is_none() {
-        let cluster = |seconds: &[u64]| {
-            let peer = |active: &u64| {
-                let active = active * 1_000_000_000;
-                format!(r#"{{"name": "n", "current": true, "active": {active}}}"#)
-            };
-            let peers = seconds.iter().map(peer).collect::<Vec<_>>().join(",");
-            serde_json::from_str::<ClusterInfo>(&format!(
-                r#"{{"name": "test", "leader": "n0", "replicas": [{peers}]}}"#
-            ))
-            .unwrap()
-        };
-        assert!(has_majority(&cluster(&[])), "alone");
-        assert!(has_majority(&cluster(&[0, 30])), "one of three is down");
-        assert!(!has_majority(&cluster(&[30, 30])), "cut off");
-        assert!(!has_majority(&cluster(&[0, 30, 30, 30])));
-    }
 }
