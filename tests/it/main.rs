@@ -11,5 +11,6 @@ mod feed;
 mod graph;
 mod layers;
 mod rights;
+mod rollouts;
 mod scrub;
 mod trace;

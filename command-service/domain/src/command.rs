@@ -1,11 +1,14 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
 use promptory_events::event::{Action, AnyRole, BackupPart, Event, KeyScope, Kind, LedgerRestored, RoleName, Subject};
+use promptory_events::rollout::Weights;
 use promptory_events::{
     Author, BackupId, Branch, CommandId, ContentId, Evidence, FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId,
-    PromptId, PromptKey, RequestId, Sealed, Tag, TenantId, Timestamp, VersionId,
+    PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::rollout::Step;
 
 /// A command, its caller, and what it claims.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -277,8 +280,10 @@ pub enum Change {
         prompt: PromptRef,
         /// Which label.
         label: Label,
-        /// To which version; `None`: it should be removed.
+        /// To which version; `None`: it should be removed, or split.
         version: Option<u32>,
+        /// That it should be split: how many buckets each version should get.
+        split: Option<Weights>,
         /// Until when that may be approved.
         expires_at: Option<Timestamp>,
     },
@@ -305,6 +310,17 @@ pub enum Change {
         label: Label,
         /// Refused unless the label points to this version now.
         if_match: Option<VersionId>,
+    },
+    /// A label is split over versions, or that changes or ends.
+    Rollout {
+        /// Of which prompt.
+        prompt: PromptRef,
+        /// Which label.
+        label: Label,
+        /// Refused unless this is the rollout that runs; `None`: whichever runs.
+        rollout: Option<RolloutId>,
+        /// What happens to it.
+        step: Step,
     },
     /// A comment.
     AddComment {

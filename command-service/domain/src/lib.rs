@@ -10,7 +10,7 @@
 //! | [`decide`](fn@decide) | state + context + command -> events or a [`Rejection`] |
 //! | [`state`] | one tenant's state and `evolve` |
 //! | [`access`] | who may do what |
-//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`release`], [`system`] | the rules of each family, with given/when/then beside them |
+//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`release`], [`rollout`], [`system`] | the rules of each family, with given/when/then beside them |
 //! | [`graph`] | versions and their parents |
 //! | [`rejection`] | every reason to refuse, with its stable code |
 
@@ -26,6 +26,7 @@ pub mod merge;
 pub mod prompt;
 pub mod rejection;
 pub mod release;
+pub mod rollout;
 pub mod state;
 pub mod system;
 #[cfg(test)]

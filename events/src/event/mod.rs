@@ -7,6 +7,7 @@ pub mod access;
 pub mod prompt;
 pub mod release;
 pub mod role;
+pub mod rollout;
 pub mod system;
 
 use schemars::JsonSchema;
@@ -25,6 +26,9 @@ pub use release::{
     LabelUnprotected, ReleaseApproved, ReleaseExecuted, ReleaseRejected, ReleaseRequested, ReleaseWithdrawn,
 };
 pub use role::{Action, AnyRole, Role, RoleName};
+pub use rollout::{
+    RolloutAdvanced, RolloutCompleted, RolloutPaused, RolloutResumed, RolloutRolledBack, RolloutStarted, Split,
+};
 pub use system::{
     BackupPart, BackupStarted, LedgerOpened, LedgerRestored, RestoredHead, TenantCreated, TenantResumed,
     TenantSuspended,
@@ -120,6 +124,18 @@ pub enum Event {
     LabelRolledBack(LabelRolledBack),
     /// Somebody commented on a version or a release request.
     CommentAdded(CommentAdded),
+    /// A label was split over versions.
+    RolloutStarted(RolloutStarted),
+    /// The weights of a rollout changed.
+    RolloutAdvanced(RolloutAdvanced),
+    /// A rollout was paused: everybody gets the control.
+    RolloutPaused(RolloutPaused),
+    /// A paused rollout goes on.
+    RolloutResumed(RolloutResumed),
+    /// A rollout is over, and the label stays where it was.
+    RolloutRolledBack(RolloutRolledBack),
+    /// A rollout is over, and everybody gets one of its versions.
+    RolloutCompleted(RolloutCompleted),
 }
 
 impl Event {
@@ -166,6 +182,12 @@ impl Event {
             Self::ReleaseExecuted(_) => "release.executed",
             Self::LabelRolledBack(_) => "label.rolled-back",
             Self::CommentAdded(_) => "comment.added",
+            Self::RolloutStarted(_) => "rollout.started",
+            Self::RolloutAdvanced(_) => "rollout.advanced",
+            Self::RolloutPaused(_) => "rollout.paused",
+            Self::RolloutResumed(_) => "rollout.resumed",
+            Self::RolloutRolledBack(_) => "rollout.rolled-back",
+            Self::RolloutCompleted(_) => "rollout.completed",
         }
     }
 
@@ -184,6 +206,12 @@ impl Event {
             Self::LabelRemoved(e) => Some(e.prompt),
             Self::BranchCreated(e) => Some(e.prompt),
             Self::BranchClosed(e) => Some(e.prompt),
+            Self::RolloutStarted(e) => Some(e.prompt),
+            Self::RolloutAdvanced(e) => Some(e.prompt),
+            Self::RolloutPaused(e) => Some(e.prompt),
+            Self::RolloutResumed(e) => Some(e.prompt),
+            Self::RolloutRolledBack(e) => Some(e.prompt),
+            Self::RolloutCompleted(e) => Some(e.prompt),
             _ => None,
         }
     }
