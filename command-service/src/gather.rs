@@ -3,6 +3,7 @@
 //! What comes out holds no plaintext and never changes, so a conflict repeats `decide` and not this.
 
 mod access;
+mod config;
 mod contents;
 mod merged;
 mod names;
@@ -209,7 +210,7 @@ fn required_version(
     let Some((kind, content)) = content(sealer, text, messages)? else {
         return Err(Problem::field("/text", "give exactly one of `text` and `messages`").into());
     };
-    let config = config.map(|config| sealer.json("/config", &config)).transpose()?;
+    let config = config.map(|config| config::given(sealer, &config)).transpose()?;
     Ok((kind, NewVersion { content, config, labels: names::labels(&labels)? }))
 }
 

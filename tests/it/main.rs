@@ -5,6 +5,7 @@ mod answers;
 mod as_of;
 mod backup;
 mod bad_input;
+mod config;
 mod crash;
 mod docs;
 mod feed;

@@ -9,7 +9,7 @@ use promptory_platform::Problem;
 use serde_json::json;
 
 use super::contents::Sealer;
-use super::{Sides, content, names};
+use super::{Sides, config, content, names};
 use crate::failure::Failure;
 use crate::wire;
 
@@ -32,7 +32,7 @@ pub fn change(sealer: &mut Sealer<'_>, change: wire::Change, if_match: Option<Ve
     let wire::Source { prompt: other, version, label, branch: of } = from;
     let resolved = Resolved {
         content: content(sealer, text, messages)?,
-        config: config.map(|config| sealer.json("/config", &config)).transpose()?,
+        config: config.map(|config| config::given(sealer, &config)).transpose()?,
     };
     Ok(Change::Merge {
         prompt: names::prompt(&prompt)?,
@@ -100,7 +100,11 @@ pub fn with_contents(
         (None, Ok(text)) => (Some(sealer.content("/from", limits::CONTENT_MAX_BYTES, text.as_bytes())?), None),
         (None, Err(conflict)) => (None, Some(conflict)),
     };
-    let (config, in_config) = match (&resolved.config, parts.config) {
+    let config = match parts.config {
+        Ok(json) => config::together(json, [base, ours, theirs].map(|said| said.version.config))?,
+        Err(conflict) => Err(conflict),
+    };
+    let (config, in_config) = match (&resolved.config, config) {
         (Some(config), _) => (Some(Some(config.clone())), None),
         (None, Ok(json)) => (Some(json.map(|json| config_of(sealer, &json)).transpose()?), None),
         (None, Err(conflict)) => (None, Some(conflict)),
