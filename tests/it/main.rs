@@ -9,6 +9,7 @@ mod crash;
 mod docs;
 mod feed;
 mod graph;
+mod guide;
 mod layers;
 mod rights;
 mod scrub;
