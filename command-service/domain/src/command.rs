@@ -179,7 +179,7 @@ pub enum Change {
         /// Until when it opens.
         expires_at: Option<Timestamp>,
     },
-    /// Another API key in the place of one, which is revoked.
+    /// Another API key in the place of one, which is revoked at once or after an overlap.
     RotateKey {
         /// The one that goes.
         key: KeyId,
@@ -187,6 +187,8 @@ pub enum Change {
         secret_hash: [u8; 32],
         /// Until when the new one opens; `None`: as long as the old one.
         expires_at: Option<Timestamp>,
+        /// For how many seconds the old one opens beside it: 0 to [`promptory_events::limits::KEY_OVERLAP_MAX_S`].
+        overlap_s: u32,
     },
     /// An API key that opens nothing any more.
     RevokeKey {

@@ -52,7 +52,7 @@ fn one_of_each() -> Vec<Event> {
             expires_at: Some(Timestamp::from_micros(1_800_000_000_000_001)),
             replaces: Some(KeyId([20; 8])),
         }),
-        Event::KeyRevoked(KeyRevoked { key }),
+        Event::KeyRevoked(KeyRevoked { key, from: Some(Timestamp::from_micros(1_800_000_000_000_000)) }),
         Event::PromptCreated(PromptCreated { prompt, key: path("team/greet"), kind: Kind::Chat }),
         Event::VersionAdded(VersionAdded {
             prompt,

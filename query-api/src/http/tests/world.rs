@@ -134,7 +134,7 @@ impl World {
     }
 
     pub fn revoked(&self) -> Event {
-        Event::KeyRevoked(KeyRevoked { key: self.key.key })
+        Event::KeyRevoked(KeyRevoked { key: self.key.key, from: None })
     }
 
     /// Appends one commit, recorded at the hour of its command: the first at 01:00 of 2026-01-01.

@@ -65,7 +65,9 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
             "expires_at": e.expires_at,
             "replaces": e.replaces,
         }),
-        Event::KeyRevoked(e) => json!({ "key": e.key, "principal": access.principal_of(e.key) }),
+        Event::KeyRevoked(e) => {
+            json!({ "key": e.key, "principal": access.principal_of(e.key), "from": e.from })
+        }
         Event::PromptCreated(e) => json!({ "kind": e.kind }),
         Event::VersionAdded(e) => version(e),
         Event::PromptRenamed(e) => json!({ "before": e.before, "after": e.after }),
