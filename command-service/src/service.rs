@@ -2,6 +2,7 @@
 
 mod backup;
 mod execute;
+mod together;
 
 use std::io;
 use std::path::PathBuf;
@@ -115,6 +116,7 @@ impl Service {
             command,
             trace: None,
             since: None,
+            tied: false,
             secret: Some(key),
             bytes: 0,
         };

@@ -7,6 +7,7 @@ mod append;
 mod draft;
 mod forwarding;
 mod receipts;
+mod together;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,6 +28,7 @@ use crate::load::{Confirmed, load};
 use crate::outcome::Outcome;
 use crate::recent::Recent;
 use crate::threads::Threads;
+pub use draft::HEADER_ROOM;
 use forwarding::Forwarding;
 use receipts::Receipts;
 

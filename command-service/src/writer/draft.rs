@@ -4,14 +4,14 @@ use bytes::Bytes;
 use promptory_domain::{Context, Presented, Tenant, decide};
 use promptory_events::{CommandId, Commit, CommitHeader, Event, Timestamp, limits};
 
-use super::Writer;
+use super::{Writer, together};
 use crate::cache::Receipt;
 use crate::failure::Failure;
 use crate::gather::Gathered;
 use crate::recent::Found;
 
 /// Room for the batch's own header.
-const HEADER_ROOM: usize = 1024;
+pub const HEADER_ROOM: usize = 1024;
 
 /// A batch in the making.
 pub struct Draft {
@@ -25,8 +25,8 @@ pub struct Draft {
     pub receipts: Vec<(CommandId, Receipt)>,
     /// What came of each command, in order; fewer than were given if the batch is full.
     pub verdicts: Vec<Verdict>,
-    bytes: usize,
-    broken: Option<String>,
+    pub(super) bytes: usize,
+    pub(super) broken: Option<String>,
 }
 
 /// What came of a command, once the batch is durable.
@@ -56,11 +56,14 @@ impl Writer {
             bytes: HEADER_ROOM,
             broken: None,
         };
-        for item in items {
-            match self.verdict(&mut draft, item) {
-                Some(verdict) => draft.verdicts.push(verdict),
+        let mut rest = items;
+        while !rest.is_empty() {
+            let (group, others) = rest.split_at(together::leading(rest));
+            match self.verdicts(&mut draft, group) {
+                Some(verdicts) => draft.verdicts.extend(verdicts),
                 None => break, // full
             }
+            rest = others;
         }
         match draft.broken.take() {
             Some(error) => Err(Failure::Internal(error)),
@@ -79,7 +82,7 @@ impl Writer {
     }
 
     /// `None`: the batch is full.
-    fn verdict(&self, draft: &mut Draft, item: &Gathered) -> Option<Verdict> {
+    pub(super) fn verdict(&self, draft: &mut Draft, item: &Gathered) -> Option<Verdict> {
         let done_before = match self.receipt(draft, item) {
             Ok(receipt) => receipt,
             Err(failure) => return Some(Verdict::Refused(failure)),
