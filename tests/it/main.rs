@@ -3,6 +3,7 @@
 
 mod answers;
 mod as_of;
+mod attest;
 mod backup;
 mod bad_input;
 mod crash;

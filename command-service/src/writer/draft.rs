@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use promptory_domain::{Context, Presented, Tenant, decide};
+use promptory_events::event::Attempt;
 use promptory_events::{CommandId, Commit, CommitHeader, Event, Timestamp, limits};
 
 use super::{Writer, together};
@@ -25,6 +26,10 @@ pub struct Draft {
     pub receipts: Vec<(CommandId, Receipt)>,
     /// What came of each command, in order; fewer than were given if the batch is full.
     pub verdicts: Vec<Verdict>,
+    /// How many commands were denied a right.
+    pub denied: u64,
+    /// Those of them that have no event of their own.
+    pub again: Vec<Attempt>,
     pub(super) bytes: usize,
     pub(super) broken: Option<String>,
 }
@@ -53,6 +58,8 @@ impl Writer {
             commits: Vec::new(),
             receipts: Vec::new(),
             verdicts: Vec::new(),
+            denied: 0,
+            again: Vec::new(),
             bytes: HEADER_ROOM,
             broken: None,
         };
@@ -149,7 +156,7 @@ fn repeat(draft: &Draft, item: &Gathered, receipt: Receipt) -> Verdict {
 
 impl Draft {
     /// Takes a commit in, if there is room for it.
-    fn add(&mut self, commit: Commit) -> Option<Verdict> {
+    pub(super) fn add(&mut self, commit: Commit) -> Option<Verdict> {
         let bytes = match commit.encode() {
             Ok(bytes) => bytes,
             Err(error) => return Some(Verdict::Refused(Failure::Internal(error.to_string()))),

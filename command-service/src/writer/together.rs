@@ -19,13 +19,23 @@ impl Writer {
     /// back what the others did to the draft, and is the answer to all. `None`: the batch is full.
     pub(super) fn verdicts(&self, draft: &mut Draft, group: &[Gathered]) -> Option<Vec<Verdict>> {
         if let [alone] = group {
-            return self.verdict(draft, alone).map(|verdict| vec![verdict]);
+            let verdict = self.verdict(draft, alone)?;
+            if let Verdict::Refused(why) = &verdict
+                && let Some(denied) = self.attempt(draft, alone, why)
+            {
+                self.attest(draft, alone, denied)?;
+            }
+            return Some(vec![verdict]);
         }
         let before = Mark::of(draft);
         let mut verdicts = Vec::with_capacity(group.len());
         for (command, item) in group.iter().enumerate() {
+            let mut denied = None;
             let failure = match self.verdict(draft, item) {
-                Some(Verdict::Refused(why)) => Failure::InBatch { command, why: Box::new(why) },
+                Some(Verdict::Refused(why)) => {
+                    denied = self.attempt(draft, item, &why); // on what the others left, before that is taken back
+                    Failure::InBatch { command, why: Box::new(why) }
+                }
                 Some(verdict) => {
                     verdicts.push(verdict);
                     continue;
@@ -41,6 +51,9 @@ impl Writer {
                 }
             };
             before.restore(draft);
+            if let Some(denied) = denied {
+                self.attest(draft, item, denied)?;
+            }
             return Some(group.iter().map(|_| Verdict::Refused(failure.clone())).collect());
         }
         Some(verdicts)

@@ -109,7 +109,7 @@ async fn one_that_is_refused_is_named_and_leaves_nothing_of_the_others() {
     let viewer = world.key_for("viewer").await.presented();
     let by_viewer = together(&world.service, &viewer, vec![create("a"), create("b")], None).await;
     assert_eq!(refused(by_viewer), (0, "forbidden"));
-    assert_eq!(world.batches().await.len(), before.len() + 1, "only the viewer's key was written");
+    assert_eq!(world.batches().await.len(), before.len() + 2, "only the viewer's key, and what it was denied");
     assert!(world.folded().await.prompt(&promptory_domain::PromptRef::Key("a".parse().unwrap())).is_none());
     assert!(state.next_index() < world.folded().await.next_index());
 }
