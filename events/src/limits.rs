@@ -52,5 +52,7 @@ pub const ROLES_MAX: usize = 256;
 pub const PROTECTIONS_MAX: usize = 1000;
 /// Approvals that a protected label may need.
 pub const APPROVALS_MAX: u16 = 16;
+/// Denied attempts of a tenant that are told apart in a minute.
+pub const ATTEMPTS_PER_MINUTE_MAX: usize = 32;
 /// Open release requests of one prompt.
 pub const REQUESTS_MAX: usize = 64;

@@ -3,6 +3,7 @@
 
 mod answers;
 mod as_of;
+mod attest;
 mod backup;
 mod bad_input;
 mod crash;
@@ -13,4 +14,5 @@ mod guide;
 mod layers;
 mod rights;
 mod scrub;
+mod together;
 mod trace;
