@@ -7,6 +7,7 @@ mod contents;
 mod merged;
 mod names;
 mod releases;
+mod rollouts;
 mod together;
 mod wanted;
 
@@ -203,9 +204,12 @@ fn change(
             let (prompt, label) = (names::prompt(&prompt)?, names::label("/label", &label)?);
             Change::RemoveLabel { prompt, label, if_match }
         }
-        other => match releases::change(sealer, other, if_match)? {
+        other => match rollouts::change(other)? {
             Ok(change) => change,
-            Err(other) => access::change(sealer, other, secret_hash)?,
+            Err(other) => match releases::change(sealer, other, if_match)? {
+                Ok(change) => change,
+                Err(other) => access::change(sealer, other, secret_hash)?,
+            },
         },
     })
 }

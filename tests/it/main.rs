@@ -13,6 +13,7 @@ mod graph;
 mod guide;
 mod layers;
 mod rights;
+mod rollouts;
 mod scrub;
 mod together;
 mod trace;

@@ -26,7 +26,7 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::CloseBranch { .. }
         | Change::ForkPrompt { .. }
         | Change::Merge { .. } => Action::WritePrompts,
-        Change::SetLabel { .. } | Change::RemoveLabel { .. } => Action::MoveLabels,
+        Change::SetLabel { .. } | Change::RemoveLabel { .. } | Change::Rollout { .. } => Action::MoveLabels,
         Change::IssueKey { .. }
         | Change::RotateKey { .. }
         | Change::RevokeKey { .. }
@@ -242,6 +242,13 @@ impl<'a> Check<'a> {
         self.right(action, key)
     }
 
+    /// A protected label goes back by a right of its own.
+    fn back(&mut self, prompt: &PromptRef, label: &Label, needed: Action) -> Result<(), Rejection> {
+        let key = self.state.prompt(prompt).map(|(_, prompt)| prompt.key.as_str());
+        let protected = key.is_some_and(|key| self.state.book().needed(key, label).is_some());
+        self.prompt(prompt, if protected { Action::RollBack } else { needed }).map(drop)
+    }
+
     /// Labels that come with a version are moved like any other.
     fn labels(&mut self, key: &str, labels: &[Label]) -> Result<(), Rejection> {
         if labels.is_empty() { Ok(()) } else { self.right(Action::MoveLabels, key) }
@@ -313,11 +320,9 @@ impl<'a> Check<'a> {
             Change::ApproveRelease { request }
             | Change::RejectRelease { request }
             | Change::WithdrawRelease { request } => self.request(*request, needed),
-            Change::RollBackLabel { prompt, label, .. } => {
-                let key = self.state.prompt(prompt).map(|(_, prompt)| prompt.key.as_str());
-                let protected = key.is_some_and(|key| self.state.book().needed(key, label).is_some());
-                self.prompt(prompt, if protected { Action::RollBack } else { needed }).map(drop)
-            }
+            Change::RollBackLabel { prompt, label, .. } => self.back(prompt, label, needed),
+            Change::Rollout { prompt, label, step, .. } if step.is_back() => self.back(prompt, label, needed),
+            Change::Rollout { prompt, .. } => self.prompt(prompt, needed).map(drop),
             Change::AddComment { on: CommentTarget::Version { prompt, .. }, .. } => {
                 self.prompt(prompt, needed).map(drop)
             }

@@ -4,11 +4,14 @@ use promptory_events::event::{
     Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, KeyScope, Kind, LedgerRestored, RoleName,
     Subject, UnauthenticatedCounted,
 };
+use promptory_events::rollout::Weights;
 use promptory_events::{
     Author, BackupId, Branch, CommandId, ContentId, Evidence, FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId,
-    PromptId, PromptKey, RequestId, Sealed, Tag, TenantId, Timestamp, VersionId,
+    PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::rollout::Step;
 
 /// A command, its caller, and what it claims.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -282,8 +285,10 @@ pub enum Change {
         prompt: PromptRef,
         /// Which label.
         label: Label,
-        /// To which version; `None`: it should be removed.
+        /// To which version; `None`: it should be removed, or split.
         version: Option<u32>,
+        /// That it should be split: how many buckets each version should get.
+        split: Option<Weights>,
         /// Until when that may be approved.
         expires_at: Option<Timestamp>,
     },
@@ -310,6 +315,17 @@ pub enum Change {
         label: Label,
         /// Refused unless the label points to this version now.
         if_match: Option<VersionId>,
+    },
+    /// A label is split over versions, or that changes or ends.
+    Rollout {
+        /// Of which prompt.
+        prompt: PromptRef,
+        /// Which label.
+        label: Label,
+        /// Refused unless this is the rollout that runs; `None`: whichever runs.
+        rollout: Option<RolloutId>,
+        /// What happens to it.
+        step: Step,
     },
     /// A comment.
     AddComment {

@@ -11,7 +11,7 @@
 //! | [`state`] | one tenant's state and `evolve` |
 //! | [`access`] | who may do what |
 //! | [`attest`] | denied attempts: which of them get an event |
-//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`release`], [`system`] | the rules of each family, with given/when/then beside them |
+//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`release`], [`rollout`], [`system`] | the rules of each family, with given/when/then beside them |
 //! | [`graph`] | versions and their parents |
 //! | [`rejection`] | every reason to refuse, with its stable code |
 
@@ -28,6 +28,7 @@ pub mod merge;
 pub mod prompt;
 pub mod rejection;
 pub mod release;
+pub mod rollout;
 pub mod state;
 pub mod system;
 #[cfg(test)]

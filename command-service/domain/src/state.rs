@@ -18,6 +18,8 @@ use crate::access::Rights;
 use crate::attest::Attempts;
 use crate::command::PromptRef;
 use crate::release::book::Book;
+use crate::rollout;
+use crate::rollout::running::{self, Rollouts};
 pub use version::Version;
 
 /// One tenant, as its ledger says it is after [`Tenant::next_index`] events.
@@ -55,6 +57,8 @@ pub struct Prompt {
     pub labels: BTreeMap<Label, u32>,
     /// Where each of them pointed before it moved last, if it pointed anywhere.
     pub previous: BTreeMap<Label, u32>,
+    /// What some of them are split over.
+    pub rollouts: Rollouts,
     /// Its tags.
     pub tags: Vec<Tag>,
     /// Its metadata.
@@ -269,9 +273,16 @@ impl Tenant {
                 self.bytes += ENTRY_BYTES;
             }
             Event::BranchClosed(e) => drop(self.prompt_mut(index, e.prompt)?.branches.remove(&e.branch)),
-            _ => return Err(Inconsistent::Missing(index)),
+            other => self.evolve_rollout(index, other)?,
         }
         Ok(())
+    }
+
+    fn evolve_rollout(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {
+        let (prompt, ..) = rollout::about(event).ok_or(Inconsistent::Missing(index))?;
+        self.bytes += ENTRY_BYTES;
+        let rollouts = &mut self.prompt_mut(index, prompt)?.rollouts;
+        if running::evolve(rollouts, event) { Ok(()) } else { Err(Inconsistent::Missing(index)) }
     }
 
     fn prompt_mut(&mut self, index: u64, prompt: PromptId) -> Result<&mut Prompt, Inconsistent> {
@@ -291,6 +302,7 @@ impl Prompt {
             branches: BTreeMap::new(),
             labels: BTreeMap::new(),
             previous: BTreeMap::new(),
+            rollouts: Rollouts::new(),
             tags: Vec::new(),
             metadata: None,
             contents: HashTrieMapSync::new_sync(),

@@ -91,6 +91,11 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         Rejection::ReleaseStale => Problem::new(ProblemType::RELEASE_STALE, detail),
         Rejection::OwnRelease => Problem::new(ProblemType::OWN_RELEASE, detail),
         Rejection::ReleaseNotYours => Problem::new(ProblemType::RELEASE_NOT_YOURS, detail),
+        Rejection::RolloutNotFound(_) => Problem::new(ProblemType::ROLLOUT_NOT_FOUND, detail).with("field", "/rollout"),
+        Rejection::RolloutRuns { rollout, .. } => {
+            Problem::new(ProblemType::ROLLOUT_RUNS, detail).with("rollout", rollout.to_string())
+        }
+        Rejection::NotAnArm { .. } => Problem::new(ProblemType::NOT_AN_ARM, detail).with("field", "/version"),
         Rejection::NothingToRollBack => Problem::new(ProblemType::NOTHING_TO_ROLL_BACK, detail),
         Rejection::AlreadyBootstrapped => Problem::new(ProblemType::ALREADY_BOOTSTRAPPED, detail),
     }

@@ -5,7 +5,7 @@ use promptory_events::event::{Event, KeyIssued, Subject};
 use promptory_events::{KeyId, Prefix, PrincipalId, PromptId, Timestamp};
 
 use super::facts::{Facts, KeyFact};
-use super::{Case, releases};
+use super::{Case, releases, rollouts};
 
 /// Whether the evidence of a commit bears one of its events out; why not. `facts` are those before it.
 pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(), String> {
@@ -72,7 +72,7 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
             write(case, e.key.as_str())?;
             releases::goes(facts, e.prompt, None, Some(e.key.as_str()))
         }
-        _ => releases::check(facts, case, event),
+        _ => rollouts::check(facts, case, event).unwrap_or_else(|| releases::check(facts, case, event)),
     }
 }
 
