@@ -268,13 +268,16 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
     },
-    /// Another API key in the place of one, which is revoked.
+    /// Another API key in the place of one, which is revoked at once or after an overlap.
     RotateKey {
         /// Its id: the part after `pk_<tenant>_`.
         key: String,
         /// Until when the new one opens; as long as the old one if this is not there.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
+        /// For how many seconds the old one still opens: at most 30 days; not at all if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overlap_seconds: Option<u32>,
     },
     /// An API key that opens nothing any more.
     RevokeKey {

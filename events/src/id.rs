@@ -186,6 +186,12 @@ impl CommandId {
         Self(derive("promptory/followed-by/1", &[&self.0, what.as_bytes()]))
     }
 
+    /// The id of one of the commands of a request that has this one: the first keeps it.
+    #[must_use]
+    pub fn part(self, place: usize) -> Self {
+        if place == 0 { self } else { Self(derive("promptory/part/1", &[&self.0, &(place as u64).to_be_bytes()])) }
+    }
+
     /// The prompt that this command creates.
     #[must_use]
     pub fn prompt(self) -> PromptId {

@@ -16,6 +16,9 @@ pub struct ProblemType {
     pub title: &'static str,
 }
 
+/// How a caller that was not let in may come back.
+const CHALLENGES: &str = r#"Bearer, Basic realm="promptory", charset="UTF-8""#;
+
 /// Begins every `type`.
 pub const TYPE_BASE: &str = "https://promptory.dev/problems/";
 
@@ -36,7 +39,7 @@ problem_types! {
     /// A field has a value that is not allowed.
     INVALID_FIELD = 400, "invalid-field", "A field has a value that is not allowed";
     /// No key, or one that opens nothing.
-    UNAUTHENTICATED = 401, "unauthenticated", "The API key opens nothing";
+    UNAUTHENTICATED = 401, "unauthenticated", "What was shown lets nobody in";
     /// The caller's roles don't allow it.
     FORBIDDEN = 403, "forbidden", "The caller's roles do not allow this";
     /// A right is handed on that the caller does not hold.
@@ -248,7 +251,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self.kind.status {
-            401 => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            401 => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGES))),
             429 | 503 | 504 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => {}
         }

@@ -424,6 +424,12 @@ pub struct StatusAnswer {
 }
 
 impl AskError {
+    /// Whether it may come from a right that is lacking, which is recorded before it is told.
+    #[must_use]
+    pub fn may_be_denied(&self) -> bool {
+        matches!(self, Self::Forbidden | Self::PromptNotFound)
+    }
+
     /// Whether it comes from where the answer should have come from, and passes by itself: a process that starts again,
     /// a model that is a little behind, too much at once.
     #[must_use]

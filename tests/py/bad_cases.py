@@ -266,6 +266,8 @@ def batches(world):
         ("refused ones", {"commands": [bad, {**bad, "prompt": world.archived_id}]}, "refused within"),
         ("unknown type", {"commands": [{"type": "fly"}]}, "refused within"), ("strings", {"commands": ["x", 1, None]}, "refused within"),
         ("unknown field", {"commands": [{**bad, "colour": 1}]}, "refused within"), ("no prompt", {"commands": [{"type": "archive_prompt"}]}, "refused within"),
+        ("all or nothing", {"atomic": True, "commands": [{"type": "create_prompt", "key": "bad-input/never", "text": "x"}, bad]}, "refused"),
+        ("atomic is no number", {"atomic": 1, "commands": [bad]}, "refused"),
         ("tenants by an owner", {"commands": [{"type": "create_tenant", "tenant": "mine"}]}, "refused within"),
     ):
         yield write(f"commands: {name}", "POST", "/v1/commands", world.owner, body, expect=expect)

@@ -138,3 +138,31 @@ fn one_process_on_jetstream_is_the_whole_system() {
         acme = node.at(&acme);
     }
 }
+
+#[test]
+fn a_denied_question_is_recorded_by_a_process_that_takes_commands() {
+    let site = Site::new();
+    let (command, projection) = (site.node("c", "command", None), site.node("p", "projection", None));
+    let query = site.node("q", "query", None);
+    projection.wait_ready();
+    let owner = command.owner("acme");
+    let _ = owner.post("/v1/prompts", &json!({"key": "secret/a", "text": "x"})).expect(201);
+    let issued = owner.post("/v1/keys", &json!({"role": "viewer", "prefix": "team/"})).expect(201).json;
+    let viewer = query.at(&owner.with_key(issued["key"].as_str().unwrap()));
+    viewer.wait_for(issued["position"].as_str().unwrap());
+    for _ in 0..3 {
+        let _ = viewer.prompt("secret/a", "").expect(404);
+    }
+    // The first was durable before it was refused, so it comes before whatever is written now.
+    let marked = owner.post("/v1/prompts", &json!({"key": "mark", "text": "x"})).expect(201).json;
+    let reader = query.at(&owner);
+    reader.wait_for(marked["position"].as_str().unwrap());
+    let events = reader.get("/v1/events").expect(200).json["events"].as_array().unwrap().clone();
+    let denied: Vec<_> = events.iter().filter(|event| event["type"] == "attempt.denied").collect();
+    assert!((1..=2).contains(&denied.len()), "one a minute, and the minute may have turned: {events:?}");
+    assert_eq!(
+        (&denied[0]["detail"]["principal"], &denied[0]["detail"]["target"]),
+        (&issued["principal"], &json!("secret/"))
+    );
+    assert_eq!(denied[0]["detail"]["door"], "question");
+}

@@ -1,6 +1,9 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
-use promptory_events::event::{Action, AnyRole, BackupPart, Event, KeyScope, Kind, LedgerRestored, RoleName, Subject};
+use promptory_events::event::{
+    Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, KeyScope, Kind, LedgerRestored, RoleName,
+    Subject, UnauthenticatedCounted,
+};
 use promptory_events::rollout::Weights;
 use promptory_events::{
     Author, BackupId, Branch, CommandId, ContentId, Evidence, FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId,
@@ -182,7 +185,7 @@ pub enum Change {
         /// Until when it opens.
         expires_at: Option<Timestamp>,
     },
-    /// Another API key in the place of one, which is revoked.
+    /// Another API key in the place of one, which is revoked at once or after an overlap.
     RotateKey {
         /// The one that goes.
         key: KeyId,
@@ -190,6 +193,8 @@ pub enum Change {
         secret_hash: [u8; 32],
         /// Until when the new one opens; `None`: as long as the old one.
         expires_at: Option<Timestamp>,
+        /// For how many seconds the old one opens beside it: 0 to [`promptory_events::limits::KEY_OVERLAP_MAX_S`].
+        overlap_s: u32,
     },
     /// An API key that opens nothing any more.
     RevokeKey {
@@ -355,6 +360,8 @@ pub enum Change {
     },
     /// Ledgers were restored from a backup (`_system` only; only the system itself says so).
     RecordRestore(LedgerRestored),
+    /// What came of attempts that were denied; only the system itself says so.
+    Attest(Attestation),
     /// The first command of `_system`: records the ledger's life and the first operator.
     Bootstrap {
         /// The life.
@@ -362,6 +369,17 @@ pub enum Change {
         /// The first operator's key.
         secret_hash: [u8; 32],
     },
+}
+
+/// What is attested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Attestation {
+    /// An attempt was denied. Leads to nothing if the minute has an event for it, or as many as it may have.
+    Denied(AttemptDenied),
+    /// Attempts that have no event of their own.
+    Counted(AttemptsCounted),
+    /// Requests whose key opened nothing (`_system` only).
+    Unauthenticated(UnauthenticatedCounted),
 }
 
 /// For whom a key is issued.

@@ -9,7 +9,7 @@ use crate::command::{Change, Command, Context, Decision};
 use crate::rejection::Rejection;
 use crate::release::gate::gate;
 use crate::state::Tenant;
-use crate::{branch, fork, label, merge, prompt, release, rollout, system};
+use crate::{attest, branch, fork, label, merge, prompt, release, rollout, system};
 
 /// Decides a command.
 ///
@@ -59,6 +59,7 @@ fn events(state: &Tenant, context: &Context, actor: PrincipalId, change: &Change
         | Change::WithdrawRelease { .. }
         | Change::RollBackLabel { .. }
         | Change::AddComment { .. } => release::decide(state, context, actor, change),
+        Change::Attest(attestation) => attest::decide(state, context, attestation),
         _ => system::decide(state, context, change),
     }
 }

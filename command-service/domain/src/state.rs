@@ -15,6 +15,7 @@ use rpds::{HashTrieMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Rights;
+use crate::attest::Attempts;
 use crate::command::PromptRef;
 use crate::release::book::Book;
 use crate::rollout;
@@ -32,6 +33,7 @@ pub struct Tenant {
     rights: Rights,
     book: Book,
     tenants: HashTrieMapSync<TenantId, TenantStatus>,
+    attempts: Attempts,
 }
 
 /// One prompt.
@@ -110,6 +112,7 @@ impl Tenant {
             rights: Rights::default(),
             book: Book::default(),
             tenants: HashTrieMapSync::new_sync(),
+            attempts: Attempts::default(),
         }
     }
 
@@ -171,6 +174,12 @@ impl Tenant {
         self.tenants.get(tenant).copied()
     }
 
+    /// The denied attempts of the last minute that had any.
+    #[must_use]
+    pub fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
     /// Takes in the next event, which `actor` made.
     ///
     /// # Errors
@@ -181,7 +190,14 @@ impl Tenant {
         }
         self.next_index += 1;
         match event {
-            Event::LedgerOpened(_) | Event::CommandUnchanged | Event::BackupStarted(_) | Event::LedgerRestored(_) => {
+            Event::LedgerOpened(_)
+            | Event::CommandUnchanged
+            | Event::BackupStarted(_)
+            | Event::LedgerRestored(_)
+            | Event::AttemptsCounted(_)
+            | Event::UnauthenticatedCounted(_) => Ok(()),
+            Event::AttemptDenied(e) => {
+                self.attempts.take(e);
                 Ok(())
             }
             Event::TenantCreated(e) => self.set_tenant(&e.tenant, TenantStatus::Active),

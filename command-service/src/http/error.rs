@@ -10,6 +10,10 @@ impl From<Failure> for Problem {
         let detail = failure.to_string();
         match failure {
             Failure::Malformed(problem) => *problem,
+            Failure::TooLarge { bytes, max } => {
+                Self::new(ProblemType::TOO_LARGE, detail).with("bytes", bytes).with("limit", max)
+            }
+            Failure::InBatch { command, why } => Self { detail, ..Self::from(*why).with("command", command) },
             Failure::Rejected(rejection) => rejected(&rejection, detail),
             Failure::IdempotencyMismatch => {
                 Self::new(ProblemType::IDEMPOTENCY_MISMATCH, detail).with("field", "Idempotency-Key")

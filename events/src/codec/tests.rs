@@ -53,7 +53,7 @@ fn one_of_each() -> Vec<Event> {
             expires_at: Some(Timestamp::from_micros(1_800_000_000_000_001)),
             replaces: Some(KeyId([20; 8])),
         }),
-        Event::KeyRevoked(KeyRevoked { key }),
+        Event::KeyRevoked(KeyRevoked { key, from: Some(Timestamp::from_micros(1_800_000_000_000_000)) }),
         Event::PromptCreated(PromptCreated { prompt, key: path("team/greet"), kind: Kind::Chat }),
         Event::VersionAdded(VersionAdded {
             prompt,
@@ -97,6 +97,7 @@ fn one_of_each() -> Vec<Event> {
     ]
     .into_iter()
     .chain(of_releases())
+    .chain(attestations())
     .chain(of_rollouts())
     .collect()
 }
@@ -135,6 +136,29 @@ fn of_releases() -> Vec<Event> {
             prompt,
             on: CommentOn::Request(request),
             text: sealed(),
+        }),
+    ]
+}
+
+/// One of every attestation.
+fn attestations() -> Vec<Event> {
+    let (principal, key) = (PrincipalId([8; 16]), KeyId([9; 8]));
+    let attempt = Attempt { principal, action: Action::WritePrompts, target: "team/".parse().unwrap() };
+    vec![
+        Event::AttemptDenied(AttemptDenied {
+            attempt: attempt.clone(),
+            credential: Credential::ApiKey { tenant: "acme".parse().unwrap(), key },
+            door: Door::Question,
+            minute: Timestamp::from_micros(1_800_000_000_000_000),
+        }),
+        Event::AttemptsCounted(AttemptsCounted {
+            minute: Timestamp::from_micros(1_800_000_000_000_000),
+            again: vec![AttemptAgain { attempt, times: 300 }],
+            others: 70_000,
+        }),
+        Event::UnauthenticatedCounted(UnauthenticatedCounted {
+            minute: Timestamp::from_micros(1_800_000_000_000_000),
+            times: 300,
         }),
     ]
 }

@@ -4,6 +4,7 @@
 //! and after, so an audit record is a pure function of (batch header, commit header, event bytes).
 
 pub mod access;
+pub mod attest;
 pub mod prompt;
 pub mod release;
 pub mod role;
@@ -17,6 +18,7 @@ pub use access::{
     GroupCreated, KeyIssued, KeyRevoked, KeyScope, MemberAdded, MemberRemoved, PrincipalAdded, RoleDefined,
     RoleGranted, RoleRevoked, Subject,
 };
+pub use attest::{Attempt, AttemptAgain, AttemptDenied, AttemptsCounted, Door, UnauthenticatedCounted};
 pub use prompt::{
     BranchClosed, BranchCreated, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
     PromptRenamed, PromptRestored, TagsSet, VersionAdded, VersionRef,
@@ -124,6 +126,12 @@ pub enum Event {
     LabelRolledBack(LabelRolledBack),
     /// Somebody commented on a version or a release request.
     CommentAdded(CommentAdded),
+    /// An attempt was denied.
+    AttemptDenied(AttemptDenied),
+    /// Denied attempts of a minute were counted.
+    AttemptsCounted(AttemptsCounted),
+    /// Requests whose key opened nothing were counted (`_system` only).
+    UnauthenticatedCounted(UnauthenticatedCounted),
     /// A label was split over versions.
     RolloutStarted(RolloutStarted),
     /// The weights of a rollout changed.
@@ -182,6 +190,9 @@ impl Event {
             Self::ReleaseExecuted(_) => "release.executed",
             Self::LabelRolledBack(_) => "label.rolled-back",
             Self::CommentAdded(_) => "comment.added",
+            Self::AttemptDenied(_) => "attempt.denied",
+            Self::AttemptsCounted(_) => "attempts.counted",
+            Self::UnauthenticatedCounted(_) => "unauthenticated.counted",
             Self::RolloutStarted(_) => "rollout.started",
             Self::RolloutAdvanced(_) => "rollout.advanced",
             Self::RolloutPaused(_) => "rollout.paused",

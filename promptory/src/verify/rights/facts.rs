@@ -179,7 +179,10 @@ impl Facts {
             }
             Event::KeyRevoked(e) => {
                 if let Some(key) = self.keys.get_mut(&e.key) {
-                    key.revoked = key.revoked.or(Some(at));
+                    match e.from {
+                        None => key.revoked = key.revoked.or(Some(at)),
+                        Some(from) => key.expires_at = Some(key.expires_at.map_or(from, |end| end.min(from))),
+                    }
                 }
             }
             _ => self.take_prompt(actor, event),

@@ -10,7 +10,11 @@ use super::{Case, releases, rollouts};
 /// Whether the evidence of a commit bears one of its events out; why not. `facts` are those before it.
 pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(), String> {
     match event {
-        Event::LedgerOpened(_) | Event::LedgerRestored(_) => Err("only the system writes this".to_owned()),
+        Event::LedgerOpened(_)
+        | Event::LedgerRestored(_)
+        | Event::AttemptDenied(_)
+        | Event::AttemptsCounted(_)
+        | Event::UnauthenticatedCounted(_) => Err("only the system writes this".to_owned()),
         Event::TenantCreated(_) | Event::TenantSuspended(_) | Event::TenantResumed(_) | Event::BackupStarted(_) => {
             need(case, Action::ManageTenants, "")
         }

@@ -1,7 +1,7 @@
 //! What is special to an event, as JSON: ids, numbers and names; never prompt text, never a secret or its hash.
 
-use promptory_events::Event;
-use promptory_events::event::{CommentOn, KeyScope, Split, Subject, VersionAdded};
+use promptory_events::event::{Attempt, CommentOn, KeyScope, Split, Subject, VersionAdded};
+use promptory_events::{Credential, Event};
 use serde_json::{Value, json};
 
 use crate::hot::access::Access;
@@ -86,7 +86,9 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
             "expires_at": e.expires_at,
             "replaces": e.replaces,
         }),
-        Event::KeyRevoked(e) => json!({ "key": e.key, "principal": access.principal_of(e.key) }),
+        Event::KeyRevoked(e) => {
+            json!({ "key": e.key, "principal": access.principal_of(e.key), "from": e.from })
+        }
         Event::PromptCreated(e) => json!({ "kind": e.kind }),
         Event::VersionAdded(e) => version(e),
         Event::PromptRenamed(e) => json!({ "before": e.before, "after": e.after }),
@@ -98,7 +100,28 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
         Event::BranchClosed(e) => json!({ "branch": e.branch, "head": e.head }),
         Event::LabelSet(e) => json!({ "label": e.label, "before": e.before, "after": e.after }),
         Event::LabelRemoved(e) => json!({ "label": e.label, "before": e.before }),
+        Event::AttemptDenied(e) => {
+            let mut detail = attempt(&e.attempt);
+            (detail["door"], detail["minute"]) = (json!(e.door), json!(e.minute));
+            if let Credential::ApiKey { key, .. } = &e.credential {
+                detail["key"] = json!(key);
+            }
+            detail
+        }
+        Event::AttemptsCounted(e) => {
+            let again = e.again.iter().map(|again| {
+                let mut detail = attempt(&again.attempt);
+                detail["times"] = json!(again.times);
+                detail
+            });
+            json!({ "minute": e.minute, "again": again.collect::<Vec<_>>(), "others": e.others })
+        }
+        Event::UnauthenticatedCounted(e) => json!({ "minute": e.minute, "times": e.times }),
     }
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    json!({ "principal": attempt.principal, "action": attempt.action, "target": attempt.target })
 }
 
 /// Whom a grant is for: `principal` or `group`, beside what else there is to say.
