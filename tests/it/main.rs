@@ -12,4 +12,5 @@ mod graph;
 mod layers;
 mod rights;
 mod scrub;
+mod templates;
 mod trace;

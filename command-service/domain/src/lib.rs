@@ -10,7 +10,7 @@
 //! | [`decide`](fn@decide) | state + context + command -> events or a [`Rejection`] |
 //! | [`state`] | one tenant's state and `evolve` |
 //! | [`access`] | who may do what |
-//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`release`], [`system`] | the rules of each family, with given/when/then beside them |
+//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`include`], [`release`], [`system`] | the rules of each family, with given/when/then beside them |
 //! | [`graph`] | versions and their parents |
 //! | [`rejection`] | every reason to refuse, with its stable code |
 
@@ -21,6 +21,7 @@ pub mod command;
 mod decide;
 pub mod fork;
 pub mod graph;
+pub mod include;
 pub mod label;
 pub mod merge;
 pub mod prompt;
@@ -32,8 +33,8 @@ pub mod system;
 mod testing;
 
 pub use command::{
-    Change, Command, Context, Copied, Decision, Material, MergeOutcome, Merged, NewVersion, Pick, Presented, PromptRef,
-    Resolved,
+    Change, Command, Context, Copied, Decision, Material, MergeOutcome, Merged, NewTemplate, NewVersion, Pick,
+    Presented, PromptRef, Resolved,
 };
 pub use decide::decide;
 pub use rejection::{Rejection, Wanted};
