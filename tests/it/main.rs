@@ -15,5 +15,6 @@ mod layers;
 mod rights;
 mod rollouts;
 mod scrub;
+mod templates;
 mod together;
 mod trace;
