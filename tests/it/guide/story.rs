@@ -33,6 +33,7 @@ fn every_example_of_the_guide_is_what_the_server_answers() {
     changes(&mut guide, &owner);
     keys_and_roles(&mut guide, &owner);
     branches(&mut guide, &owner);
+    includes(&mut guide, &owner);
     releases(&mut guide, &owner);
     rollouts(&mut guide, &owner);
     operators(&mut guide, &world);
@@ -49,6 +50,8 @@ fn first_prompt(guide: &mut Guide, owner: &Client) {
         "GET /v1/prompts/{prompt}/versions",
         "GET /v1/prompts/{prompt}/labels/{label}/history",
         "GET /v1/prompts/{prompt}/diff",
+        "POST /v1/prompts/{prompt}/render",
+        "POST /v1/prompts/{prompt}/render",
         "GET /v1/events",
     ] {
         let _ = guide.play(owner, read);
@@ -71,6 +74,9 @@ fn changes(guide: &mut Guide, owner: &Client) {
     ] {
         let _ = guide.play(owner, write);
     }
+    let _ = owner.post("/v1/prompts", &json!({"key": "team/farewell", "text": "Bye."}));
+    let _ = owner.post("/v1/prompts/team%2Ffarewell/versions", &json!({"text": "Goodbye."})).expect(201);
+    let _ = guide.play(owner, "All or nothing");
 }
 
 fn keys_and_roles(guide: &mut Guide, owner: &Client) {
@@ -103,6 +109,15 @@ fn branches(guide: &mut Guide, owner: &Client) {
     versions(json!({"text": text("Good day."), "config": {"model": "large", "temperature": 0.2}}));
     let _ = guide.play(owner, "POST /v1/prompts/{prompt}/merges");
     let _ = guide.play(owner, "DELETE /v1/prompts/{prompt}/branches/{branch}");
+}
+
+fn includes(guide: &mut Guide, owner: &Client) {
+    let footer = json!({"key": "team/footer", "text": "Be kind.", "labels": ["production"]});
+    let _ = owner.post("/v1/prompts", &footer).expect(201);
+    let text = "Hello. {% include \"team/footer@production\" %}";
+    let mail = json!({"key": "mail/hello", "text": text, "template": "jinja", "labels": ["production"]});
+    settle(owner, &owner.post("/v1/prompts", &mail).expect(201).json);
+    let _ = guide.play(owner, "GET /v1/prompts/{prompt}/dependents");
 }
 
 fn releases(guide: &mut Guide, owner: &Client) {
