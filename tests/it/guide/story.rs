@@ -82,7 +82,8 @@ fn changes(guide: &mut Guide, owner: &Client) {
 fn keys_and_roles(guide: &mut Guide, owner: &Client) {
     let issued = guide.play(owner, "POST /v1/keys").json;
     settle(owner, &issued);
-    let _ = guide.play(owner, "GET /v1/keys");
+    // Its own keys alone: a list of several is in the order of their ids, which are another way round in every other run.
+    let _ = guide.play(&owner.with_key(issued["key"].as_str().unwrap()), "GET /v1/keys");
     let _ = guide.play(owner, "PUT /v1/principals/{principal}/roles/{role}");
     let _ = guide.play(owner, "DELETE /v1/principals/{principal}/roles/{role}");
     let _ = guide.play(owner, "POST /v1/keys/{key}/rotate");
