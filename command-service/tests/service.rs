@@ -73,7 +73,7 @@ impl World {
 
 fn open(folder: &tempfile::TempDir, name: &str, ledger: &Ledger, keys: &KeyStore, clock: &Clock) -> Service {
     let cache = folder.path().join(format!("cache-{name}.redb"));
-    let config = Config { cache, hot_bytes: 1 << 20, exchange: None };
+    let config = Config { cache, hot_bytes: 1 << 20, exchange: None, identity: promptory_identity::Config::default() };
     Service::open(config, ledger.clone(), keys.clone(), clock.clone()).unwrap()
 }
 
@@ -278,6 +278,9 @@ fn one_of_each() -> Vec<Value> {
         json!({"type": "issue_key", "role": "viewer", "name": "Ada"}),
         json!({"type": "issue_key", "role": "editor", "prefix": "team/", "role_expires_at": "2026-08-01T00:00:00Z"}),
         json!({"type": "create_group", "name": "Poets"}),
+        json!({"type": "trust_issuer", "url": "https://id.example", "audience": "promptory", "groups_claim": "groups"}),
+        json!({"type": "add_principal", "url": "https://id.example", "audience": "promptory", "subject": "ada"}),
+        json!({"type": "revoke_session", "token": "00".repeat(32)}),
         json!({"type": "create_prompt", "key": "team/a", "text": "one", "labels": ["production"]}),
         json!({"type": "add_version", "prompt": "team/a", "text": "two", "labels": ["production"]}),
         json!({"type": "roll_back_label", "prompt": "team/a", "label": "production"}),

@@ -68,6 +68,8 @@ problem_types! {
     ROLE_NOT_FOUND = 404, "role-not-found", "There is no such role";
     /// No such group.
     GROUP_NOT_FOUND = 404, "group-not-found", "There is no such group";
+    /// No such issuer.
+    ISSUER_NOT_FOUND = 404, "issuer-not-found", "There is no such trusted issuer";
     /// No such release request.
     RELEASE_NOT_FOUND = 404, "release-not-found", "There is no such release request";
     /// No such freeze window.
@@ -110,6 +112,8 @@ problem_types! {
     NOTHING_TO_ROLL_BACK = 409, "nothing-to-roll-back", "The label did not point elsewhere before";
     /// The last owner would be gone.
     LAST_OWNER = 409, "last-owner", "The tenant would be left without an owner";
+    /// The issuer is trusted for the audience.
+    ISSUER_EXISTS = 409, "issuer-exists", "The issuer is trusted for this audience already";
     /// The key is revoked.
     KEY_REVOKED = 409, "key-revoked", "The API key is revoked";
     /// The ledger has been bootstrapped.

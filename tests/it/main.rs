@@ -10,6 +10,7 @@ mod docs;
 mod feed;
 mod graph;
 mod layers;
+mod oidc;
 mod rights;
 mod scrub;
 mod trace;

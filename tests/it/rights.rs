@@ -37,7 +37,7 @@ fn events(outcome: &Value) -> Vec<&str> {
 }
 
 /// Checks the law over what a node has written, which is stopped for it.
-fn lawful(world: &mut World) {
+pub fn lawful(world: &mut World) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     world.restart(|data| {
         let place = LedgerArgs { data: Some(data.to_owned()), nats: None, root_key: None };

@@ -1,8 +1,11 @@
 //! The right to a command: which actions it needs where, and what it hands on. First of all that is decided, and again on
 //! every retry; the grants that are used become the evidence.
 
-use promptory_events::event::{Action, AnyRole, KeyScope, Role, Subject};
-use promptory_events::{Credential, Evidence, GroupId, KeyId, Label, PrincipalId, RequestId, TenantId, Timestamp};
+use promptory_events::event::{Action, AnyRole, KeyScope, Role, Session, Subject};
+use promptory_events::{
+    ClaimId, Credential, Evidence, GroupId, IssuerId, KeyId, Label, PrincipalId, RequestId, TenantId, Timestamp,
+    TokenEvidence, TokenHash,
+};
 
 use crate::access::rights::ApiKeyState;
 use crate::access::{Actions, Caller, exists_in};
@@ -33,7 +36,13 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::DefineRole { .. }
         | Change::CreateGroup { .. }
         | Change::AddMember { .. }
-        | Change::RemoveMember { .. } => Action::ManageAccess,
+        | Change::RemoveMember { .. }
+        | Change::TrustIssuer { .. }
+        | Change::DistrustIssuer { .. }
+        | Change::MapClaim { .. }
+        | Change::UnmapClaim { .. }
+        | Change::AddPrincipal { .. }
+        | Change::RevokeSession { .. } => Action::ManageAccess,
         Change::ProtectLabel { .. }
         | Change::UnprotectLabel { .. }
         | Change::SetFreeze { .. }
@@ -65,22 +74,47 @@ pub(crate) fn authorize(
             Ok((*principal, Evidence { credential, grants: Vec::new() }))
         }
         Presented::ApiKey { key, secret_hash } => {
-            let actor =
-                state.rights().authenticate(*key, secret_hash, context.now).ok_or(Rejection::Unauthenticated)?;
-            if only_the_system_may(&command.change) {
-                return Err(Rejection::Forbidden(action(&command.change)));
-            }
-            let caller = state.rights().caller(actor, Some(*key), context.now);
-            let claims = command.occurred_at.is_some() || command.author.is_some();
-            let also = [(claims, Action::Import), (command.override_freeze, Action::OverrideFreeze)];
-            let mut check = Check { state, caller, actor, key: *key, also, used: Vec::new() };
-            check.change(&command.change)?;
-            let mut grants = check.used;
-            grants.sort_unstable();
-            grants.dedup();
+            let actor = state.rights().authenticate(*key, secret_hash, context.now);
+            let caller = |actor| state.rights().caller(actor, Some(*key), context.now);
+            let (actor, grants) = by_holder(state, command, actor, Shown::Key(*key), caller)?;
             Ok((actor, Evidence { credential: Credential::ApiKey { tenant: state.id().clone(), key: *key }, grants }))
         }
+        Presented::Token(token) => {
+            let actor = state.rights().authenticate_token(token, context.now);
+            let caller = state.rights().token_caller(token, context.now);
+            let (actor, grants) = by_holder(state, command, actor, Shown::Token(token.hash), |_| caller)?;
+            let credential = Credential::Token(TokenEvidence {
+                issuer: token.issuer,
+                token: token.hash,
+                issued_at: token.issued_at,
+                expires_at: token.expires_at,
+                claims: caller.claims_used(&grants),
+            });
+            Ok((actor, Evidence { credential, grants }))
+        }
     }
+}
+
+/// Somebody who holds rights, and the grants that were used, in order.
+fn by_holder<'a>(
+    state: &'a Tenant,
+    command: &Command,
+    actor: Option<PrincipalId>,
+    shown: Shown,
+    caller: impl FnOnce(PrincipalId) -> Caller<'a>,
+) -> Result<(PrincipalId, Vec<u64>), Rejection> {
+    let actor = actor.ok_or(Rejection::Unauthenticated)?;
+    if only_the_system_may(&command.change) {
+        return Err(Rejection::Forbidden(action(&command.change)));
+    }
+    let claims = command.occurred_at.is_some() || command.author.is_some();
+    let also = [(claims, Action::Import), (command.override_freeze, Action::OverrideFreeze)];
+    let mut check = Check { state, caller: caller(actor), actor, shown, also, used: Vec::new() };
+    check.change(&command.change)?;
+    let mut grants = check.used;
+    grants.sort_unstable();
+    grants.dedup();
+    Ok((actor, grants))
 }
 
 /// The closed list of what no key of anybody allows: how a ledger's life began.
@@ -120,12 +154,18 @@ pub(crate) fn actions_of(state: &Tenant, role: &AnyRole) -> Result<Actions, Reje
     state.rights().actions(role).ok_or_else(|| Rejection::RoleNotFound(role.clone()))
 }
 
+/// What a caller showed: whoever shows something may give it up.
+enum Shown {
+    Key(KeyId),
+    Token(TokenHash),
+}
+
 /// A caller's rights being looked up, one need after another.
 struct Check<'a> {
     state: &'a Tenant,
     caller: Caller<'a>,
     actor: PrincipalId,
-    key: KeyId,
+    shown: Shown,
     /// What else the command needs wherever it needs anything: if it claims when or by whom, if it overrides a freeze.
     also: [(bool, Action); 2],
     used: Vec<u64>,
@@ -273,7 +313,27 @@ impl Check<'_> {
                 self.prompt(prompt, needed).map(drop)
             }
             Change::AddComment { on: CommentTarget::Request(request), .. } => self.request(*request, needed),
-            Change::CreateGroup { .. }
+            Change::DistrustIssuer { issuer } => {
+                self.right(needed, "")?;
+                let known = self.state.rights().tokens().issuers().get(issuer);
+                known
+                    .into_iter()
+                    .flat_map(|known| known.claims.values())
+                    .try_for_each(|group| self.group(*group, false))
+            }
+            Change::MapClaim { issuer, claim, group, .. } => {
+                self.right(needed, "")?;
+                self.unmap(*issuer, *claim)?;
+                self.group(*group, true)
+            }
+            Change::UnmapClaim { issuer, claim } => {
+                self.right(needed, "")?;
+                self.unmap(*issuer, *claim)
+            }
+            Change::RevokeSession { session } => self.revoke_session(*session),
+            Change::TrustIssuer { .. }
+            | Change::AddPrincipal { .. }
+            | Change::CreateGroup { .. }
             | Change::CreateTenant { .. }
             | Change::SuspendTenant { .. }
             | Change::ResumeTenant { .. }
@@ -296,6 +356,25 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What a group of an issuer meant is taken from whoever is in it.
+    fn unmap(&mut self, issuer: IssuerId, claim: ClaimId) -> Result<(), Rejection> {
+        let known = self.state.rights().tokens().issuers().get(&issuer);
+        known.and_then(|known| known.claims.get(&claim)).map_or(Ok(()), |group| self.group(*group, false))
+    }
+
+    /// Everybody may end his own sessions.
+    fn revoke_session(&mut self, session: Session) -> Result<(), Rejection> {
+        match session {
+            Session::Before { principal, .. } if principal == self.actor => Ok(()),
+            Session::Token(token) if matches!(self.shown, Shown::Token(shown) if shown == token) => Ok(()),
+            Session::Before { principal, .. } => {
+                self.right(Action::ManageAccess, "")?;
+                self.everything_of(principal)
+            }
+            Session::Token(_) => self.right(Action::ManageAccess, ""),
+        }
     }
 
     /// A key is as good as the rights that it opens.
@@ -338,7 +417,7 @@ impl Check<'_> {
     fn rotate(&mut self, key: KeyId, expires_at: Option<Timestamp>) -> Result<(), Rejection> {
         let Some(old) = self.state.rights().key(key) else { return self.right(Action::ManageAccess, "") };
         let longer = matches!((old.expires_at, expires_at), (Some(end), Some(asked)) if end < asked);
-        if key == self.key && !longer {
+        if matches!(self.shown, Shown::Key(shown) if shown == key) && !longer {
             return Ok(());
         }
         let expires_at = expires_at.or(old.expires_at);

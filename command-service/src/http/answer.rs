@@ -43,6 +43,9 @@ pub struct OutcomeDocument {
     /// The comment that it added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// The issuer that it trusts, or does no more, or whose groups it mapped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// The id of the API key that it issued or revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
@@ -92,6 +95,7 @@ impl From<&Outcome> for OutcomeDocument {
             release: outcome.release.map(|r| r.to_string()),
             freeze: outcome.freeze.map(|f| f.to_string()),
             comment: outcome.comment.map(|c| c.to_string()),
+            issuer: outcome.issuer.map(|i| i.to_string()),
             key_id: outcome.key_id.map(|k| k.to_string()),
             key: outcome.api_key.as_ref().map(promptory_platform::ApiKey::reveal),
             already_created: (issued && outcome.replayed).then_some(true),
@@ -111,6 +115,8 @@ fn status(outcome: &Outcome) -> StatusCode {
         "release.requested",
         "freeze.set",
         "comment.added",
+        "issuer.trusted",
+        "principal.added",
     ];
     let created = outcome.events.iter().any(|(_, name)| made.contains(&&**name));
     if created { StatusCode::CREATED } else { StatusCode::OK }

@@ -4,6 +4,7 @@
 //! and after, so an audit record is a pure function of (batch header, commit header, event bytes).
 
 pub mod access;
+pub mod identity;
 pub mod prompt;
 pub mod release;
 pub mod role;
@@ -16,6 +17,7 @@ pub use access::{
     GroupCreated, KeyIssued, KeyRevoked, KeyScope, MemberAdded, MemberRemoved, PrincipalAdded, RoleDefined,
     RoleGranted, RoleRevoked, Subject,
 };
+pub use identity::{ClaimMapped, ClaimUnmapped, IssuerDistrusted, IssuerTrusted, Session, SessionRevoked};
 pub use prompt::{
     BranchClosed, BranchCreated, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
     PromptRenamed, PromptRestored, TagsSet, VersionAdded, VersionRef,
@@ -120,6 +122,16 @@ pub enum Event {
     LabelRolledBack(LabelRolledBack),
     /// Somebody commented on a version or a release request.
     CommentAdded(CommentAdded),
+    /// Tokens of an issuer are believed.
+    IssuerTrusted(IssuerTrusted),
+    /// Tokens of an issuer open nothing any more.
+    IssuerDistrusted(IssuerDistrusted),
+    /// A group of an issuer means one of ours.
+    ClaimMapped(ClaimMapped),
+    /// A group of an issuer means nothing any more.
+    ClaimUnmapped(ClaimUnmapped),
+    /// Tokens open nothing any more.
+    SessionRevoked(SessionRevoked),
 }
 
 impl Event {
@@ -166,6 +178,11 @@ impl Event {
             Self::ReleaseExecuted(_) => "release.executed",
             Self::LabelRolledBack(_) => "label.rolled-back",
             Self::CommentAdded(_) => "comment.added",
+            Self::IssuerTrusted(_) => "issuer.trusted",
+            Self::IssuerDistrusted(_) => "issuer.distrusted",
+            Self::ClaimMapped(_) => "claim.mapped",
+            Self::ClaimUnmapped(_) => "claim.unmapped",
+            Self::SessionRevoked(_) => "session.revoked",
         }
     }
 

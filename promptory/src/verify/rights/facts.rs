@@ -6,6 +6,8 @@ use promptory_domain::access::{Action, Actions, allowed};
 use promptory_events::event::{AnyRole, Event, KeyScope, RoleName, Subject};
 use promptory_events::{FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, RequestId, Timestamp};
 
+use super::tokens::TokenFacts;
+
 /// What has been said.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
@@ -22,6 +24,7 @@ pub(super) struct Facts {
     pub protections: BTreeMap<(Prefix, Label), u16>,
     pub freezes: HashMap<FreezeId, FreezeFact>,
     pub requests: HashMap<RequestId, RequestFact>,
+    pub tokens: TokenFacts,
 }
 
 #[derive(Debug)]
@@ -167,6 +170,11 @@ impl Facts {
                     }
                 }
             }
+            Event::IssuerTrusted(_)
+            | Event::IssuerDistrusted(_)
+            | Event::ClaimMapped(_)
+            | Event::ClaimUnmapped(_)
+            | Event::SessionRevoked(_) => self.tokens.take(event),
             _ => self.take_prompt(actor, event),
         }
     }

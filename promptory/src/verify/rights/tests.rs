@@ -1,6 +1,8 @@
 //! A lawful ledger, told by commands that `decide` accepted, has no violation; each kind of crime put into a copy of it is
 //! found, at its index.
 
+mod tokens;
+
 use bytes::Bytes;
 use promptory_domain::command::KeyHolder;
 use promptory_domain::{Change, Command, Context, Material, NewVersion, Presented, PromptRef, Tenant, decide};
@@ -225,7 +227,7 @@ fn what_decide_accepts_is_lawful() {
     let events = acme.by(&editor, issue);
     let [Event::KeyIssued(issued)] = &events[..] else { panic!("{events:?}") };
     let narrow = Presented::ApiKey { key: issued.key, secret_hash: [4; 32] };
-    acme.by(&narrow, Change::RotateKey { key: issued.key, secret_hash: [6; 32], expires_at: None });
+    acme.by(&narrow, Change::RotateKey { key: issued.key, secret_hash: [6; 32], expires_at: None, overlap_s: 0 });
     acme.by(
         &owner,
         Change::RenamePrompt {

@@ -1,7 +1,7 @@
 //! What is special to an event, as JSON: ids, numbers and names; never prompt text, never a secret or its hash.
 
 use promptory_events::Event;
-use promptory_events::event::{CommentOn, KeyScope, Subject, VersionAdded};
+use promptory_events::event::{CommentOn, KeyScope, Session, Subject, VersionAdded};
 use serde_json::{Value, json};
 
 use crate::hot::access::Access;
@@ -58,6 +58,21 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
         }
         Event::MemberAdded(e) => json!({ "group": e.group, "principal": e.principal }),
         Event::MemberRemoved(e) => json!({ "group": e.group, "principal": e.principal }),
+        Event::IssuerTrusted(e) => json!({
+            "issuer": e.issuer,
+            "url": e.url,
+            "audience": e.audience,
+            "groups_claim": e.groups_claim,
+        }),
+        Event::IssuerDistrusted(e) => json!({ "issuer": e.issuer }),
+        Event::ClaimMapped(e) => {
+            json!({ "issuer": e.issuer, "claim": e.claim, "before": e.before, "after": e.after })
+        }
+        Event::ClaimUnmapped(e) => json!({ "issuer": e.issuer, "claim": e.claim, "before": e.before }),
+        Event::SessionRevoked(e) => match e.session {
+            Session::Before { principal, time } => json!({ "principal": principal, "before": time }),
+            Session::Token(token) => json!({ "token": token }),
+        },
         Event::KeyIssued(e) => json!({
             "key": e.key,
             "principal": e.principal,
