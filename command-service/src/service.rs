@@ -3,6 +3,7 @@
 mod admit;
 mod backup;
 mod execute;
+mod together;
 
 use std::io;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use promptory_events::{CommandId, PrincipalId, TenantId};
 use promptory_identity::Identity;
 use promptory_ledger::{KeyStore, Ledger};
 use promptory_platform::apikey::{ApiKey, Presented as Shown, Secret};
-use promptory_platform::{Clock, Problem};
+use promptory_platform::{Attestor, Clock, Problem};
 use tokio::sync::{Mutex, oneshot};
 
 use crate::cache::Cache;
@@ -79,7 +80,8 @@ impl Service {
         let address = config.exchange.as_ref().map(Exchange::address).unwrap_or_default();
         let system = SystemLook::new(matches!(ledger, Ledger::JetStream(_)));
         let backups = backup::Backups::new(clock.clone());
-        let shared = Shared { ledger: ledger.clone(), cache, clock: clock.clone(), address, exchange: config.exchange };
+        let (clock_there, exchange, attestor) = (clock.clone(), config.exchange, Attestor::default());
+        let shared = Shared { ledger: ledger.clone(), cache, clock: clock_there, address, exchange, attestor };
         let threads = Threads::start().map_err(OpenError::Threads)?;
         let identity = Identity::new(config.identity, keys.clone());
         Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, clock, identity, system, backups })
@@ -120,6 +122,7 @@ impl Service {
             command,
             trace: None,
             since: None,
+            tied: false,
             secret: Some(key),
             bytes: 0,
         };
@@ -196,7 +199,15 @@ impl Service {
         self.submit_one(tenant, item).await
     }
 
-    async fn submit_one(&self, tenant: &TenantId, item: Gathered) -> Result<Outcome, Failure> {
+    pub(crate) fn attest_to(&mut self, attestor: Attestor) {
+        self.hot.attest_to(attestor);
+    }
+
+    pub(crate) fn attestor(&self) -> &Attestor {
+        self.hot.attestor()
+    }
+
+    pub(crate) async fn submit_one(&self, tenant: &TenantId, item: Gathered) -> Result<Outcome, Failure> {
         self.submit(tenant, vec![item]).await?.pop().ok_or_else(|| Failure::Internal("no answer".into()))?
     }
 

@@ -45,7 +45,7 @@ pub struct Evidence {
 }
 
 /// What authenticated an actor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Credential {
     /// Nothing: the system itself. Only bootstrap writes this.
     System,
@@ -61,7 +61,7 @@ pub enum Credential {
 }
 
 /// What a token said, as far as it was used. Its signature was checked before this was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenEvidence {
     /// The trust that it was believed by.
     pub issuer: IssuerId,

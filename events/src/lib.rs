@@ -11,6 +11,7 @@
 //! | [`event`] | the events, one file per family |
 //! | [`commit`], [`codec`] | the events of one command, and many commits in one ledger message |
 //! | [`upcast`] | yesterday's event shapes as today's |
+//! | [`rollout`] | which version of a split label a key gets |
 //! | [`partition`] | which partition a tenant belongs to |
 //! | [`limits`] | every size that has a bound |
 
@@ -24,6 +25,7 @@ pub mod limits;
 pub mod partition;
 pub mod position;
 pub mod prefix;
+pub mod rollout;
 pub mod sealed;
 pub mod time;
 pub mod upcast;
@@ -33,7 +35,7 @@ pub use commit::{Author, Commit, CommitHeader, Credential, Evidence, TokenEviden
 pub use event::Event;
 pub use id::{
     BackupId, BatchId, ClaimId, CommandHash, CommandId, CommentId, ContentId, DataKeyId, FreezeId, GroupId,
-    Incarnation, IssuerId, KeyId, PrincipalId, PromptId, RequestId, TenantId, TokenHash, VersionId,
+    Incarnation, IssuerId, KeyId, PrincipalId, PromptId, RequestId, RolloutId, TenantId, TokenHash, VersionId,
 };
 pub use issuer::{IssuerUrl, Term};
 pub use key::{Branch, Label, PromptKey, Tag};

@@ -72,6 +72,8 @@ problem_types! {
     ISSUER_NOT_FOUND = 404, "issuer-not-found", "There is no such trusted issuer";
     /// No such release request.
     RELEASE_NOT_FOUND = 404, "release-not-found", "There is no such release request";
+    /// The label has no such rollout.
+    ROLLOUT_NOT_FOUND = 404, "rollout-not-found", "The label has no such rollout";
     /// No such freeze window.
     FREEZE_NOT_FOUND = 404, "freeze-not-found", "There is no such freeze window";
     /// No such tenant.
@@ -110,6 +112,10 @@ problem_types! {
     RELEASE_STALE = 409, "release-stale", "The label has moved since the release was asked for";
     /// There is nowhere to go back to.
     NOTHING_TO_ROLL_BACK = 409, "nothing-to-roll-back", "The label did not point elsewhere before";
+    /// A rollout runs.
+    ROLLOUT_RUNS = 409, "rollout-runs", "The label has a rollout";
+    /// Not a version of the rollout.
+    NOT_AN_ARM = 409, "not-an-arm", "The version is not of this rollout";
     /// The last owner would be gone.
     LAST_OWNER = 409, "last-owner", "The tenant would be left without an owner";
     /// The issuer is trusted for the audience.

@@ -3,14 +3,18 @@
 
 mod answers;
 mod as_of;
+mod attest;
 mod backup;
 mod bad_input;
 mod crash;
 mod docs;
 mod feed;
 mod graph;
+mod guide;
 mod layers;
 mod oidc;
 mod rights;
+mod rollouts;
 mod scrub;
+mod together;
 mod trace;

@@ -19,7 +19,7 @@ fn add(client: &Client, key: &str, text: &str) {
 }
 
 /// A caller with a new key, and its principal.
-fn caller(owner: &Client, body: &Value) -> (Client, String) {
+pub(crate) fn caller(owner: &Client, body: &Value) -> (Client, String) {
     let issued = owner.post("/v1/keys", body).expect(201).json;
     let principal = issued["principal"].as_str().unwrap().to_owned();
     owner.wait_for(issued["position"].as_str().unwrap());
@@ -32,12 +32,12 @@ fn keys(client: &Client, query: &str) -> Vec<String> {
 }
 
 /// The names of an outcome's events.
-fn events(outcome: &Value) -> Vec<&str> {
+pub(crate) fn events(outcome: &Value) -> Vec<&str> {
     outcome["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect()
 }
 
 /// Checks the law over what a node has written, which is stopped for it.
-pub fn lawful(world: &mut World) {
+pub(crate) fn lawful(world: &mut World) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     world.restart(|data| {
         let place = LedgerArgs { data: Some(data.to_owned()), nats: None, root_key: None };

@@ -131,23 +131,26 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Answer, ureq::Error> {
-        let (status, headers, text) = self.exchange(method, path, headers, body)?;
-        Ok(Answer { status, headers, json: serde_json::from_str(&text).unwrap_or_default() })
+        Ok(self.exchange(method, path, headers, body)?.0)
     }
 
     /// The body of what is there, whatever it is.
     #[must_use]
     pub fn text(&self, path: &str) -> String {
-        self.exchange("GET", path, &[], None).expect("an answer").2
+        self.exchange("GET", path, &[], None).expect("an answer").1
     }
 
-    fn exchange(
+    /// An answer and its body as it came.
+    ///
+    /// # Errors
+    /// As for [`Self::try_send`].
+    pub fn exchange(
         &self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: Option<&Value>,
-    ) -> Result<(u16, HeaderMap, String), ureq::Error> {
+    ) -> Result<(Answer, String), ureq::Error> {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
         let bearer = || format!("Bearer {}", self.key);
         request = request.header("authorization", self.authorization.clone().unwrap_or_else(bearer));
@@ -165,8 +168,10 @@ impl Client {
             None => self.agent.run(request.body(()).expect("a request")),
         };
         let mut response = response?;
-        let text = response.body_mut().with_config().limit(64 << 20).read_to_string()?;
-        Ok((response.status().as_u16(), response.headers().clone(), text))
+        let body = response.body_mut().with_config().limit(64 << 20).read_to_vec()?;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok((Answer { status, headers, json: serde_json::from_str(&text).unwrap_or_default() }, text))
     }
 
     /// GET.

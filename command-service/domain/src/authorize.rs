@@ -1,10 +1,10 @@
 //! The right to a command: which actions it needs where, and what it hands on. First of all that is decided, and again on
 //! every retry; the grants that are used become the evidence.
 
-use promptory_events::event::{Action, AnyRole, KeyScope, Role, Session, Subject};
+use promptory_events::event::{Action, AnyRole, Attempt, AttemptDenied, Door, KeyScope, Role, Session, Subject};
 use promptory_events::{
-    ClaimId, Credential, Evidence, GroupId, IssuerId, KeyId, Label, PrincipalId, RequestId, TenantId, Timestamp,
-    TokenEvidence, TokenHash,
+    ClaimId, Credential, Evidence, GroupId, IssuerId, KeyId, Label, Prefix, PrincipalId, RequestId, TenantId,
+    Timestamp, TokenHash,
 };
 
 use crate::access::rights::ApiKeyState;
@@ -27,7 +27,7 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::CloseBranch { .. }
         | Change::ForkPrompt { .. }
         | Change::Merge { .. } => Action::WritePrompts,
-        Change::SetLabel { .. } | Change::RemoveLabel { .. } => Action::MoveLabels,
+        Change::SetLabel { .. } | Change::RemoveLabel { .. } | Change::Rollout { .. } => Action::MoveLabels,
         Change::IssueKey { .. }
         | Change::RotateKey { .. }
         | Change::RevokeKey { .. }
@@ -42,7 +42,8 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::MapClaim { .. }
         | Change::UnmapClaim { .. }
         | Change::AddPrincipal { .. }
-        | Change::RevokeSession { .. } => Action::ManageAccess,
+        | Change::RevokeSession { .. }
+        | Change::Attest(_) => Action::ManageAccess,
         Change::ProtectLabel { .. }
         | Change::UnprotectLabel { .. }
         | Change::SetFreeze { .. }
@@ -73,53 +74,39 @@ pub(crate) fn authorize(
             let credential = Credential::ApiKey { tenant: TenantId::system(), key: *key };
             Ok((*principal, Evidence { credential, grants: Vec::new() }))
         }
-        Presented::ApiKey { key, secret_hash } => {
-            let actor = state.rights().authenticate(*key, secret_hash, context.now);
-            let caller = |actor| state.rights().caller(actor, Some(*key), context.now);
-            let (actor, grants) = by_holder(state, command, actor, Shown::Key(*key), caller)?;
-            Ok((actor, Evidence { credential: Credential::ApiKey { tenant: state.id().clone(), key: *key }, grants }))
-        }
-        Presented::Token(token) => {
-            let actor = state.rights().authenticate_token(token, context.now);
-            let caller = state.rights().token_caller(token, context.now);
-            let (actor, grants) = by_holder(state, command, actor, Shown::Token(token.hash), |_| caller)?;
-            let credential = Credential::Token(TokenEvidence {
-                issuer: token.issuer,
-                token: token.hash,
-                issued_at: token.issued_at,
-                expires_at: token.expires_at,
-                claims: caller.claims_used(&grants),
-            });
-            Ok((actor, Evidence { credential, grants }))
+        Presented::ApiKey { .. } | Presented::Token(_) => {
+            let mut check = Check::of(state, context, command).ok_or(Rejection::Unauthenticated)?;
+            if only_the_system_may(&command.change) {
+                return Err(Rejection::Forbidden(action(&command.change)));
+            }
+            check.change(&command.change)?;
+            let mut grants = std::mem::take(&mut check.used);
+            grants.sort_unstable();
+            grants.dedup();
+            Ok((check.actor, Evidence { credential: check.credential(&context.presented, &grants)?, grants }))
         }
     }
 }
 
-/// Somebody who holds rights, and the grants that were used, in order.
-fn by_holder<'a>(
-    state: &'a Tenant,
-    command: &Command,
-    actor: Option<PrincipalId>,
-    shown: Shown,
-    caller: impl FnOnce(PrincipalId) -> Caller<'a>,
-) -> Result<(PrincipalId, Vec<u64>), Rejection> {
-    let actor = actor.ok_or(Rejection::Unauthenticated)?;
-    if only_the_system_may(&command.change) {
-        return Err(Rejection::Forbidden(action(&command.change)));
-    }
-    let claims = command.occurred_at.is_some() || command.author.is_some();
-    let also = [(claims, Action::Import), (command.override_freeze, Action::OverrideFreeze)];
-    let mut check = Check { state, caller: caller(actor), actor, shown, also, used: Vec::new() };
-    check.change(&command.change)?;
-    let mut grants = check.used;
-    grants.sort_unstable();
-    grants.dedup();
-    Ok((actor, grants))
+/// The attempt that a command was, if it was refused because a right was lacking.
+#[must_use]
+pub fn denied(state: &Tenant, context: &Context, command: &Command) -> Option<AttemptDenied> {
+    let mut check = Check::of(state, context, command)?;
+    check.change(&command.change).err()?;
+    let credential = check.credential(&context.presented, &[]).ok()?;
+    let (action, path) = check.lacking?;
+    Some(AttemptDenied {
+        attempt: Attempt { principal: check.actor, action, target: Prefix::of(&path) },
+        credential,
+        door: Door::Command,
+        minute: context.now.minute(),
+    })
 }
 
-/// The closed list of what no key of anybody allows: how a ledger's life began.
+/// The closed list of what no key and no token of anybody allows: how a ledger's life began, and what came of denied
+/// attempts.
 fn only_the_system_may(change: &Change) -> bool {
-    matches!(change, Change::Bootstrap { .. } | Change::RecordRestore(_))
+    matches!(change, Change::Bootstrap { .. } | Change::RecordRestore(_) | Change::Attest(_))
 }
 
 /// The system itself does that, and nothing else.
@@ -169,14 +156,55 @@ struct Check<'a> {
     /// What else the command needs wherever it needs anything: if it claims when or by whom, if it overrides a freeze.
     also: [(bool, Action); 2],
     used: Vec<u64>,
+    /// The right that was lacking when it was refused, and where.
+    lacking: Option<(Action, String)>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
+    /// Of whoever holds rights and shows something that opens.
+    fn of(state: &'a Tenant, context: &'a Context, command: &Command) -> Option<Self> {
+        let (rights, now) = (state.rights(), context.now);
+        let (actor, caller, shown) = match &context.presented {
+            Presented::ApiKey { key, secret_hash } => {
+                let actor = rights.authenticate(*key, secret_hash, now)?;
+                (actor, rights.caller(actor, Some(*key), now), Shown::Key(*key))
+            }
+            Presented::Token(token) => {
+                let actor = rights.authenticate_token(token, now)?;
+                (actor, rights.token_caller(token, now), Shown::Token(token.hash))
+            }
+            Presented::System | Presented::Operator { .. } => return None,
+        };
+        let claims = command.occurred_at.is_some() || command.author.is_some();
+        let also = [(claims, Action::Import), (command.override_freeze, Action::OverrideFreeze)];
+        Some(Self { state, caller, actor, shown, also, used: Vec::new(), lacking: None })
+    }
+
+    /// What authenticated it; of a token with the claimed groups by which these grants were used.
+    fn credential(&self, presented: &Presented, grants: &[u64]) -> Result<Credential, Rejection> {
+        match presented {
+            Presented::ApiKey { key, .. } => Ok(Credential::ApiKey { tenant: self.state.id().clone(), key: *key }),
+            Presented::Token(token) => Ok(Credential::Token(token.evidence(self.caller.claims_used(grants)))),
+            Presented::System | Presented::Operator { .. } => Err(Rejection::Unauthenticated),
+        }
+    }
+
+    /// Takes a grant into the evidence, or notes what is lacking.
+    fn used(&mut self, grant: Option<u64>, action: Action, path: &str) -> bool {
+        match grant {
+            Some(grant) => self.used.push(grant),
+            None => self.lacking = Some((action, path.to_owned())),
+        }
+        grant.is_some()
+    }
+
     /// An action on a key or prefix; claiming and overriding need their own right on the same.
     fn right(&mut self, action: Action, path: &str) -> Result<(), Rejection> {
         let also = self.also.into_iter().filter(|(needed, _)| *needed).map(|(_, action)| action);
         for action in std::iter::once(action).chain(also) {
-            self.used.push(self.caller.grant(action, path).ok_or(Rejection::Forbidden(action))?);
+            if !self.used(self.caller.grant(action, path), action, path) {
+                return Err(Rejection::Forbidden(action));
+            }
         }
         Ok(())
     }
@@ -184,8 +212,9 @@ impl Check<'_> {
     /// Actions that the caller hands to somebody until a time: not one that it does not hold itself, there and so long.
     fn hand_on(&mut self, actions: Actions, prefix: &str, until: Option<Timestamp>) -> Result<(), Rejection> {
         for action in actions.iter() {
-            let grant = self.caller.lasting_grant(action, prefix, until);
-            self.used.push(grant.ok_or(Rejection::DelegationExceeds(action))?);
+            if !self.used(self.caller.lasting_grant(action, prefix, until), action, prefix) {
+                return Err(Rejection::DelegationExceeds(action));
+            }
         }
         Ok(())
     }
@@ -193,8 +222,9 @@ impl Check<'_> {
     /// Actions that the caller takes from somebody: those it holds itself now.
     fn take_back(&mut self, actions: Actions, prefix: &str) -> Result<(), Rejection> {
         for action in actions.iter() {
-            let grant = self.caller.grant(action, prefix);
-            self.used.push(grant.ok_or(Rejection::DelegationExceeds(action))?);
+            if !self.used(self.caller.grant(action, prefix), action, prefix) {
+                return Err(Rejection::DelegationExceeds(action));
+            }
         }
         Ok(())
     }
@@ -207,10 +237,15 @@ impl Check<'_> {
                 let found = self.state.prompt(which).map(|(_, prompt)| prompt.key.as_str());
                 let hidden = || Rejection::PromptNotFound(id.to_string());
                 if !self.caller.anywhere(action) {
+                    self.lacking = Some((action, found.unwrap_or_default().to_owned()));
                     return Err(Rejection::Forbidden(action));
                 }
                 let key = found.ok_or_else(hidden)?;
-                if self.is_hidden(action, key) { return Err(hidden()) } else { key }
+                if self.is_hidden(action, key) {
+                    self.lacking = Some((action, key.to_owned()));
+                    return Err(hidden());
+                }
+                key
             }
         };
         self.right(action, key)?;
@@ -224,13 +259,26 @@ impl Check<'_> {
 
     /// An action on a release request is one on its prompt, and as hidden.
     fn request(&mut self, request: RequestId, action: Action) -> Result<(), Rejection> {
-        if !self.caller.anywhere(action) {
-            return Err(Rejection::Forbidden(action));
-        }
         let prompt = self.state.book().request(request).map(|request| PromptRef::Id(request.prompt));
         let found = prompt.and_then(|prompt| self.state.prompt(&prompt));
-        let key = found.map(|(_, prompt)| prompt.key.as_str()).filter(|key| !self.is_hidden(action, key));
-        self.right(action, key.ok_or(Rejection::ReleaseNotFound(request))?)
+        let key = found.map(|(_, prompt)| prompt.key.as_str());
+        if !self.caller.anywhere(action) {
+            self.lacking = Some((action, key.unwrap_or_default().to_owned()));
+            return Err(Rejection::Forbidden(action));
+        }
+        let key = key.ok_or(Rejection::ReleaseNotFound(request))?;
+        if self.is_hidden(action, key) {
+            self.lacking = Some((action, key.to_owned()));
+            return Err(Rejection::ReleaseNotFound(request));
+        }
+        self.right(action, key)
+    }
+
+    /// A protected label goes back by a right of its own.
+    fn back(&mut self, prompt: &PromptRef, label: &Label, needed: Action) -> Result<(), Rejection> {
+        let key = self.state.prompt(prompt).map(|(_, prompt)| prompt.key.as_str());
+        let protected = key.is_some_and(|key| self.state.book().needed(key, label).is_some());
+        self.prompt(prompt, if protected { Action::RollBack } else { needed }).map(drop)
     }
 
     /// Labels that come with a version are moved like any other.
@@ -304,11 +352,9 @@ impl Check<'_> {
             Change::ApproveRelease { request }
             | Change::RejectRelease { request }
             | Change::WithdrawRelease { request } => self.request(*request, needed),
-            Change::RollBackLabel { prompt, label, .. } => {
-                let key = self.state.prompt(prompt).map(|(_, prompt)| prompt.key.as_str());
-                let protected = key.is_some_and(|key| self.state.book().needed(key, label).is_some());
-                self.prompt(prompt, if protected { Action::RollBack } else { needed }).map(drop)
-            }
+            Change::RollBackLabel { prompt, label, .. } => self.back(prompt, label, needed),
+            Change::Rollout { prompt, label, step, .. } if step.is_back() => self.back(prompt, label, needed),
+            Change::Rollout { prompt, .. } => self.prompt(prompt, needed).map(drop),
             Change::AddComment { on: CommentTarget::Version { prompt, .. }, .. } => {
                 self.prompt(prompt, needed).map(drop)
             }
@@ -339,6 +385,7 @@ impl Check<'_> {
             | Change::ResumeTenant { .. }
             | Change::RecordBackup { .. }
             | Change::RecordRestore(_)
+            | Change::Attest(_)
             | Change::Bootstrap { .. } => self.right(needed, ""),
         }
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use promptory_domain::access::{Action, Token};
 use promptory_domain::state::TenantStatus;
 use promptory_domain::{Presented, Rejection};
-use promptory_events::{PrincipalId, TenantId};
+use promptory_events::event::{Attempt, AttemptDenied, Door};
+use promptory_events::{Credential, Prefix, PrincipalId, TenantId};
 use promptory_identity::Refused;
 use promptory_platform::apikey::Presented as Shown;
 use promptory_platform::{BearerToken, Problem, ProblemType};
@@ -92,12 +93,16 @@ impl Service {
         }
         let admitted = self.admit(shown).await?;
         let Presented::ApiKey { key, .. } = &admitted.presented else { return Err(Rejection::Unauthenticated.into()) };
-        let published = admitted.writer.published.load();
+        let published = admitted.writer.published.load_full();
         let rights = published.state.rights().caller(admitted.principal, Some(*key), self.clock.now());
         if rights.grant(Action::ManageTenants, "").is_none() {
+            let attempt =
+                Attempt { principal: admitted.principal, action: Action::ManageTenants, target: Prefix::tenant() };
+            let credential = Credential::ApiKey { tenant: TenantId::system(), key: *key };
+            let (door, minute) = (Door::Command, self.clock.now().minute());
+            self.attestor().denied(&TenantId::system(), AttemptDenied { attempt, credential, door, minute }).await;
             return Err(Rejection::Forbidden(Action::ManageTenants).into());
         }
-        drop(published);
         Ok(admitted)
     }
 }

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use promptory_events::event::{Event, IssuerTrusted, Session, SessionRevoked};
-use promptory_events::{ClaimId, GroupId, IssuerId, IssuerUrl, PrincipalId, Term, Timestamp, TokenHash, limits};
+use promptory_events::{
+    ClaimId, GroupId, IssuerId, IssuerUrl, PrincipalId, Term, Timestamp, TokenEvidence, TokenHash, limits,
+};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +35,13 @@ impl Token {
     pub fn is_current(&self, now: Timestamp) -> bool {
         let skew = limits::TOKEN_SKEW_MAX_MS;
         self.issued_at <= now.plus_ms(skew) && now < self.expires_at.plus_ms(skew) && now < self.oldest()
+    }
+
+    /// What is recorded of it where it was used, with the claimed groups that were.
+    #[must_use]
+    pub fn evidence(&self, claims: Vec<ClaimId>) -> TokenEvidence {
+        let Self { issuer, hash, issued_at, expires_at, .. } = *self;
+        TokenEvidence { issuer, token: hash, issued_at, expires_at, claims }
     }
 
     /// When its age alone ends it.

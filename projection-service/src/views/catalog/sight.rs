@@ -143,6 +143,8 @@ impl<'a> Sight<'a> {
             | Event::IssuerDistrusted(_)
             | Event::ClaimMapped(_)
             | Event::ClaimUnmapped(_) => access(&Prefix::tenant()),
+            Event::AttemptDenied(e) => access(&e.attempt.target),
+            Event::AttemptsCounted(_) => access(&Prefix::tenant()),
             _ => self.everything(),
         }
     }
