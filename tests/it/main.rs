@@ -16,5 +16,6 @@ mod oidc;
 mod rights;
 mod rollouts;
 mod scrub;
+mod templates;
 mod together;
 mod trace;
