@@ -10,6 +10,7 @@ mod grants;
 mod groups;
 mod prompts;
 mod protections;
+mod quotas;
 mod releases;
 mod tenants;
 
@@ -74,6 +75,7 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(tenants::add_owner))
         .routes(routes!(tenants::suspend))
         .routes(routes!(tenants::resume))
+        .routes(routes!(quotas::set, quotas::lift))
         .routes(routes!(backups::ledger))
         .routes(routes!(backups::keys))
         .split_for_parts()

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use promptory_domain::access::Action;
 use promptory_domain::state::TenantStatus;
 use promptory_domain::{Presented, Rejection};
-use promptory_events::event::{Attempt, AttemptDenied, Door};
+use promptory_events::event::{Attempt, AttemptDenied, Door, Quota};
 use promptory_events::{CommandId, Credential, Prefix, PrincipalId, TenantId};
 use promptory_ledger::{KeyStore, Ledger};
 use promptory_platform::apikey::{ApiKey, Presented as Shown, Secret};
@@ -25,6 +25,7 @@ use crate::forward::Exchange;
 use crate::gather::{Gathered, Origin, gather, gather_as};
 use crate::hot::Hot;
 use crate::outcome::Outcome;
+use crate::rates::Rates;
 use crate::threads::Threads;
 use crate::wire;
 use crate::writer::{Answers, Handle, Job, Message, Shared};
@@ -62,6 +63,7 @@ pub struct Service {
     clock: Clock,
     system: SystemLook,
     backups: backup::Backups,
+    rates: Arc<Rates>,
 }
 
 /// How often it is seen what other replicas have written to `_system`.
@@ -80,7 +82,15 @@ impl Service {
         let (clock_there, exchange, attestor) = (clock.clone(), config.exchange, Attestor::default());
         let shared = Shared { ledger: ledger.clone(), cache, clock: clock_there, address, exchange, attestor };
         let threads = Threads::start().map_err(OpenError::Threads)?;
-        Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, clock, system, backups })
+        Ok(Self {
+            hot: Hot::new(shared, threads, config.hot_bytes),
+            keys,
+            ledger,
+            clock,
+            system,
+            backups,
+            rates: Arc::default(),
+        })
     }
 
     /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is
@@ -209,6 +219,24 @@ impl Service {
             None => gather(&origin, &self.keys, request)?,
         };
         self.submit_one(&tenant, item).await
+    }
+
+    /// Sets or lifts a quota of a tenant, on behalf of an operator.
+    ///
+    /// # Errors
+    /// As [`Service::execute`]; `TenantNotFound` if there is no such tenant.
+    pub async fn set_quota(&self, shown: &Shown, tenant: &str, request: wire::Request) -> Result<Outcome, Failure> {
+        let tenant = parse_tenant(tenant)?;
+        let origin = self.operator_origin(shown, &tenant).await?;
+        let item = gather(&origin, &self.keys, request)?;
+        self.submit_one(&tenant, item).await
+    }
+
+    /// Lets some commands of a tenant in, if it may send as many a minute.
+    fn in_time(&self, writer: &Handle, tenant: &TenantId, commands: usize) -> Result<(), Failure> {
+        let limit = writer.published.load().state.quotas().limit(Quota::CommandsPerMinute);
+        let admitted = self.rates.admit(tenant, limit, commands, self.clock.now());
+        admitted.map_err(|retry_after_s| Failure::RateLimited { limit: limit.unwrap_or_default(), retry_after_s })
     }
 
     async fn issue_owner(

@@ -3,7 +3,7 @@
 mod graph;
 pub mod wire;
 
-use promptory_events::event::{AnyRole, CommentOn, Kind, VersionRef};
+use promptory_events::event::{AnyRole, CommentOn, Kind, Quota, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
     TenantId, Timestamp, VersionId,
@@ -167,6 +167,8 @@ pub enum Question {
         /// The version that it is compared with.
         against: Against,
     },
+    /// What the tenant has and may have.
+    Quotas,
 }
 
 /// A list of what is known about access and releases.
@@ -225,6 +227,19 @@ pub enum Answer {
     Forks(Vec<Fork>),
     /// To `Diff`.
     Diff(Box<DiffAnswer>),
+    /// To `Quotas`: all of them, in order.
+    Quotas(Vec<QuotaAnswer>),
+}
+
+/// How much there is of something, and may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaAnswer {
+    /// Of what.
+    pub quota: Quota,
+    /// How much there is; nothing for what the ledger does not count.
+    pub used: Option<u64>,
+    /// How much there may be; nothing: any.
+    pub limit: Option<u64>,
 }
 
 /// Whether a time was recorded by us or claimed by an importer.

@@ -11,6 +11,7 @@ mod docs;
 mod feed;
 mod graph;
 mod layers;
+mod quotas;
 mod rights;
 mod scrub;
 mod together;

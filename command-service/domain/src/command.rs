@@ -1,8 +1,8 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
 use promptory_events::event::{
-    Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, KeyScope, Kind, LedgerRestored, RoleName,
-    Subject, UnauthenticatedCounted,
+    Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, KeyScope, Kind, LedgerRestored, Quota,
+    RoleName, Subject, UnauthenticatedCounted,
 };
 use promptory_events::{
     Author, BackupId, Branch, CommandId, ContentId, Evidence, FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId,
@@ -332,6 +332,13 @@ pub enum Change {
     ResumeTenant {
         /// Which.
         tenant: TenantId,
+    },
+    /// How much of something this tenant may have. Operators only.
+    SetQuota {
+        /// Of what.
+        quota: Quota,
+        /// How much; nothing: any.
+        limit: Option<u64>,
     },
     /// A backup begins (`_system` only): recorded before its first byte leaves.
     RecordBackup {

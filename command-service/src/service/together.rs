@@ -27,6 +27,7 @@ impl Service {
         idempotency_key: Option<String>,
     ) -> Result<Vec<Outcome>, Failure> {
         let (writer, principal) = self.admit(shown).await?;
+        self.in_time(&writer, &shown.tenant, requests.len())?;
         let presented = Presented::ApiKey { key: shown.key, secret_hash: shown.secret_hash };
         let rest_on_contents = requests.iter().any(|request| request.change.rests_on_contents());
         let (keys, tenant) = (self.keys.clone(), shown.tenant.clone());

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod attest;
 pub mod prompt;
+pub mod quota;
 pub mod release;
 pub mod role;
 pub mod system;
@@ -22,6 +23,7 @@ pub use prompt::{
     BranchClosed, BranchCreated, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
     PromptRenamed, PromptRestored, TagsSet, VersionAdded, VersionRef,
 };
+pub use quota::{Quota, QuotaSet};
 pub use release::{
     CommentAdded, CommentOn, FreezeLifted, FreezeOverridden, FreezeSet, LabelProtected, LabelRolledBack,
     LabelUnprotected, ReleaseApproved, ReleaseExecuted, ReleaseRejected, ReleaseRequested, ReleaseWithdrawn,
@@ -128,6 +130,8 @@ pub enum Event {
     AttemptsCounted(AttemptsCounted),
     /// Requests whose key opened nothing were counted (`_system` only).
     UnauthenticatedCounted(UnauthenticatedCounted),
+    /// An operator set or lifted a quota of the tenant.
+    QuotaSet(QuotaSet),
 }
 
 impl Event {
@@ -177,6 +181,7 @@ impl Event {
             Self::AttemptDenied(_) => "attempt.denied",
             Self::AttemptsCounted(_) => "attempts.counted",
             Self::UnauthenticatedCounted(_) => "unauthenticated.counted",
+            Self::QuotaSet(_) => "quota.set",
         }
     }
 

@@ -11,7 +11,7 @@ use super::{Answer, Ask, AskError, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// The most that one answer takes: half of the servers' `max_payload`.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -109,7 +109,7 @@ fn cut(told: &mut Told) -> bool {
             answer.next = answer.events.last().map_or(answer.next, |event| event.stamp.index + 1);
             shorter
         }
-        Answer::Prompt(_) | Answer::Status(_) | Answer::Diff(_) => false,
+        Answer::Prompt(_) | Answer::Status(_) | Answer::Quotas(_) | Answer::Diff(_) => false,
     }
 }
 

@@ -9,7 +9,9 @@ mod releases;
 
 pub use prompt::number;
 
-use promptory_events::{Content, ContentBody, ContentId, Position, Sealed, TenantId, limits};
+use promptory_domain::access::Action;
+use promptory_events::event::Quota;
+use promptory_events::{Content, ContentBody, ContentId, Position, Prefix, Sealed, TenantId, limits};
 use promptory_ledger::seal::aad;
 use promptory_ledger::{KeyStore, KeyStoreError};
 
@@ -17,7 +19,7 @@ use super::VIEW;
 use super::point::{AnswerError, Model, Point};
 use super::row::EventRow;
 use super::sight::Sight;
-use crate::ask::{Answer, AskError, Question, Reply, StatusAnswer};
+use crate::ask::{Answer, AskError, Question, QuotaAnswer, Reply, StatusAnswer};
 use crate::hot::Hot;
 use crate::hot::access::Reader;
 use crate::hot::opened::OpenedCache;
@@ -88,6 +90,7 @@ impl<R: Rows> Desk<'_, R> {
                 let row = self.model.find(prompt, now, sight)?;
                 (now, Answer::Diff(Box::new(self.diff(&row, which, against, sight)?)))
             }
+            Question::Quotas => (now, Answer::Quotas(quotas(hot, sight)?)),
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
         };
         Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer, cut: false })
@@ -145,6 +148,15 @@ pub fn status(hot: &Hot, reader: Reader, sight: &Sight<'_>) -> StatusAnswer {
         roles: hot.access.roles(reader),
         reads: sight.prefixes().to_vec(),
     }
+}
+
+/// What the tenant has and may have: for whoever sees all of it, or who may do what in it.
+fn quotas(hot: &Hot, sight: &Sight<'_>) -> Result<Vec<QuotaAnswer>, AskError> {
+    if !sight.everything() && !sight.may(Action::ReadAccess, &Prefix::tenant()) {
+        return Err(AskError::Forbidden);
+    }
+    let answer = |quota| QuotaAnswer { quota, used: hot.quotas.used(quota), limit: hot.quotas.limit(quota) };
+    Ok(Quota::ALL.map(answer).to_vec())
 }
 
 #[cfg(test)]
