@@ -1,13 +1,16 @@
 //! Commands as JSON, before anything about them is believed. Names are plain strings here, so that a refusal can say
 //! which field is wrong; `gather` turns them into types.
 
+mod message;
 mod pick;
 
+use promptory_events::event::Syntax;
 use promptory_platform::problem::{Problem, ProblemType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+pub use message::Message;
 pub use pick::{Pick, Source};
 
 /// One command with what its caller claims and demands.
@@ -50,16 +53,6 @@ impl Claims {
         ["idempotency_key", "if_match", "message", "occurred_at", "author", "override_freeze"];
 }
 
-/// One message of a chat prompt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Message {
-    /// `system`, `user`, `assistant`, …
-    pub role: String,
-    /// Its text, kept as it is.
-    pub content: String,
-}
-
 /// What a key is narrowed to: of its principal's rights those that the role has on the prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +61,16 @@ pub struct KeyScope {
     pub role: String,
     /// Where: empty or ending with `/`.
     pub prefix: String,
+}
+
+/// A version of a split label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arm {
+    /// Its number.
+    pub version: u32,
+    /// How much it gets, in hundredths of a percent: 1 to 10,000, and 10,000 together.
+    pub weight: u16,
 }
 
 /// What should change.
@@ -87,6 +90,14 @@ pub enum Change {
         /// The version's model configuration.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         config: Option<Map<String, Value>>,
+        /// How the content is read: `none`, `simple` (if this is not there) or `jinja`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, example = "jinja")]
+        template: Option<Syntax>,
+        /// The variables that it declares, by name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        variables: Option<Map<String, Value>>,
         /// Labels that point to the version.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         labels: Vec<String>,
@@ -110,6 +121,14 @@ pub enum Change {
         /// Its model configuration.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         config: Option<Map<String, Value>>,
+        /// How the content is read: `none`, `simple` (if this is not there) or `jinja`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, example = "jinja")]
+        template: Option<Syntax>,
+        /// The variables that it declares, by name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        variables: Option<Map<String, Value>>,
         /// Labels that move to it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         labels: Vec<String>,
@@ -171,6 +190,14 @@ pub enum Change {
         /// The configuration that is to stand there, after a conflict.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         config: Option<Map<String, Value>>,
+        /// How the content is to be read, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, example = "jinja")]
+        template: Option<Syntax>,
+        /// The variables that are to be declared, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        variables: Option<Map<String, Value>>,
         /// Labels that move to the new version.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         labels: Vec<String>,
@@ -190,6 +217,14 @@ pub enum Change {
         /// The new version's model configuration.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         config: Option<Map<String, Value>>,
+        /// How the content is read: `none`, `simple` (if this is not there) or `jinja`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, example = "jinja")]
+        template: Option<Syntax>,
+        /// The variables that it declares, by name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        variables: Option<Map<String, Value>>,
     },
     /// Other tags.
     SetTags {
@@ -258,13 +293,16 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
     },
-    /// Another API key in the place of one, which is revoked.
+    /// Another API key in the place of one, which is revoked at once or after an overlap.
     RotateKey {
         /// Its id: the part after `pk_<tenant>_`.
         key: String,
         /// Until when the new one opens; as long as the old one if this is not there.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
+        /// For how many seconds the old one still opens: at most 30 days; not at all if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overlap_seconds: Option<u32>,
     },
     /// An API key that opens nothing any more.
     RevokeKey {
@@ -365,7 +403,7 @@ pub enum Change {
         /// Its id.
         freeze: String,
     },
-    /// A protected label should move: exactly one of `version` and `remove`.
+    /// A protected label should move, be removed or be split: exactly one of `version`, `remove` and `arms`.
     RequestRelease {
         /// The prompt's key or id.
         prompt: String,
@@ -377,6 +415,9 @@ pub enum Change {
         /// That it should be removed.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         remove: bool,
+        /// The versions that it should be split over, and how much each should get.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        arms: Vec<Arm>,
         /// Until when that may be approved, RFC 3339.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
@@ -402,6 +443,69 @@ pub enum Change {
         prompt: String,
         /// The label.
         label: String,
+    },
+    /// A label is split over versions. It goes on pointing to the control, which whoever has no key gets.
+    StartRollout {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The versions and how much each gets.
+        arms: Vec<Arm>,
+    },
+    /// Other weights for the rollout that runs.
+    AdvanceRollout {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The id of the rollout that must run; whichever runs if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<String>,
+        /// The versions and how much each gets.
+        arms: Vec<Arm>,
+    },
+    /// Everybody gets the control for a while.
+    PauseRollout {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The id of the rollout that must run; whichever runs if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<String>,
+    },
+    /// Keys get their versions again.
+    ResumeRollout {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The id of the rollout that must run; whichever runs if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<String>,
+    },
+    /// The rollout is over; the label stays where it is.
+    RollBackRollout {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The id of the rollout that must run; whichever runs if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<String>,
+    },
+    /// The rollout is over; everybody gets one version.
+    CompleteRollout {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The id of the rollout that must run; whichever runs if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<String>,
+        /// The version's number: one of the rollout's, or the control's.
+        version: u32,
     },
     /// A comment on a version of a prompt, or on a release request: `prompt` and `version`, or `release`.
     AddComment {
@@ -494,7 +598,7 @@ impl Request {
             | Change::AddVersion { text, messages, .. }
             | Change::Merge { text, messages, .. }
             | Change::RenamePrompt { text, messages, .. } => {
-                let messages = messages.iter().flatten().map(|message| message.content.len());
+                let messages = messages.iter().flatten().map(Message::size_hint);
                 text.as_ref().map_or(0, String::len) + messages.sum::<usize>()
             }
             _ => 0,

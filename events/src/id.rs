@@ -127,6 +127,10 @@ bytes_id!(
     RequestId, 16, "rel_", "release request id", "`rel_` and 32 lower-case hex digits"
 );
 bytes_id!(
+    /// One rollout of a label over versions.
+    RolloutId, 16, "rol_", "rollout id", "`rol_` and 32 lower-case hex digits"
+);
+bytes_id!(
     /// One freeze window.
     FreezeId, 16, "frz_", "freeze window id", "`frz_` and 32 lower-case hex digits"
 );
@@ -216,6 +220,12 @@ impl CommandId {
     #[must_use]
     pub fn request(self) -> RequestId {
         RequestId(derive("promptory/release/1", &[&self.0]))
+    }
+
+    /// The rollout that this command starts.
+    #[must_use]
+    pub fn rollout(self) -> RolloutId {
+        RolloutId(derive("promptory/rollout/1", &[&self.0]))
     }
 
     /// The freeze window that this command sets.

@@ -44,6 +44,8 @@ pub const GRANTS_MAX: usize = 1000;
 pub const GROUPS_MAX: usize = 64;
 /// API keys of one principal that still open.
 pub const API_KEYS_MAX: usize = 64;
+/// How long an API key may open beside the one that takes its place.
+pub const KEY_OVERLAP_MAX_S: u32 = 30 * 24 * 3600;
 /// Custom roles of a tenant.
 pub const ROLES_MAX: usize = 256;
 /// Protected labels and freeze windows of a tenant.
@@ -54,3 +56,35 @@ pub const APPROVALS_MAX: u16 = 16;
 pub const ATTEMPTS_PER_MINUTE_MAX: usize = 32;
 /// Open release requests of one prompt.
 pub const REQUESTS_MAX: usize = 64;
+/// Versions that a label is split over.
+pub const ROLLOUT_ARMS_MAX: usize = 16;
+/// Runs of a rollout's table: so often its weights may change in a way that cuts it up.
+pub const ROLLOUT_RUNS_MAX: usize = 1000;
+/// Rollouts of one prompt at once.
+pub const ROLLOUTS_MAX: usize = 16;
+/// A key that says which version of a split label is served.
+pub const BUCKET_KEY_MAX_BYTES: usize = 256;
+/// Variables that one version declares.
+pub const VARIABLES_MAX: usize = 256;
+/// The name of a variable.
+pub const VARIABLE_NAME_MAX_BYTES: usize = 64;
+/// Words and signs between the braces of one template, and of all that one rendering brings together.
+pub const TEMPLATE_TOKENS_MAX: usize = 16_384;
+/// Words and signs between one pair of braces.
+pub const TAG_TOKENS_MAX: usize = 2_000;
+/// Values inside each other in one list or object that a template makes, and in all that are given to one rendering.
+pub const TEMPLATE_VALUES_MAX: u64 = 10_000;
+/// Versions of other prompts that one version includes.
+pub const INCLUDES_MAX: usize = 64;
+/// Includes inside each other.
+pub const INCLUDE_DEPTH_MAX: usize = 8;
+/// Versions that one rendering brings together.
+pub const RENDER_PARTS_MAX: usize = 256;
+/// The contents that one rendering brings together.
+pub const RENDER_CONTENT_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The values for one rendering, as JSON.
+pub const RENDER_VARIABLES_MAX_BYTES: usize = 1024 * 1024;
+/// What one rendering may say.
+pub const RENDER_OUTPUT_MAX_BYTES: usize = 1024 * 1024;
+/// Steps of one rendering; 64 bytes that are made on the way count as one, too.
+pub const RENDER_STEPS_MAX: u64 = 50_000;

@@ -16,6 +16,8 @@ pub struct ProblemType {
     pub title: &'static str,
 }
 
+/// How a caller that was not let in may come back.
+const CHALLENGES: &str = r#"Bearer, Basic realm="promptory", charset="UTF-8""#;
 /// The member that says after how many seconds to come again, if that is another time than 1; the header `Retry-After` too.
 pub const RETRY_AFTER_S: &str = "retry_after_s";
 
@@ -39,7 +41,7 @@ problem_types! {
     /// A field has a value that is not allowed.
     INVALID_FIELD = 400, "invalid-field", "A field has a value that is not allowed";
     /// No key, or one that opens nothing.
-    UNAUTHENTICATED = 401, "unauthenticated", "The API key opens nothing";
+    UNAUTHENTICATED = 401, "unauthenticated", "What was shown lets nobody in";
     /// The caller's roles don't allow it.
     FORBIDDEN = 403, "forbidden", "The caller's roles do not allow this";
     /// A right is handed on that the caller does not hold.
@@ -70,6 +72,8 @@ problem_types! {
     GROUP_NOT_FOUND = 404, "group-not-found", "There is no such group";
     /// No such release request.
     RELEASE_NOT_FOUND = 404, "release-not-found", "There is no such release request";
+    /// The label has no such rollout.
+    ROLLOUT_NOT_FOUND = 404, "rollout-not-found", "The label has no such rollout";
     /// No such freeze window.
     FREEZE_NOT_FOUND = 404, "freeze-not-found", "There is no such freeze window";
     /// No such tenant.
@@ -100,6 +104,8 @@ problem_types! {
     LABEL_NOT_PROTECTED = 409, "label-not-protected", "The label is not protected";
     /// Labels are frozen.
     FROZEN = 409, "frozen", "Labels do not move now";
+    /// Something would include itself.
+    INCLUDE_CYCLE = 409, "include-cycle", "A version would come to include itself";
     /// The request is closed.
     RELEASE_CLOSED = 409, "release-closed", "The release request is closed";
     /// The request has expired.
@@ -108,6 +114,10 @@ problem_types! {
     RELEASE_STALE = 409, "release-stale", "The label has moved since the release was asked for";
     /// There is nowhere to go back to.
     NOTHING_TO_ROLL_BACK = 409, "nothing-to-roll-back", "The label did not point elsewhere before";
+    /// A rollout runs.
+    ROLLOUT_RUNS = 409, "rollout-runs", "The label has a rollout";
+    /// Not a version of the rollout.
+    NOT_AN_ARM = 409, "not-an-arm", "The version is not of this rollout";
     /// The last owner would be gone.
     LAST_OWNER = 409, "last-owner", "The tenant would be left without an owner";
     /// The key is revoked.
@@ -144,6 +154,18 @@ problem_types! {
     EXPIRY_IN_PAST = 422, "expiry-in-past", "What ends must end later than now";
     /// A window ends before it begins.
     EMPTY_WINDOW = 422, "empty-window", "The window ends before it begins";
+    /// A content is no template of the syntax that it is said to have.
+    TEMPLATE_INVALID = 422, "template-invalid", "The content is no template of this syntax";
+    /// What is included is not there.
+    INCLUDE_NOT_FOUND = 422, "include-not-found", "What is included is not there";
+    /// What is included is no text.
+    INCLUDE_NOT_TEXT = 422, "include-not-text", "Only texts can be included";
+    /// Values that a rendering can't do with.
+    VARIABLES_INVALID = 422, "variables-invalid", "Variables are missing, unknown or of another type";
+    /// A content can't be rendered with these values.
+    RENDER_FAILED = 422, "render-failed", "The content can't be rendered with these values";
+    /// A rendering takes or says too much.
+    RENDER_LIMIT = 422, "render-limit", "Rendering goes over a limit";
     /// The role makes no sense in this ledger.
     ROLE_NOT_HERE = 422, "role-not-here", "The role does not exist in this ledger";
     /// The command belongs into another kind of ledger.
@@ -249,7 +271,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self.kind.status {
-            401 => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            401 => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGES))),
             429 | 503 | 504 => {
                 let seconds = self.members.get(RETRY_AFTER_S).and_then(Value::as_u64).unwrap_or(1);
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -1,9 +1,12 @@
 //! Questions and answers as plain data: the same in process and over NATS.
 
 mod graph;
+mod template;
 pub mod wire;
 
-use promptory_events::event::{AnyRole, CommentOn, Kind, Quota, VersionRef};
+use std::collections::BTreeMap;
+
+use promptory_events::event::{AnyRole, CommentOn, Include, Kind, Quota, Syntax, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
     TenantId, Timestamp, VersionId,
@@ -11,6 +14,8 @@ use promptory_events::{
 use serde::{Deserialize, Serialize};
 
 pub use graph::{Against, DiffAnswer, Fork};
+pub use promptory_domain::rollout::running::{Arm, Rollout, Rollouts};
+pub use template::{Dependent, DependentsAnswer, NotRendered, RenderedAnswer, RenderedPart};
 
 /// A question to one tenant's read models.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,6 +78,28 @@ pub enum Which {
     Number(u32),
     /// The head of an open branch.
     Branch(Branch),
+    /// The one that the label means for a key: if the label is split, that of the key's bucket.
+    Keyed {
+        /// The label.
+        label: Label,
+        /// The key.
+        key: String,
+    },
+}
+
+impl Which {
+    /// What a label that is split means here; `None` if no label is asked for, or none that is split.
+    #[must_use]
+    pub fn arm(&self, labels: &BTreeMap<Label, u32>, rollouts: &Rollouts) -> Option<Arm> {
+        let (label, key) = match self {
+            Self::Label(label) => (label, None),
+            Self::Keyed { label, key } => (label, Some(key.as_str())),
+            Self::Number(_) | Self::Branch(_) => return None,
+        };
+        // Nearly all prompts have no rollout: then this is all that it costs.
+        let running = rollouts.get(label)?;
+        labels.get(label).map(|control| running.arm(*control, key))
+    }
 }
 
 /// What is asked.
@@ -167,6 +194,30 @@ pub enum Question {
         /// The version that it is compared with.
         against: Against,
     },
+    /// What a version says with values for its variables.
+    Render {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which version.
+        which: Which,
+        /// When: what it includes is as it was then, too.
+        as_of: AsOf,
+        /// The values by name, as the text of a JSON object.
+        variables: String,
+    },
+    /// The versions that include a prompt, oldest first, one page.
+    Dependents {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Also those that neither a label nor a branch leads to.
+        all: bool,
+        /// Only versions that were added after this index.
+        after: Option<u64>,
+        /// At most so many.
+        limit: usize,
+        /// When.
+        as_of: AsOf,
+    },
     /// What the tenant has and may have.
     Quotas,
 }
@@ -227,6 +278,10 @@ pub enum Answer {
     Forks(Vec<Fork>),
     /// To `Diff`.
     Diff(Box<DiffAnswer>),
+    /// To `Render`.
+    Rendered(Box<RenderedAnswer>),
+    /// To `Dependents`.
+    Dependents(DependentsAnswer),
     /// To `Quotas`: all of them, in order.
     Quotas(Vec<QuotaAnswer>),
 }
@@ -263,6 +318,8 @@ pub struct PromptAnswer {
     pub content: String,
     /// The version's configuration as JSON text.
     pub config: Option<String>,
+    /// Its variables by name, those that it declares and those that it uses, as JSON text.
+    pub variables: String,
     /// The prompt's metadata at that point as JSON text.
     pub metadata: Option<String>,
 }
@@ -283,11 +340,13 @@ pub struct PromptSummary {
     /// The newest version of `main`.
     pub latest: VersionId,
     /// The open branches, `main` among them, and their heads' numbers.
-    pub branches: std::collections::BTreeMap<Branch, u32>,
+    pub branches: BTreeMap<Branch, u32>,
     /// The version that its first version was copied from, if it is a fork.
     pub forked_from: Option<VersionRef>,
     /// Labels and the version numbers they point to.
-    pub labels: std::collections::BTreeMap<Label, u32>,
+    pub labels: BTreeMap<Label, u32>,
+    /// What some of them are split over.
+    pub rollouts: Rollouts,
     /// Its tags.
     pub tags: Vec<Tag>,
     /// The index of its last event.
@@ -316,6 +375,10 @@ pub struct VersionSummary {
     pub content_id: promptory_events::ContentId,
     /// Length of its content.
     pub bytes: u32,
+    /// How its content is read.
+    pub syntax: Syntax,
+    /// What its content includes.
+    pub includes: Vec<Include>,
     /// How it came to be.
     pub stamp: Stamp,
 }
@@ -483,4 +546,7 @@ pub enum AskError {
     /// The two prompts hold different kinds of content.
     #[error("the two prompts hold different kinds of content")]
     KindMismatch,
+    /// A version can't be rendered so.
+    #[error("{0}")]
+    NotRendered(Box<NotRendered>),
 }

@@ -16,6 +16,7 @@ mod render;
 mod respond;
 mod sse;
 mod status;
+mod templates;
 mod wire;
 
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub(crate) struct App {
         (name = "events", description = "What happened."),
         (name = "access", description = "Who may do what."),
         (name = "releases", description = "Protected labels and how they move."),
+        (name = "rollouts", description = "Labels that are split over versions."),
         (name = "health", description = "How the process is. No key needed."),
     )
 )]
@@ -104,6 +106,8 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(history::label_history))
         .routes(routes!(history::forks))
         .routes(routes!(diff::diff))
+        .routes(routes!(templates::render))
+        .routes(routes!(templates::dependents))
         .routes(routes!(events::events))
         .routes(routes!(status::status))
         .routes(routes!(quotas::quotas))

@@ -59,6 +59,40 @@ fn what_one_command_replica_writes_a_query_replica_reads_at_that_position_and_sa
 }
 
 #[test]
+fn every_replica_gives_a_key_the_same_version_of_a_split_label() {
+    let site = Site::new();
+    let command = site.node("a", "command", None);
+    let (one, two) = (site.node("p1", "projection", None), site.node("p2", "projection", None));
+    let query = site.node("q", "query", None);
+    one.wait_ready();
+    two.wait_ready();
+    query.wait_ready();
+    let acme = command.owner("acme");
+    let _ = acme.post("/v1/prompts", &json!({"key": "p", "text": "one", "labels": ["production"]})).expect(201);
+    let _ = acme.post("/v1/prompts/p/versions", &json!({"text": "two"})).expect(201);
+    let arms = json!({"arms": [{"version": 1, "weight": 5000}, {"version": 2, "weight": 5000}]});
+    let split = acme.post("/v1/prompts/p/labels/production/rollout", &arms).expect(201).json;
+    let (position, reader) = (split["position"].as_str().unwrap(), query.at(&acme));
+    let texts = || -> Vec<String> {
+        let text = |n| {
+            let query = format!("label=production&bucket_key=user-{n}&at_least={position}");
+            reader.prompt("p", &query).expect(200).json["text"].as_str().unwrap().to_owned()
+        };
+        (0..60).map(text).collect()
+    };
+    // Whichever replica answers.
+    let first = texts();
+    assert!(first.iter().any(|text| text == "one") && first.iter().any(|text| text == "two"));
+    assert_eq!(texts(), first);
+    one.stop();
+    assert_eq!(texts(), first, "the one that is left");
+    let three = site.node("p3", "projection", None);
+    three.wait_ready();
+    two.stop();
+    assert_eq!(texts(), first, "one that came later");
+}
+
+#[test]
 fn a_suspended_tenant_is_refused_by_every_replica() {
     let site = Site::new();
     let (a, b) = (site.node("a", "command", None), site.node("b", "command", None));

@@ -1,14 +1,17 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
 use promptory_events::event::{
-    Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, KeyScope, Kind, LedgerRestored, Quota,
-    RoleName, Subject, UnauthenticatedCounted,
+    Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, Include, KeyScope, Kind, LedgerRestored, Quota,
+    RoleName, Subject, Syntax, UnauthenticatedCounted, Written,
 };
+use promptory_events::rollout::Weights;
 use promptory_events::{
     Author, BackupId, Branch, CommandId, ContentId, Evidence, FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId,
-    PromptId, PromptKey, RequestId, Sealed, Tag, TenantId, Timestamp, VersionId,
+    PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::rollout::Step;
 
 /// A command, its caller, and what it claims.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,7 +185,7 @@ pub enum Change {
         /// Until when it opens.
         expires_at: Option<Timestamp>,
     },
-    /// Another API key in the place of one, which is revoked.
+    /// Another API key in the place of one, which is revoked at once or after an overlap.
     RotateKey {
         /// The one that goes.
         key: KeyId,
@@ -190,6 +193,8 @@ pub enum Change {
         secret_hash: [u8; 32],
         /// Until when the new one opens; `None`: as long as the old one.
         expires_at: Option<Timestamp>,
+        /// For how many seconds the old one opens beside it: 0 to [`promptory_events::limits::KEY_OVERLAP_MAX_S`].
+        overlap_s: u32,
     },
     /// An API key that opens nothing any more.
     RevokeKey {
@@ -280,8 +285,10 @@ pub enum Change {
         prompt: PromptRef,
         /// Which label.
         label: Label,
-        /// To which version; `None`: it should be removed.
+        /// To which version; `None`: it should be removed, or split.
         version: Option<u32>,
+        /// That it should be split: how many buckets each version should get.
+        split: Option<Weights>,
         /// Until when that may be approved.
         expires_at: Option<Timestamp>,
     },
@@ -308,6 +315,17 @@ pub enum Change {
         label: Label,
         /// Refused unless the label points to this version now.
         if_match: Option<VersionId>,
+    },
+    /// A label is split over versions, or that changes or ends.
+    Rollout {
+        /// Of which prompt.
+        prompt: PromptRef,
+        /// Which label.
+        label: Label,
+        /// Refused unless this is the rollout that runs; `None`: whichever runs.
+        rollout: Option<RolloutId>,
+        /// What happens to it.
+        step: Step,
     },
     /// A comment.
     AddComment {
@@ -432,6 +450,12 @@ pub struct Copied {
     pub content: Material,
     /// Its model configuration.
     pub config: Option<Material>,
+    /// How its content is read.
+    pub syntax: Syntax,
+    /// The variables that it declares.
+    pub variables: Option<Material>,
+    /// What it includes: the same prompts, whatever they are called by now.
+    pub includes: Vec<Include>,
 }
 
 /// What a caller puts in place of what a merge would make.
@@ -441,6 +465,10 @@ pub struct Resolved {
     pub content: Option<(Kind, Material)>,
     /// The model configuration.
     pub config: Option<Material>,
+    /// How the content is read.
+    pub syntax: Option<Syntax>,
+    /// The variables that are declared.
+    pub variables: Option<Material>,
 }
 
 /// What two versions make together.
@@ -469,6 +497,8 @@ pub enum MergeOutcome {
         content: Box<Material>,
         /// Its model configuration.
         config: Option<Box<Material>>,
+        /// What else makes it a template.
+        template: Box<NewTemplate>,
     },
 }
 
@@ -481,6 +511,19 @@ pub struct NewVersion {
     pub config: Option<Material>,
     /// Labels that move to it.
     pub labels: Vec<Label>,
+    /// What makes it a template.
+    pub template: NewTemplate,
+}
+
+/// How a version's content is read, and what it needs besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewTemplate {
+    /// How it is read.
+    pub syntax: Syntax,
+    /// The variables that it declares.
+    pub variables: Option<Material>,
+    /// What it includes, as it is written there.
+    pub includes: Vec<Written>,
 }
 
 /// A content that was gathered: its keyed id, its length, and its sealed bytes.

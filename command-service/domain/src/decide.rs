@@ -9,7 +9,7 @@ use crate::command::{Change, Command, Context, Decision};
 use crate::rejection::Rejection;
 use crate::release::gate::gate;
 use crate::state::Tenant;
-use crate::{attest, branch, fork, label, merge, prompt, quota, release, system};
+use crate::{attest, branch, fork, include, label, merge, prompt, quota, release, rollout, system};
 
 /// Decides a command.
 ///
@@ -22,6 +22,7 @@ pub fn decide(state: &Tenant, context: &Context, command: &Command) -> Result<De
         return Err(Rejection::OccurredInFuture);
     }
     let events = events(state, context, actor, &command.change)?;
+    include::gate(state, &events)?;
     let events = gate(state, context.now, command.override_freeze, events)?;
     quota::gate(state, &context.presented, &events)?;
     Ok(Decision { actor, evidence, events })
@@ -37,6 +38,7 @@ fn events(state: &Tenant, context: &Context, actor: PrincipalId, change: &Change
         | Change::ArchivePrompt { .. }
         | Change::RestorePrompt { .. } => prompt::decide(state, context, change),
         Change::SetLabel { .. } | Change::RemoveLabel { .. } => label::decide(state, change),
+        Change::Rollout { .. } => rollout::decide(state, context, change),
         Change::CreateBranch { .. } | Change::CloseBranch { .. } => branch::decide(state, change),
         Change::ForkPrompt { .. } => fork::decide(state, context, change),
         Change::Merge { .. } => merge::decide(state, context, change),

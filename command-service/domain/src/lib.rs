@@ -11,7 +11,7 @@
 //! | [`state`] | one tenant's state and `evolve` |
 //! | [`access`] | who may do what |
 //! | [`attest`] | denied attempts: which of them get an event |
-//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`release`], [`system`] | the rules of each family, with given/when/then beside them |
+//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`include`], [`release`], [`rollout`], [`system`] | the rules of each family, with given/when/then beside them |
 //! | [`quota`] | what a tenant has and may have |
 //! | [`graph`] | versions and their parents |
 //! | [`rejection`] | every reason to refuse, with its stable code |
@@ -24,12 +24,14 @@ pub mod command;
 mod decide;
 pub mod fork;
 pub mod graph;
+pub mod include;
 pub mod label;
 pub mod merge;
 pub mod prompt;
 pub mod quota;
 pub mod rejection;
 pub mod release;
+pub mod rollout;
 pub mod state;
 pub mod system;
 #[cfg(test)]
@@ -37,8 +39,8 @@ mod testing;
 
 pub use authorize::denied;
 pub use command::{
-    Attestation, Change, Command, Context, Copied, Decision, Material, MergeOutcome, Merged, NewVersion, Pick,
-    Presented, PromptRef, Resolved,
+    Attestation, Change, Command, Context, Copied, Decision, Material, MergeOutcome, Merged, NewTemplate, NewVersion,
+    Pick, Presented, PromptRef, Resolved,
 };
 pub use decide::decide;
 pub use rejection::{Rejection, Wanted};

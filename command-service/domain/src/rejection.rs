@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use promptory_events::event::{Action, AnyRole, Kind, Quota, VersionRef};
+use promptory_events::event::{Action, AnyRole, Kind, Quota, VersionRef, Written};
 use promptory_events::{
-    Branch, FreezeId, GroupId, KeyId, Label, PrincipalId, PromptKey, RequestId, TenantId, Timestamp, VersionId,
+    Branch, FreezeId, GroupId, KeyId, Label, PrincipalId, PromptKey, RequestId, RolloutId, TenantId, Timestamp,
+    VersionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +152,23 @@ pub enum Rejection {
     /// The label never pointed anywhere else.
     #[error("the label did not point to another version before")]
     NothingToRollBack,
+    /// The label has no such rollout.
+    #[error("the label {0} has no such rollout")]
+    RolloutNotFound(Label),
+    /// A label has one rollout at a time, and does not move under it.
+    #[error("the label {label} has the rollout {rollout}: complete it or roll it back first")]
+    RolloutRuns {
+        /// Which.
+        label: Label,
+        /// The rollout that runs.
+        rollout: RolloutId,
+    },
+    /// A rollout is completed to one of its versions.
+    #[error("version {version} is neither of this rollout nor its control")]
+    NotAnArm {
+        /// The version's number.
+        version: u32,
+    },
     /// The prompt has no such open branch.
     #[error("the prompt has no branch {0}")]
     BranchNotFound(Branch),
@@ -166,6 +184,15 @@ pub enum Rejection {
     /// Versions that have no version in common that both come from.
     #[error("the two versions do not come from a common one")]
     UnrelatedVersions,
+    /// What a content includes is not there.
+    #[error("`{0}` is included, and there is no such version")]
+    IncludeNotFound(Written),
+    /// Only texts can be included.
+    #[error("`{0}` is included, and is no text")]
+    IncludeNotText(Written),
+    /// Something would include itself, directly or by others.
+    #[error("by including `{0}` the version would come to include itself")]
+    IncludeCycle(Written),
     /// The tenant has as much as it may have.
     #[error(
         "the tenant may have {limit} {quota} and has {used}; this takes {more} more: free some, or ask an operator for a \

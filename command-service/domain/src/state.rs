@@ -6,12 +6,13 @@
 mod version;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use promptory_events::event::{Event, Kind, VersionAdded};
+use promptory_events::event::{Event, Include, Kind, VersionAdded};
 use promptory_events::{
     Branch, Content, ContentBody, ContentId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId,
 };
-use rpds::{HashTrieMapSync, VectorSync};
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Rights;
@@ -19,6 +20,8 @@ use crate::attest::Attempts;
 use crate::command::PromptRef;
 use crate::quota::Quotas;
 use crate::release::book::Book;
+use crate::rollout;
+use crate::rollout::running::{self, Rollouts};
 pub use version::Version;
 
 /// One tenant, as its ledger says it is after [`Tenant::next_index`] events.
@@ -57,12 +60,16 @@ pub struct Prompt {
     pub labels: BTreeMap<Label, u32>,
     /// Where each of them pointed before it moved last, if it pointed anywhere.
     pub previous: BTreeMap<Label, u32>,
+    /// What some of them are split over.
+    pub rollouts: Rollouts,
     /// Its tags.
     pub tags: Vec<Tag>,
     /// Its metadata.
     pub metadata: Option<ContentId>,
     /// Every content that it holds, and the event that carries the bytes.
     pub contents: HashTrieMapSync<ContentId, u64>,
+    /// What its versions include, by number; most include nothing, and are not here.
+    pub includes: RedBlackTreeMapSync<u32, Arc<[Include]>>,
 }
 
 /// Whether a tenant may be used.
@@ -238,7 +245,7 @@ impl Tenant {
                 self.bytes += PROMPT_BYTES + 2 * e.key.as_str().len();
             }
             Event::VersionAdded(e) => {
-                self.bytes += VERSION_BYTES + CONTENT_BYTES;
+                self.bytes += VERSION_BYTES + CONTENT_BYTES + ENTRY_BYTES * e.includes.len();
                 self.prompt_mut(index, e.prompt)?.add_version(index, actor, e)?;
             }
             Event::PromptRenamed(e) => {
@@ -280,9 +287,16 @@ impl Tenant {
                 self.bytes += ENTRY_BYTES;
             }
             Event::BranchClosed(e) => drop(self.prompt_mut(index, e.prompt)?.branches.remove(&e.branch)),
-            _ => return Err(Inconsistent::Missing(index)),
+            other => self.evolve_rollout(index, other)?,
         }
         Ok(())
+    }
+
+    fn evolve_rollout(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {
+        let (prompt, ..) = rollout::about(event).ok_or(Inconsistent::Missing(index))?;
+        self.bytes += ENTRY_BYTES;
+        let rollouts = &mut self.prompt_mut(index, prompt)?.rollouts;
+        if running::evolve(rollouts, event) { Ok(()) } else { Err(Inconsistent::Missing(index)) }
     }
 
     fn prompt_mut(&mut self, index: u64, prompt: PromptId) -> Result<&mut Prompt, Inconsistent> {
@@ -302,9 +316,11 @@ impl Prompt {
             branches: BTreeMap::new(),
             labels: BTreeMap::new(),
             previous: BTreeMap::new(),
+            rollouts: Rollouts::new(),
             tags: Vec::new(),
             metadata: None,
             contents: HashTrieMapSync::new_sync(),
+            includes: RedBlackTreeMapSync::new_sync(),
         }
     }
 
@@ -339,6 +355,12 @@ impl Prompt {
         self.authors.get(at).copied()
     }
 
+    /// What one of its versions includes.
+    #[must_use]
+    pub fn includes(&self, number: u32) -> &[Include] {
+        self.includes.get(&number).map(AsRef::as_ref).unwrap_or_default()
+    }
+
     fn add_version(&mut self, index: u64, actor: PrincipalId, event: &VersionAdded) -> Result<(), Inconsistent> {
         self.versions.push_back_mut(Version::new(index, event));
         self.authors.push_back_mut(actor);
@@ -350,6 +372,12 @@ impl Prompt {
         self.hold(index, &event.content);
         if let Some(config) = &event.config {
             self.hold(index, config);
+        }
+        if let Some(variables) = &event.variables {
+            self.hold(index, variables);
+        }
+        if !event.includes.is_empty() {
+            self.includes.insert_mut(event.number, event.includes.as_slice().into());
         }
         Ok(())
     }

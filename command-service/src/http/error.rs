@@ -71,6 +71,15 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         Rejection::BranchReserved => Problem::new(ProblemType::BRANCH_RESERVED, detail).with("field", "/branch"),
         Rejection::MergeConflict => Problem::new(ProblemType::MERGE_CONFLICT, detail),
         Rejection::UnrelatedVersions => Problem::new(ProblemType::UNRELATED_VERSIONS, detail).with("field", "/from"),
+        Rejection::IncludeNotFound(written) => {
+            Problem::new(ProblemType::INCLUDE_NOT_FOUND, detail).with("include", written.to_string())
+        }
+        Rejection::IncludeNotText(written) => {
+            Problem::new(ProblemType::INCLUDE_NOT_TEXT, detail).with("include", written.to_string())
+        }
+        Rejection::IncludeCycle(written) => {
+            Problem::new(ProblemType::INCLUDE_CYCLE, detail).with("include", written.to_string())
+        }
         Rejection::QuotaExceeded { quota, limit, used, .. } => {
             metrics::counter!("promptory_quota_refusals_total", "quota" => quota.name()).increment(1);
             let problem = Problem::new(ProblemType::QUOTA_EXCEEDED, detail).with("quota", quota.name());
@@ -100,6 +109,11 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         Rejection::ReleaseStale => Problem::new(ProblemType::RELEASE_STALE, detail),
         Rejection::OwnRelease => Problem::new(ProblemType::OWN_RELEASE, detail),
         Rejection::ReleaseNotYours => Problem::new(ProblemType::RELEASE_NOT_YOURS, detail),
+        Rejection::RolloutNotFound(_) => Problem::new(ProblemType::ROLLOUT_NOT_FOUND, detail).with("field", "/rollout"),
+        Rejection::RolloutRuns { rollout, .. } => {
+            Problem::new(ProblemType::ROLLOUT_RUNS, detail).with("rollout", rollout.to_string())
+        }
+        Rejection::NotAnArm { .. } => Problem::new(ProblemType::NOT_AN_ARM, detail).with("field", "/version"),
         Rejection::NothingToRollBack => Problem::new(ProblemType::NOTHING_TO_ROLL_BACK, detail),
         Rejection::AlreadyBootstrapped => Problem::new(ProblemType::ALREADY_BOOTSTRAPPED, detail),
     }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::*;
 use crate::id::*;
+use crate::rollout::{Run, Table, Weights};
 use crate::sealed::{Content, ContentBody, Sealed};
 use crate::{Author, Credential, Evidence, Label, Prefix, TraceContext};
 
@@ -24,6 +25,7 @@ fn one_of_each() -> Vec<Event> {
     let (principal, key) = (PrincipalId([8; 16]), KeyId([9; 8]));
     let tenant: TenantId = "acme".parse().unwrap();
     let path = |text: &str| text.parse().unwrap();
+    let path_of = |text: &str| text.parse::<Written>().unwrap();
     let path_to = |text: &str| text.parse::<Prefix>().unwrap();
     let group = GroupId([19; 16]);
     vec![
@@ -52,7 +54,7 @@ fn one_of_each() -> Vec<Event> {
             expires_at: Some(Timestamp::from_micros(1_800_000_000_000_001)),
             replaces: Some(KeyId([20; 8])),
         }),
-        Event::KeyRevoked(KeyRevoked { key }),
+        Event::KeyRevoked(KeyRevoked { key, from: Some(Timestamp::from_micros(1_800_000_000_000_000)) }),
         Event::PromptCreated(PromptCreated { prompt, key: path("team/greet"), kind: Kind::Chat }),
         Event::VersionAdded(VersionAdded {
             prompt,
@@ -65,7 +67,13 @@ fn one_of_each() -> Vec<Event> {
             ],
             before: Some(ContentId([12; 32])),
             content: content(ContentBody::Inline(sealed())),
-            config: Some(content(ContentBody::At(77))),
+            config: Some(Box::new(content(ContentBody::At(77)))),
+            syntax: Syntax::Jinja,
+            variables: Some(Box::new(content(ContentBody::Inline(sealed())))),
+            includes: vec![
+                Include { written: path_of("team/footer@300"), prompt: PromptId([23; 16]) },
+                Include { written: path_of("team/tone@production"), prompt: PromptId([24; 16]) },
+            ],
         }),
         Event::PromptRenamed(PromptRenamed { prompt, before: path("a"), after: path("b") }),
         Event::TagsSet(TagsSet { prompt, before: vec![], after: vec!["x".parse().unwrap()] }),
@@ -97,6 +105,7 @@ fn one_of_each() -> Vec<Event> {
     .into_iter()
     .chain(of_releases())
     .chain(attestations())
+    .chain(of_rollouts())
     .collect()
 }
 
@@ -121,6 +130,7 @@ fn of_releases() -> Vec<Event> {
             label: label.clone(),
             before: Some(1),
             after: Some(300),
+            split: Some(Split { rollout: Some(RolloutId([24; 16])), weights: weights() }),
             expires_at: Some(time(2)),
         }),
         Event::ReleaseApproved(ReleaseApproved { request, prompt, approvals: 1, needed: 2 }),
@@ -158,6 +168,39 @@ fn attestations() -> Vec<Event> {
             times: 300,
         }),
         Event::QuotaSet(QuotaSet { quota: Quota::StoredBytes, before: Some(300), after: None }),
+    ]
+}
+
+fn weights() -> Weights {
+    Weights::new([(1, 9000), (300, 1000)].into()).unwrap()
+}
+
+fn of_rollouts() -> Vec<Event> {
+    let (prompt, rollout) = (PromptId([6; 16]), RolloutId([24; 16]));
+    let label = || "production".parse::<Label>().unwrap();
+    let runs = |runs: [(u32, u16); 2]| Table::new(runs.map(|(version, buckets)| Run { version, buckets }).into());
+    let (before, after) = (runs([(1, 9000), (300, 1000)]).unwrap(), runs([(1, 5000), (300, 5000)]).unwrap());
+    vec![
+        Event::RolloutStarted(RolloutStarted {
+            rollout,
+            prompt,
+            label: label(),
+            control: 1,
+            after: before.clone(),
+            request: Some(RequestId([21; 16])),
+        }),
+        Event::RolloutAdvanced(RolloutAdvanced {
+            rollout,
+            prompt,
+            label: label(),
+            before: before.clone(),
+            after,
+            request: Some(RequestId([21; 16])),
+        }),
+        Event::RolloutPaused(RolloutPaused { rollout, prompt, label: label() }),
+        Event::RolloutResumed(RolloutResumed { rollout, prompt, label: label() }),
+        Event::RolloutRolledBack(RolloutRolledBack { rollout, prompt, label: label(), before: before.clone() }),
+        Event::RolloutCompleted(RolloutCompleted { rollout, prompt, label: label(), before, version: 300 }),
     ]
 }
 

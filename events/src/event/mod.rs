@@ -9,6 +9,7 @@ pub mod prompt;
 pub mod quota;
 pub mod release;
 pub mod role;
+pub mod rollout;
 pub mod system;
 
 use schemars::JsonSchema;
@@ -20,8 +21,8 @@ pub use access::{
 };
 pub use attest::{Attempt, AttemptAgain, AttemptDenied, AttemptsCounted, Door, UnauthenticatedCounted};
 pub use prompt::{
-    BranchClosed, BranchCreated, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
-    PromptRenamed, PromptRestored, TagsSet, VersionAdded, VersionRef,
+    BranchClosed, BranchCreated, Include, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
+    PromptRenamed, PromptRestored, Selector, Syntax, TagsSet, VersionAdded, VersionRef, Written,
 };
 pub use quota::{Quota, QuotaSet};
 pub use release::{
@@ -29,6 +30,9 @@ pub use release::{
     LabelUnprotected, ReleaseApproved, ReleaseExecuted, ReleaseRejected, ReleaseRequested, ReleaseWithdrawn,
 };
 pub use role::{Action, AnyRole, Role, RoleName};
+pub use rollout::{
+    RolloutAdvanced, RolloutCompleted, RolloutPaused, RolloutResumed, RolloutRolledBack, RolloutStarted, Split,
+};
 pub use system::{
     BackupPart, BackupStarted, LedgerOpened, LedgerRestored, RestoredHead, TenantCreated, TenantResumed,
     TenantSuspended,
@@ -130,6 +134,18 @@ pub enum Event {
     AttemptsCounted(AttemptsCounted),
     /// Requests whose key opened nothing were counted (`_system` only).
     UnauthenticatedCounted(UnauthenticatedCounted),
+    /// A label was split over versions.
+    RolloutStarted(RolloutStarted),
+    /// The weights of a rollout changed.
+    RolloutAdvanced(RolloutAdvanced),
+    /// A rollout was paused: everybody gets the control.
+    RolloutPaused(RolloutPaused),
+    /// A paused rollout goes on.
+    RolloutResumed(RolloutResumed),
+    /// A rollout is over, and the label stays where it was.
+    RolloutRolledBack(RolloutRolledBack),
+    /// A rollout is over, and everybody gets one of its versions.
+    RolloutCompleted(RolloutCompleted),
     /// An operator set or lifted a quota of the tenant.
     QuotaSet(QuotaSet),
 }
@@ -181,6 +197,12 @@ impl Event {
             Self::AttemptDenied(_) => "attempt.denied",
             Self::AttemptsCounted(_) => "attempts.counted",
             Self::UnauthenticatedCounted(_) => "unauthenticated.counted",
+            Self::RolloutStarted(_) => "rollout.started",
+            Self::RolloutAdvanced(_) => "rollout.advanced",
+            Self::RolloutPaused(_) => "rollout.paused",
+            Self::RolloutResumed(_) => "rollout.resumed",
+            Self::RolloutRolledBack(_) => "rollout.rolled-back",
+            Self::RolloutCompleted(_) => "rollout.completed",
             Self::QuotaSet(_) => "quota.set",
         }
     }
@@ -200,6 +222,12 @@ impl Event {
             Self::LabelRemoved(e) => Some(e.prompt),
             Self::BranchCreated(e) => Some(e.prompt),
             Self::BranchClosed(e) => Some(e.prompt),
+            Self::RolloutStarted(e) => Some(e.prompt),
+            Self::RolloutAdvanced(e) => Some(e.prompt),
+            Self::RolloutPaused(e) => Some(e.prompt),
+            Self::RolloutResumed(e) => Some(e.prompt),
+            Self::RolloutRolledBack(e) => Some(e.prompt),
+            Self::RolloutCompleted(e) => Some(e.prompt),
             _ => None,
         }
     }
@@ -222,12 +250,12 @@ impl Event {
 
     /// The contents that this event names.
     pub fn contents(&self) -> impl Iterator<Item = &Content> {
-        let (content, config) = match self {
-            Self::VersionAdded(e) => (Some(&e.content), e.config.as_ref()),
-            Self::MetadataSet(e) => (Some(&e.after), None),
-            _ => (None, None),
+        let (content, config, variables) = match self {
+            Self::VersionAdded(e) => (Some(&e.content), e.config.as_deref(), e.variables.as_deref()),
+            Self::MetadataSet(e) => (Some(&e.after), None, None),
+            _ => (None, None, None),
         };
-        content.into_iter().chain(config)
+        content.into_iter().chain(config).chain(variables)
     }
 
     /// The sealed bytes of a content, if this event carries them.

@@ -11,7 +11,7 @@ use super::{Answer, Ask, AskError, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// The most that one answer takes: half of the servers' `max_payload`.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -109,13 +109,18 @@ fn cut(told: &mut Told) -> bool {
             answer.next = answer.events.last().map_or(answer.next, |event| event.stamp.index + 1);
             shorter
         }
-        Answer::Prompt(_) | Answer::Status(_) | Answer::Quotas(_) | Answer::Diff(_) => false,
+        Answer::Dependents(answer) => {
+            let shorter = halve(&mut answer.items);
+            answer.next = answer.items.last().map_or(answer.next, |item| Some(item.stamp.index));
+            shorter
+        }
+        Answer::Prompt(_) | Answer::Status(_) | Answer::Quotas(_) | Answer::Diff(_) | Answer::Rendered(_) => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use promptory_events::event::Kind;
+    use promptory_events::event::{Kind, Syntax};
     use promptory_events::{Incarnation, PrincipalId, Timestamp, VersionId};
 
     use super::*;
@@ -134,7 +139,18 @@ mod tests {
         };
         let content_id = promptory_events::ContentId([1; 32]);
         let (branch, parents) = (promptory_events::Branch::main(), Vec::new());
-        VersionSummary { id: VersionId([2; 16]), number, branch, parents, content_id, bytes: 1, stamp }
+        let (syntax, includes) = (Syntax::Simple, Vec::new());
+        VersionSummary {
+            id: VersionId([2; 16]),
+            number,
+            branch,
+            parents,
+            content_id,
+            bytes: 1,
+            syntax,
+            includes,
+            stamp,
+        }
     }
 
     #[test]
@@ -165,7 +181,7 @@ mod tests {
     fn other_releases_and_noise_are_refused() {
         let mut bytes = encode(&Asked::Health).unwrap().to_vec();
         bytes[0] += 1;
-        assert!(decode::<Asked>(&bytes).unwrap_err().to_string().contains("version 3"));
+        assert!(decode::<Asked>(&bytes).unwrap_err().to_string().contains("version 4"));
         for noise in [&[][..], &[VERSION], &[VERSION, 9], &[VERSION, 0, 1]] {
             assert!(decode::<Asked>(noise).is_err(), "{noise:?}");
         }

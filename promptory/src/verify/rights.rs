@@ -9,6 +9,7 @@
 mod facts;
 mod needs;
 mod releases;
+mod rollouts;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,10 +1,12 @@
 //! The JSON that reads answer with, field by field. Borrowed from the answers: nothing is copied to be written.
 
 mod diff;
+mod rollout;
+mod template;
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{Kind, VersionRef};
+use promptory_events::event::{Kind, Syntax, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, ContentId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey,
     RequestId, Tag, TenantId, Timestamp, VersionId,
@@ -14,7 +16,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-pub use diff::{Diff, Hunk, KeyChange, MessageChange, TextDiff, Word};
+pub use diff::{Diff, Hunk, KeyChange, MessageChange, TemplateChange, TextDiff, Word};
+pub use rollout::{Rollout, rollouts};
+pub use template::{Dependent, DependentPage, IncludedVersion, RenderBody, Rendered};
 
 /// Who did something, when and by which right.
 #[derive(Debug, Serialize, ToSchema)]
@@ -62,6 +66,12 @@ pub struct Version<'a> {
     pub content_id: ContentId,
     /// Length of its content.
     pub bytes: u32,
+    /// How its content is read: `none`, `simple` or `jinja`.
+    #[schema(value_type = String, example = "simple")]
+    pub template: Syntax,
+    /// What its content includes, as it is written there: `key@label` or `key@number`.
+    #[schema(value_type = Vec<String>, example = json!(["team/footer@production"]))]
+    pub includes: Vec<String>,
     /// How it came to be.
     #[serde(flatten)]
     pub stamp: Stamp<'a>,
@@ -105,12 +115,20 @@ pub struct Prompt<'a> {
     /// The version's model configuration.
     #[schema(value_type = Option<Object>)]
     pub config: Option<&'a RawValue>,
+    /// The version's variables by name: whether each is `declared`, `used` and `required`, and its `type`, `default` and
+    /// `description` if it has one.
+    #[schema(value_type = Object)]
+    pub variables: &'a RawValue,
     /// The prompt's metadata.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<&'a RawValue>,
     /// Labels and the version numbers they point to.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub labels: &'a BTreeMap<Label, u32>,
+    /// Labels that are split over versions, and over which.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Option<BTreeMap<String, Rollout>>)]
+    pub rollouts: BTreeMap<&'a Label, Rollout<'a>>,
     /// Its tags.
     #[schema(value_type = Vec<String>)]
     pub tags: &'a [Tag],
@@ -140,14 +158,18 @@ pub struct Prompt<'a> {
     pub basis: Basis,
 }
 
-/// One message of a chat.
+/// One item of a chat: a message has `role` and `content`, a placeholder `type` and `name`.
 #[derive(Debug, Serialize, ToSchema)]
 #[allow(dead_code, reason = "only its schema is used: messages are passed on as they are")]
 pub struct Message {
     /// Who speaks: `system`, `user`, `assistant`, …
-    role: String,
+    role: Option<String>,
     /// What is said.
-    content: String,
+    content: Option<String>,
+    /// `placeholder`.
+    r#type: Option<String>,
+    /// The variable whose messages stand in a placeholder's place.
+    name: Option<String>,
 }
 
 /// One prompt of a listing.
@@ -178,6 +200,10 @@ pub struct Summary<'a> {
     /// Labels and the version numbers they point to.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub labels: &'a BTreeMap<Label, u32>,
+    /// Labels that are split over versions, and over which.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Option<BTreeMap<String, Rollout>>)]
+    pub rollouts: BTreeMap<&'a Label, Rollout<'a>>,
     /// Its tags.
     #[schema(value_type = Vec<String>)]
     pub tags: &'a [Tag],
@@ -557,6 +583,8 @@ pub struct Release {
     from: Option<Side>,
     /// The version that it should point to; null: it should be removed.
     to: Option<Side>,
+    /// What it should be split over instead; null: it should move.
+    split: Option<Split>,
     /// Who opened it.
     author: String,
     /// Why.
@@ -579,6 +607,26 @@ pub struct Release {
     needed: Option<u16>,
     /// The event that closed it.
     closed_index: Option<u64>,
+}
+
+/// What a label should be split over.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct Split {
+    /// The rollout that should change; null: one should start.
+    rollout: Option<String>,
+    /// The versions and how much each should get.
+    arms: Vec<SplitArm>,
+}
+
+/// A version of a split label.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct SplitArm {
+    /// Its number.
+    version: u32,
+    /// How much it gets, in hundredths of a percent.
+    weight: u16,
 }
 
 /// One page of release requests, by id.

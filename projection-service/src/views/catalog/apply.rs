@@ -1,6 +1,7 @@
 //! One event: how it changes the state, and which rows say so.
 
 use bytes::Bytes;
+use promptory_domain::rollout::running;
 use promptory_events::event::{Event, VersionAdded};
 use promptory_events::{BatchHeader, CommitHeader, Credential, PromptId, PromptKey, Timestamp};
 
@@ -94,6 +95,7 @@ fn created(step: &Step<'_>, id: PromptId, key: &PromptKey, kind: promptory_event
         branches: std::collections::BTreeMap::new(),
         forked_from: None,
         labels: std::collections::BTreeMap::new(),
+        rollouts: running::Rollouts::new(),
         tags: Vec::new(),
         metadata: None,
         changed_index: step.index,
@@ -137,7 +139,8 @@ fn change(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, row: &mut PromptR
         }
         Event::BranchCreated(event) => drop(row.branches.insert(event.branch.clone(), event.head)),
         Event::BranchClosed(event) => drop(row.branches.remove(&event.branch)),
-        _ => return Err(step.broken("it is not about a prompt")),
+        other if running::evolve(&mut row.rollouts, other) => {}
+        _ => return Err(step.broken("its prompt has no such rollout")),
     }
     Ok(())
 }
@@ -163,6 +166,10 @@ fn add_version(
     if let (1, [origin, ..]) = (event.number, event.parents.as_slice()) {
         row.forked_from = Some(*origin);
         staged.put(&mut hot.sum, &Key::Fork(origin.prompt, step.index), Vec::new());
+    }
+    let included: std::collections::BTreeSet<PromptId> = event.includes.iter().map(|include| include.prompt).collect();
+    for prompt in included {
+        staged.put(&mut hot.sum, &Key::Dependent(prompt, step.index), Vec::new());
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use promptory_events::event::{Event, KeyIssued, Subject};
 use promptory_events::{KeyId, Prefix, PrincipalId, PromptId, Timestamp};
 
 use super::facts::{Facts, KeyFact};
-use super::{Case, releases};
+use super::{Case, releases, rollouts};
 
 /// Whether the evidence of a commit bears one of its events out; why not. `facts` are those before it.
 pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(), String> {
@@ -53,7 +53,9 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
             on_prompt(facts, case, Action::WritePrompts, e.prompt)?;
             // What a fork or a merge brings along from another prompt was read there.
             let mut others = e.parents.iter().filter(|parent| parent.prompt != e.prompt);
-            others.try_for_each(|parent| on_prompt(facts, case, Action::Read, parent.prompt))
+            others.try_for_each(|parent| on_prompt(facts, case, Action::Read, parent.prompt))?;
+            // And so was what its content includes.
+            e.includes.iter().try_for_each(|include| on_prompt(facts, case, Action::Read, include.prompt))
         }
         Event::BranchCreated(e) => on_prompt(facts, case, Action::WritePrompts, e.prompt),
         Event::BranchClosed(e) => on_prompt(facts, case, Action::WritePrompts, e.prompt),
@@ -73,7 +75,7 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
             write(case, e.key.as_str())?;
             releases::goes(facts, e.prompt, None, Some(e.key.as_str()))
         }
-        _ => releases::check(facts, case, event),
+        _ => rollouts::check(facts, case, event).unwrap_or_else(|| releases::check(facts, case, event)),
     }
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use promptory_events::event::{
     KeyIssued, KeyRevoked, Kind, LabelSet, PrincipalAdded, PromptCreated, PromptRenamed, Role, RoleGranted, Subject,
-    VersionAdded, VersionRef,
+    Syntax, VersionAdded, VersionRef,
 };
 use promptory_events::{
     Batch, BatchHeader, BatchId, CommandHash, CommandId, Commit, CommitHeader, Content, ContentBody, Credential, Event,
@@ -134,7 +134,7 @@ impl World {
     }
 
     pub fn revoked(&self) -> Event {
-        Event::KeyRevoked(KeyRevoked { key: self.key.key })
+        Event::KeyRevoked(KeyRevoked { key: self.key.key, from: None })
     }
 
     /// Appends one commit, recorded at the hour of its command: the first at 01:00 of 2026-01-01.
@@ -194,6 +194,9 @@ impl World {
             before: None,
             content: Content { id, bytes, body: ContentBody::Inline(sealed) },
             config: None,
+            syntax: Syntax::Simple,
+            variables: None,
+            includes: vec![],
         })
     }
 

@@ -1,6 +1,6 @@
 //! What is special to an event, as JSON: ids, numbers and names; never prompt text, never a secret or its hash.
 
-use promptory_events::event::{Attempt, CommentOn, KeyScope, Subject, VersionAdded};
+use promptory_events::event::{Attempt, CommentOn, Include, KeyScope, Selector, Split, Subject, VersionAdded};
 use promptory_events::{Credential, Event};
 use serde_json::{Value, json};
 
@@ -42,6 +42,7 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
             "label": e.label,
             "before": e.before,
             "after": e.after,
+            "split": e.split.as_ref().map(split),
             "expires_at": e.expires_at,
         }),
         Event::ReleaseApproved(e) => {
@@ -56,6 +57,26 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
             on(&mut detail, e.on);
             detail
         }
+        Event::RolloutStarted(e) => json!({
+            "rollout": e.rollout,
+            "label": e.label,
+            "control": e.control,
+            "after": e.after,
+            "release": e.request,
+        }),
+        Event::RolloutAdvanced(e) => json!({
+            "rollout": e.rollout,
+            "label": e.label,
+            "before": e.before,
+            "after": e.after,
+            "release": e.request,
+        }),
+        Event::RolloutPaused(e) => json!({ "rollout": e.rollout, "label": e.label }),
+        Event::RolloutResumed(e) => json!({ "rollout": e.rollout, "label": e.label }),
+        Event::RolloutRolledBack(e) => json!({ "rollout": e.rollout, "label": e.label, "before": e.before }),
+        Event::RolloutCompleted(e) => {
+            json!({ "rollout": e.rollout, "label": e.label, "before": e.before, "version": e.version })
+        }
         Event::MemberAdded(e) => json!({ "group": e.group, "principal": e.principal }),
         Event::MemberRemoved(e) => json!({ "group": e.group, "principal": e.principal }),
         Event::KeyIssued(e) => json!({
@@ -65,7 +86,9 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
             "expires_at": e.expires_at,
             "replaces": e.replaces,
         }),
-        Event::KeyRevoked(e) => json!({ "key": e.key, "principal": access.principal_of(e.key) }),
+        Event::KeyRevoked(e) => {
+            json!({ "key": e.key, "principal": access.principal_of(e.key), "from": e.from })
+        }
         Event::PromptCreated(e) => json!({ "kind": e.kind }),
         Event::VersionAdded(e) => version(e),
         Event::PromptRenamed(e) => json!({ "before": e.before, "after": e.after }),
@@ -111,6 +134,12 @@ pub(super) fn with_subject(subject: Subject, mut rest: Value) -> Value {
     rest
 }
 
+/// What a request asks a label to be split over.
+pub(super) fn split(split: &Split) -> Value {
+    let arm = |(version, weight): (&u32, &u16)| json!({ "version": version, "weight": weight });
+    json!({ "rollout": split.rollout, "arms": split.weights.as_map().iter().map(arm).collect::<Vec<_>>() })
+}
+
 /// What a comment is on: `version` or `release`.
 pub(super) fn on(value: &mut Value, on: CommentOn) {
     match on {
@@ -123,6 +152,15 @@ pub(super) fn scope(scope: &KeyScope) -> Value {
     json!({ "role": scope.role.to_string(), "prefix": scope.prefix })
 }
 
+/// What is included: the prompt by id and by the key that the content has, with `version` or `label`.
+fn include(include: &Include) -> Value {
+    let (prompt, key) = (include.prompt, &include.written.key);
+    match &include.written.at {
+        Selector::Number(number) => json!({ "prompt": prompt, "key": key, "version": number }),
+        Selector::Label(label) => json!({ "prompt": prompt, "key": key, "label": label }),
+    }
+}
+
 fn version(event: &VersionAdded) -> Value {
     json!({
         "version": event.version,
@@ -133,5 +171,8 @@ fn version(event: &VersionAdded) -> Value {
         "before": event.before,
         "bytes": event.content.bytes,
         "content_changed": event.before != Some(event.content.id),
+        "template": event.syntax,
+        "variables": event.variables.as_ref().map(|variables| variables.id),
+        "includes": event.includes.iter().map(include).collect::<Vec<_>>(),
     })
 }
