@@ -6,6 +6,7 @@ mod as_of;
 mod attest;
 mod backup;
 mod bad_input;
+mod config;
 mod crash;
 mod docs;
 mod feed;

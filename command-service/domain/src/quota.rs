@@ -3,7 +3,7 @@
 //! The counts are in the state that the append is guarded with, so a quota holds to the last one over any number of
 //! replicas. Commands a minute are no matter of state: the door of each process counts them.
 
-use promptory_events::event::{Event, Quota, QuotaSet};
+use promptory_events::event::{Event, KeyRevoked, Quota, QuotaSet};
 use promptory_events::{Content, ContentBody};
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,8 @@ impl Quotas {
             Event::VersionAdded(_) => self.add(Quota::Versions, 1),
             Event::PrincipalAdded(_) => self.add(Quota::Principals, 1),
             Event::KeyIssued(_) => self.add(Quota::ApiKeys, 1),
-            Event::KeyRevoked(_) => self.drop_one(Quota::ApiKeys),
+            // One that goes with an overlap is there until its time is over, and counts until it is revoked for good, once.
+            Event::KeyRevoked(KeyRevoked { from: None, .. }) => self.drop_one(Quota::ApiKeys),
             Event::QuotaSet(e) => self.limits[e.quota as usize] = e.after,
             _ => {}
         }

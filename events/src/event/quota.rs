@@ -18,7 +18,7 @@ pub enum Quota {
     StoredBytes,
     /// Principals.
     Principals,
-    /// API keys that are not revoked.
+    /// API keys that are not revoked; one whose time is over counts until it is.
     ApiKeys,
     /// Commands in a minute.
     CommandsPerMinute,

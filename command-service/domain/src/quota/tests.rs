@@ -56,9 +56,13 @@ fn keys_and_principals_are_counted_and_a_rotated_key_takes_the_place_of_one() {
     let (viewer, _) = story.key_for(Role::Viewer);
     assert_eq!(story.try_change(key_of(new(Role::Viewer), [7; 32])), exceeded(Quota::ApiKeys, 2, 2, 1));
     let Presented::ApiKey { key, .. } = viewer else { panic!("no key") };
-    let rotate = Change::RotateKey { key, secret_hash: [8; 32], expires_at: None };
-    assert!(story.try_change(rotate).is_ok());
+    let rotate = |overlap_s| Change::RotateKey { key, secret_hash: [8; 32], expires_at: None, overlap_s };
+    assert!(story.try_change(rotate(0)).is_ok());
+    assert_eq!(story.try_change(rotate(60)), exceeded(Quota::ApiKeys, 2, 2, 1), "for a while there are two");
+    limited(&mut story, Quota::ApiKeys, 3);
+    story.accept(rotate(60));
     story.accept(Change::RevokeKey { key });
+    assert_eq!(story.tenant.quotas().used(Quota::ApiKeys), Some(2));
     limited(&mut story, Quota::Principals, 2);
     let more = key_of(new(Role::Viewer), [7; 32]);
     assert_eq!(story.try_change(more.clone()), exceeded(Quota::Principals, 2, 2, 1));
