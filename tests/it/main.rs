@@ -13,6 +13,7 @@ mod feed;
 mod graph;
 mod guide;
 mod layers;
+mod oidc;
 mod quotas;
 mod rights;
 mod rollouts;

@@ -5,3 +5,4 @@ mod apart;
 mod process;
 mod processes;
 mod site;
+mod tokens;
