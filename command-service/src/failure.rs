@@ -46,6 +46,16 @@ pub enum Failure {
         /// How many there may be.
         max: usize,
     },
+    /// The tenant's quota of commands a minute is used up. Nothing was written.
+    #[error(
+        "the tenant may send {limit} commands a minute; come again in {retry_after_s} s, or ask an operator for more"
+    )]
+    RateLimited {
+        /// How many a minute.
+        limit: u64,
+        /// After how many seconds another one is let in.
+        retry_after_s: u64,
+    },
     /// What became of commands that are done together or not at all: nothing, because of one of them.
     #[error("nothing was done: command {command}: {why}")]
     InBatch {
@@ -77,6 +87,7 @@ impl Failure {
             | Self::NoBackupKey
             | Self::Suspended
             | Self::TooLarge { .. }
+            | Self::RateLimited { .. }
             | Self::Malformed(_) => false,
             Self::InBatch { why, .. } => why.is_of_the_writer(),
         }

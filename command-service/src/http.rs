@@ -11,6 +11,7 @@ mod groups;
 mod identity;
 mod prompts;
 mod protections;
+mod quotas;
 mod releases;
 mod rollouts;
 mod tenants;
@@ -87,6 +88,7 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(tenants::add_owner))
         .routes(routes!(tenants::suspend))
         .routes(routes!(tenants::resume))
+        .routes(routes!(quotas::set, quotas::lift))
         .routes(routes!(backups::ledger))
         .routes(routes!(backups::keys))
         .split_for_parts()

@@ -12,6 +12,7 @@
 //! | [`outcome`] | what a command led to, made from its events, the same on every repeat |
 //! | [`attest`] | denied attempts, written by the system itself |
 //! | [`forward`] | commands on their way to the replica that wins the races for a tenant |
+//! | [`rates`] | commands a minute, at the door |
 //! | [`recent`] | the commands that other replicas wrote lately |
 //! | [`failure`] | why a command led to nothing |
 //! | [`http`] | the routes |
@@ -25,6 +26,7 @@ pub mod hot;
 pub mod http;
 pub mod load;
 pub mod outcome;
+pub mod rates;
 pub mod recent;
 pub mod service;
 pub mod threads;

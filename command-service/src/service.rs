@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use promptory_domain::state::TenantStatus;
 use promptory_domain::{Presented, Rejection};
+use promptory_events::event::Quota;
 use promptory_events::{CommandId, PrincipalId, TenantId};
 use promptory_identity::Identity;
 use promptory_ledger::{KeyStore, Ledger};
@@ -25,6 +26,7 @@ use crate::forward::Exchange;
 use crate::gather::{Gathered, gather, gather_as};
 use crate::hot::Hot;
 use crate::outcome::Outcome;
+use crate::rates::Rates;
 use crate::threads::Threads;
 use crate::wire;
 use crate::writer::{Answers, Handle, Job, Message, Shared};
@@ -65,6 +67,7 @@ pub struct Service {
     identity: Identity,
     system: SystemLook,
     backups: backup::Backups,
+    rates: Arc<Rates>,
 }
 
 /// How often it is seen what other replicas have written to `_system`.
@@ -84,7 +87,9 @@ impl Service {
         let shared = Shared { ledger: ledger.clone(), cache, clock: clock_there, address, exchange, attestor };
         let threads = Threads::start().map_err(OpenError::Threads)?;
         let identity = Identity::new(config.identity, keys.clone());
-        Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, clock, identity, system, backups })
+        let rates = Arc::default();
+        let hot = Hot::new(shared, threads, config.hot_bytes);
+        Ok(Self { hot, keys, ledger, clock, identity, system, backups, rates })
     }
 
     /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is
@@ -183,6 +188,25 @@ impl Service {
             None => gather(&origin, &self.keys, request)?,
         };
         self.submit_one(&tenant, item).await
+    }
+
+    /// Sets or lifts a quota of a tenant, on behalf of an operator.
+    ///
+    /// # Errors
+    /// As [`Service::execute`]; `TenantNotFound` if there is no such tenant.
+    pub async fn set_quota(&self, shown: &Shown, tenant: &str, request: wire::Request) -> Result<Outcome, Failure> {
+        let tenant = parse_tenant(tenant)?;
+        let origin = self.operator_origin(shown, &tenant).await?;
+        let item = gather(&origin, &self.keys, request)?;
+        self.submit_one(&tenant, item).await
+    }
+
+    /// Lets some commands of a tenant in, if it may send as many a minute.
+    fn in_time(&self, writer: &Handle, commands: usize) -> Result<(), Failure> {
+        let confirmed = writer.published.load();
+        let limit = confirmed.state.quotas().limit(Quota::CommandsPerMinute);
+        let admitted = self.rates.admit(confirmed.state.id(), limit, commands, self.clock.now());
+        admitted.map_err(|retry_after_s| Failure::RateLimited { limit: limit.unwrap_or_default(), retry_after_s })
     }
 
     async fn issue_owner(

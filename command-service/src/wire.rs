@@ -593,6 +593,14 @@ pub enum Change {
         /// Which.
         tenant: String,
     },
+    /// How much of something the tenant may have (operators).
+    SetQuota {
+        /// Of what.
+        quota: String,
+        /// How much; any if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<u64>,
+    },
 }
 
 impl Request {

@@ -1,6 +1,8 @@
 //! The command service on a real embedded ledger and key store: who is let in, what is answered, what a repeat gets.
 #![allow(clippy::unwrap_used, reason = "a world that can not be set up fails its test")]
 
+#[path = "service/quotas.rs"]
+mod quotas;
 #[path = "service/together.rs"]
 mod together;
 

@@ -18,6 +18,8 @@ pub struct ProblemType {
 
 /// How a caller that was not let in may come back.
 const CHALLENGES: &str = r#"Bearer, Basic realm="promptory", charset="UTF-8""#;
+/// The member that says after how many seconds to come again, if that is another time than 1; the header `Retry-After` too.
+pub const RETRY_AFTER_S: &str = "retry_after_s";
 
 /// Begins every `type`.
 pub const TYPE_BASE: &str = "https://promptory.dev/problems/";
@@ -144,6 +146,8 @@ problem_types! {
     MISDIRECTED = 421, "misdirected", "Another role of the system serves this";
     /// Too many of something.
     LIMIT_REACHED = 422, "limit-reached", "There are as many of these as are allowed";
+    /// As much as the tenant may have.
+    QUOTA_EXCEEDED = 422, "quota-exceeded", "The tenant has as much of this as it may have";
     /// The label `latest` can't be moved.
     LABEL_RESERVED = 422, "label-reserved", "The label `latest` is reserved";
     /// The branch `main` can't be closed.
@@ -176,6 +180,8 @@ problem_types! {
     OTHER_INCARNATION = 422, "other-incarnation", "The position is of another life of the ledger";
     /// Too much at once.
     OVERLOADED = 429, "overloaded", "Too much at once; try again";
+    /// More commands than the tenant's quota allows.
+    RATE_LIMITED = 429, "rate-limited", "The tenant sends more commands a minute than it may";
     /// A defect of ours.
     INTERNAL = 500, "internal", "Something went wrong on our side";
     /// Not now.
@@ -270,7 +276,10 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self.kind.status {
             401 => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGES))),
-            429 | 503 | 504 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            429 | 503 | 504 => {
+                let seconds = self.members.get(RETRY_AFTER_S).and_then(Value::as_u64).unwrap_or(1);
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
             _ => {}
         }
         response

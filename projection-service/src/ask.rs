@@ -6,7 +6,7 @@ pub mod wire;
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{AnyRole, CommentOn, Include, Kind, Syntax, VersionRef};
+use promptory_events::event::{AnyRole, CommentOn, Include, Kind, Quota, Syntax, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
     TenantId, Timestamp, VersionId,
@@ -233,6 +233,8 @@ pub enum Question {
         /// When.
         as_of: AsOf,
     },
+    /// What the tenant has and may have.
+    Quotas,
 }
 
 /// A list of what is known about access and releases.
@@ -297,6 +299,19 @@ pub enum Answer {
     Rendered(Box<RenderedAnswer>),
     /// To `Dependents`.
     Dependents(DependentsAnswer),
+    /// To `Quotas`: all of them, in order.
+    Quotas(Vec<QuotaAnswer>),
+}
+
+/// How much there is of something, and may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaAnswer {
+    /// Of what.
+    pub quota: Quota,
+    /// How much there is; nothing for what the ledger does not count.
+    pub used: Option<u64>,
+    /// How much there may be; nothing: any.
+    pub limit: Option<u64>,
 }
 
 /// Whether a time was recorded by us or claimed by an importer.

@@ -11,6 +11,7 @@ pub mod shown;
 
 use std::sync::Arc;
 
+use promptory_domain::quota::Quotas;
 use promptory_events::{Cursor, PromptId, PromptKey, Timestamp};
 use rpds::HashTrieMapSync;
 
@@ -34,6 +35,8 @@ pub struct Hot {
     pub access: Access,
     /// What stands between them and labels.
     pub releases: Releases,
+    /// What the tenant has and may have.
+    pub quotas: Quotas,
     prompts: HashTrieMapSync<PromptId, Arc<PromptRow>>,
     live: HashTrieMapSync<PromptKey, Arc<PromptRow>>,
 }
@@ -47,6 +50,7 @@ impl Default for Hot {
             sum: Sum::default(),
             access: Access::default(),
             releases: Releases::default(),
+            quotas: Quotas::default(),
             prompts: HashTrieMapSync::new_sync(),
             live: HashTrieMapSync::new_sync(),
         }

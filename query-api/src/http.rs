@@ -10,6 +10,7 @@ mod health;
 mod history;
 mod params;
 mod prompts;
+mod quotas;
 mod releases;
 mod render;
 mod respond;
@@ -109,6 +110,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(templates::dependents))
         .routes(routes!(events::events))
         .routes(routes!(status::status))
+        .routes(routes!(quotas::quotas))
         .routes(routes!(access::keys))
         .routes(routes!(access::grants))
         .routes(routes!(access::groups))

@@ -14,6 +14,7 @@ mod graph;
 mod guide;
 mod layers;
 mod oidc;
+mod quotas;
 mod rights;
 mod rollouts;
 mod scrub;

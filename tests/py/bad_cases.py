@@ -308,6 +308,7 @@ def batches(world):
         ("unknown field", {"commands": [{**bad, "colour": 1}]}, "refused within"), ("no prompt", {"commands": [{"type": "archive_prompt"}]}, "refused within"),
         ("all or nothing", {"atomic": True, "commands": [{"type": "create_prompt", "key": "bad-input/never", "text": "x"}, bad]}, "refused"),
         ("atomic is no number", {"atomic": 1, "commands": [bad]}, "refused"),
+        ("a quota by an owner", {"commands": [{"type": "set_quota", "quota": "prompts", "limit": 1}]}, "refused within"),
         ("tenants by an owner", {"commands": [{"type": "create_tenant", "tenant": "mine"}]}, "refused within"),
     ):
         yield write(f"commands: {name}", "POST", "/v1/commands", world.owner, body, expect=expect)
@@ -322,6 +323,9 @@ def operators(world):
         ("the system's tenant", "POST", "/v1/tenants", {"tenant": "_system"}, ()), ("a tenant with spaces", "POST", "/v1/tenants", {"tenant": "a b"}, ()),
         ("a tenant without a name", "POST", "/v1/tenants", {"tenant": ""}, ()), ("a tenant with a long name", "POST", "/v1/tenants", {"tenant": "t" * 500}, ()),
         ("a title that is too long", "POST", "/v1/tenants", {"tenant": "never", "title": "t" * 300}, ()),
+        ("no such quota", "PUT", f"/v1/tenants/{world.suspended_tenant}/quotas/everything", {"limit": 1}, ("invalid-field",)),
+        ("a quota below nothing", "PUT", f"/v1/tenants/{world.suspended_tenant}/quotas/prompts", {"limit": -1}, ("invalid-field",)),
+        ("a quota for nobody", "PUT", "/v1/tenants/nobody-here/quotas/prompts", {"limit": 1}, ("tenant-not-found",)),
         ("suspending nobody", "POST", "/v1/tenants/nobody-here/suspend", {}, ("tenant-not-found",)),
         ("resuming nobody", "POST", "/v1/tenants/nobody-here/resume", {}, ("tenant-not-found",)),
         ("an owner for nobody", "POST", "/v1/tenants/nobody-here/owners", {}, ("tenant-not-found",)),

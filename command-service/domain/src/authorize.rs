@@ -58,6 +58,7 @@ pub(crate) fn action(change: &Change) -> Action {
         Change::CreateTenant { .. }
         | Change::SuspendTenant { .. }
         | Change::ResumeTenant { .. }
+        | Change::SetQuota { .. }
         | Change::RecordBackup { .. }
         | Change::RecordRestore(_)
         | Change::Bootstrap { .. } => Action::ManageTenants,
@@ -121,7 +122,7 @@ fn by_system(command: &Command) -> Result<(PrincipalId, Evidence), Rejection> {
     }
 }
 
-/// An operator may let an owner into a tenant and do nothing else there.
+/// An operator may let an owner into a tenant and set its quotas, and do nothing else there.
 fn by_operator(command: &Command) -> Result<(), Rejection> {
     match &command.change {
         Change::IssueKey { holder: KeyHolder::New { role, prefix, until: None, .. }, .. }
@@ -132,6 +133,7 @@ fn by_operator(command: &Command) -> Result<(), Rejection> {
         {
             Ok(())
         }
+        Change::SetQuota { .. } if command.occurred_at.is_none() && command.author.is_none() => Ok(()),
         change => Err(Rejection::Forbidden(action(change))),
     }
 }
@@ -412,6 +414,11 @@ impl<'a> Check<'a> {
             | Change::RecordRestore(_)
             | Change::Attest(_)
             | Change::Bootstrap { .. } => self.right(needed, ""),
+            // Of another ledger's right, which no grant of this one is.
+            Change::SetQuota { .. } => {
+                self.lacking = Some((needed, String::new()));
+                Err(Rejection::Forbidden(needed))
+            }
         }
     }
 

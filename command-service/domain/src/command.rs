@@ -1,7 +1,7 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
 use promptory_events::event::{
-    Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, Include, KeyScope, Kind, LedgerRestored,
+    Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, Include, KeyScope, Kind, LedgerRestored, Quota,
     RoleName, Session, Subject, Syntax, UnauthenticatedCounted, Written,
 };
 use promptory_events::rollout::Weights;
@@ -396,6 +396,13 @@ pub enum Change {
     ResumeTenant {
         /// Which.
         tenant: TenantId,
+    },
+    /// How much of something this tenant may have. Operators only.
+    SetQuota {
+        /// Of what.
+        quota: Quota,
+        /// How much; nothing: any.
+        limit: Option<u64>,
     },
     /// A backup begins (`_system` only): recorded before its first byte leaves.
     RecordBackup {

@@ -9,7 +9,7 @@ use crate::command::{Change, Command, Context, Decision};
 use crate::rejection::Rejection;
 use crate::release::gate::gate;
 use crate::state::Tenant;
-use crate::{attest, branch, fork, include, label, merge, prompt, release, rollout, system};
+use crate::{attest, branch, fork, include, label, merge, prompt, quota, release, rollout, system};
 
 /// Decides a command.
 ///
@@ -24,6 +24,7 @@ pub fn decide(state: &Tenant, context: &Context, command: &Command) -> Result<De
     let events = events(state, context, actor, &command.change)?;
     include::gate(state, &events)?;
     let events = gate(state, context.now, command.override_freeze, events)?;
+    quota::gate(state, &context.presented, &events)?;
     Ok(Decision { actor, evidence, events })
 }
 
@@ -66,6 +67,7 @@ fn events(state: &Tenant, context: &Context, actor: PrincipalId, change: &Change
         | Change::WithdrawRelease { .. }
         | Change::RollBackLabel { .. }
         | Change::AddComment { .. } => release::decide(state, context, actor, change),
+        Change::SetQuota { .. } => quota::decide(state, change),
         Change::Attest(attestation) => attest::decide(state, context, attestation),
         _ => system::decide(state, context, change),
     }
@@ -73,6 +75,7 @@ fn events(state: &Tenant, context: &Context, actor: PrincipalId, change: &Change
 
 fn belongs_here(tenant: &TenantId, change: &Change) -> Result<(), Rejection> {
     let fits = match action(change) {
+        _ if matches!(change, Change::SetQuota { .. }) => !tenant.is_system(),
         Action::ManageTenants => tenant.is_system(),
         Action::ManageAccess => true,
         _ => !tenant.is_system(),

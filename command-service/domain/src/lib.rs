@@ -12,6 +12,7 @@
 //! | [`access`] | who may do what |
 //! | [`attest`] | denied attempts: which of them get an event |
 //! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`include`], [`release`], [`rollout`], [`system`] | the rules of each family, with given/when/then beside them |
+//! | [`quota`] | what a tenant has and may have |
 //! | [`graph`] | versions and their parents |
 //! | [`rejection`] | every reason to refuse, with its stable code |
 
@@ -27,6 +28,7 @@ pub mod include;
 pub mod label;
 pub mod merge;
 pub mod prompt;
+pub mod quota;
 pub mod rejection;
 pub mod release;
 pub mod rollout;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use promptory_events::event::{Action, AnyRole, Kind, VersionRef, Written};
+use promptory_events::event::{Action, AnyRole, Kind, Quota, VersionRef, Written};
 use promptory_events::{
     Branch, FreezeId, GroupId, IssuerId, KeyId, Label, PrincipalId, PromptKey, RequestId, RolloutId, TenantId,
     Timestamp, VersionId,
@@ -199,6 +199,21 @@ pub enum Rejection {
     /// Of an issuer for an audience there is one trust.
     #[error("the issuer is trusted for this audience already, as {0}; distrust it first")]
     IssuerExists(IssuerId),
+    /// The tenant has as much as it may have.
+    #[error(
+        "the tenant may have {limit} {quota} and has {used}; this takes {more} more: free some, or ask an operator for a \
+         larger quota"
+    )]
+    QuotaExceeded {
+        /// Of what.
+        quota: Quota,
+        /// How much it may have.
+        limit: u64,
+        /// How much it has.
+        used: u64,
+        /// How much more this takes.
+        more: u64,
+    },
     /// It may be done, but not without the contents of these versions. No caller sees this: the contents are gathered and
     /// the command is decided again.
     #[error("the versions that this rests on kept changing; try again")]

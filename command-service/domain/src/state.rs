@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Rights;
 use crate::attest::Attempts;
 use crate::command::PromptRef;
+use crate::quota::Quotas;
 use crate::release::book::Book;
 use crate::rollout;
 use crate::rollout::running::{self, Rollouts};
@@ -35,6 +36,7 @@ pub struct Tenant {
     book: Book,
     tenants: HashTrieMapSync<TenantId, TenantStatus>,
     attempts: Attempts,
+    quotas: Quotas,
 }
 
 /// One prompt.
@@ -116,6 +118,7 @@ impl Tenant {
             book: Book::default(),
             tenants: HashTrieMapSync::new_sync(),
             attempts: Attempts::default(),
+            quotas: Quotas::default(),
         }
     }
 
@@ -177,6 +180,12 @@ impl Tenant {
         self.tenants.get(tenant).copied()
     }
 
+    /// What it has and may have.
+    #[must_use]
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
+    }
+
     /// The denied attempts of the last minute that had any.
     #[must_use]
     pub fn attempts(&self) -> &Attempts {
@@ -192,11 +201,13 @@ impl Tenant {
             return Err(Inconsistent::Index { expected: self.next_index, got: index });
         }
         self.next_index += 1;
+        self.quotas.take(event);
         match event {
             Event::LedgerOpened(_)
             | Event::CommandUnchanged
             | Event::BackupStarted(_)
             | Event::LedgerRestored(_)
+            | Event::QuotaSet(_)
             | Event::AttemptsCounted(_)
             | Event::UnauthenticatedCounted(_) => Ok(()),
             Event::AttemptDenied(e) => {

@@ -1,7 +1,7 @@
 //! Failure -> problem document: the only mapping.
 
 use promptory_domain::Rejection;
-use promptory_platform::problem::{Problem, ProblemType};
+use promptory_platform::problem::{Problem, ProblemType, RETRY_AFTER_S};
 
 use crate::failure::Failure;
 
@@ -12,6 +12,10 @@ impl From<Failure> for Problem {
             Failure::Malformed(problem) => *problem,
             Failure::TooLarge { bytes, max } => {
                 Self::new(ProblemType::TOO_LARGE, detail).with("bytes", bytes).with("limit", max)
+            }
+            Failure::RateLimited { limit, retry_after_s } => {
+                metrics::counter!("promptory_rate_limited_total").increment(1);
+                Self::new(ProblemType::RATE_LIMITED, detail).with("limit", limit).with(RETRY_AFTER_S, retry_after_s)
             }
             Failure::InBatch { command, why } => Self { detail, ..Self::from(*why).with("command", command) },
             Failure::Rejected(rejection) => rejected(&rejection, detail),
@@ -75,6 +79,11 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         }
         Rejection::IncludeCycle(written) => {
             Problem::new(ProblemType::INCLUDE_CYCLE, detail).with("include", written.to_string())
+        }
+        Rejection::QuotaExceeded { quota, limit, used, .. } => {
+            metrics::counter!("promptory_quota_refusals_total", "quota" => quota.name()).increment(1);
+            let problem = Problem::new(ProblemType::QUOTA_EXCEEDED, detail).with("quota", quota.name());
+            problem.with("limit", *limit).with("used", *used)
         }
         // Gathered, and decided again: a caller meets it only in a command that is not meant to rest on contents.
         Rejection::ContentsWanted(_) => Problem::new(ProblemType::UNAVAILABLE, detail),

@@ -32,6 +32,7 @@ impl Service {
     /// What stops all of them: the caller is not let in, or too much waits. What stops one is in its place.
     pub async fn execute(&self, shown: &Shown, requests: Vec<wire::Request>) -> Result<Answers, Failure> {
         let caller = self.admit(shown).await?;
+        self.in_time(&caller.writer, requests.len())?;
         let mut answers = Answers::with_capacity(requests.len());
         let mut conflict_bytes = CONFLICTS_MAX_BYTES;
         for run in runs(requests) {

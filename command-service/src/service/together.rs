@@ -28,6 +28,7 @@ impl Service {
         idempotency_key: Option<String>,
     ) -> Result<Vec<Outcome>, Failure> {
         let Admitted { writer, principal, presented } = self.admit(shown).await?;
+        self.in_time(&writer, requests.len())?;
         let rest_on_contents = requests.iter().any(|request| request.change.rests_on_contents());
         let (keys, tenant) = (self.keys.clone(), shown.tenant().clone());
         let gather = move |requests| {

@@ -189,6 +189,7 @@ fn attestations() -> Vec<Event> {
             minute: Timestamp::from_micros(1_800_000_000_000_000),
             times: 300,
         }),
+        Event::QuotaSet(QuotaSet { quota: Quota::StoredBytes, before: Some(300), after: None }),
     ]
 }
 

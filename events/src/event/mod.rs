@@ -7,6 +7,7 @@ pub mod access;
 pub mod attest;
 pub mod identity;
 pub mod prompt;
+pub mod quota;
 pub mod release;
 pub mod role;
 pub mod rollout;
@@ -25,6 +26,7 @@ pub use prompt::{
     BranchClosed, BranchCreated, Include, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
     PromptRenamed, PromptRestored, Selector, Syntax, TagsSet, VersionAdded, VersionRef, Written,
 };
+pub use quota::{Quota, QuotaSet};
 pub use release::{
     CommentAdded, CommentOn, FreezeLifted, FreezeOverridden, FreezeSet, LabelProtected, LabelRolledBack,
     LabelUnprotected, ReleaseApproved, ReleaseExecuted, ReleaseRejected, ReleaseRequested, ReleaseWithdrawn,
@@ -156,6 +158,8 @@ pub enum Event {
     ClaimUnmapped(ClaimUnmapped),
     /// Tokens open nothing any more.
     SessionRevoked(SessionRevoked),
+    /// An operator set or lifted a quota of the tenant.
+    QuotaSet(QuotaSet),
 }
 
 impl Event {
@@ -216,6 +220,7 @@ impl Event {
             Self::ClaimMapped(_) => "claim.mapped",
             Self::ClaimUnmapped(_) => "claim.unmapped",
             Self::SessionRevoked(_) => "session.revoked",
+            Self::QuotaSet(_) => "quota.set",
         }
     }
 

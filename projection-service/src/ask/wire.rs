@@ -11,7 +11,7 @@ use super::{Answer, Ask, AskError, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 /// The most that one answer takes: half of the servers' `max_payload`.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -114,7 +114,7 @@ fn cut(told: &mut Told) -> bool {
             answer.next = answer.items.last().map_or(answer.next, |item| Some(item.stamp.index));
             shorter
         }
-        Answer::Prompt(_) | Answer::Status(_) | Answer::Diff(_) | Answer::Rendered(_) => false,
+        Answer::Prompt(_) | Answer::Status(_) | Answer::Quotas(_) | Answer::Diff(_) | Answer::Rendered(_) => false,
     }
 }
 
@@ -181,7 +181,7 @@ mod tests {
     fn other_releases_and_noise_are_refused() {
         let mut bytes = encode(&Asked::Health).unwrap().to_vec();
         bytes[0] += 1;
-        assert!(decode::<Asked>(&bytes).unwrap_err().to_string().contains("version 5"));
+        assert!(decode::<Asked>(&bytes).unwrap_err().to_string().contains(&format!("version {}", VERSION + 1)));
         for noise in [&[][..], &[VERSION], &[VERSION, 9], &[VERSION, 0, 1]] {
             assert!(decode::<Asked>(noise).is_err(), "{noise:?}");
         }

@@ -160,6 +160,7 @@ impl Loader {
             self.hot.cursor = Some(checkpoint.cursor);
             self.hot.recorded_at = checkpoint.recorded_at;
             self.hot.sum = checkpoint.sum;
+            self.hot.quotas = checkpoint.quotas;
         }
         self.hot
     }

@@ -73,7 +73,7 @@ impl Question {
             | Self::Forks { prompt, .. } => (Some(prompt), None),
             Self::Diff { prompt, against: Against::Version(other, _), .. } => (Some(prompt), other.as_ref()),
             Self::Diff { prompt, .. } => (Some(prompt), None),
-            Self::List { .. } | Self::Events { .. } | Self::Status | Self::Access { .. } => (None, None),
+            Self::List { .. } | Self::Events { .. } | Self::Status | Self::Access { .. } | Self::Quotas => (None, None),
         };
         first.into_iter().chain(second)
     }

@@ -1,5 +1,6 @@
 //! How far a store is: written in the same atomic batch as the rows it speaks of, so that it never lies.
 
+use promptory_domain::quota::Quotas;
 use promptory_events::{Cursor, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub struct Checkpoint {
     pub recorded_at: Timestamp,
     /// The sum over all rows but this one.
     pub sum: Sum,
+    /// What the tenant has and may have.
+    pub quotas: Quotas,
 }
 
 /// A checkpoint as it is stored, with what tells whether this release can read the rows at all.

@@ -131,7 +131,13 @@ fn a_store_of_another_format_is_not_read() {
     let store = Store::open_unverified(dir.path(), Use::Serving).unwrap();
     let cursor = promptory_events::Cursor { incarnation: Incarnation([7; 8]), sequence: 1 };
     let recorded_at = promptory_events::Timestamp::MIN;
-    let checkpoint = checkpoint::Checkpoint { index: 0, cursor, recorded_at, sum: crate::digest::Sum::default() };
+    let checkpoint = checkpoint::Checkpoint {
+        index: 0,
+        cursor,
+        recorded_at,
+        sum: crate::digest::Sum::default(),
+        quotas: Default::default(),
+    };
     let stored = Stored { format: FORMAT + 1, checkpoint };
     store.tree.insert(Key::Checkpoint.encode(), row::encode(&stored)).unwrap();
     drop(store);

@@ -25,7 +25,7 @@ pub const VIEW: &str = "catalog-1";
 
 /// The shape of the rows. A test pins the digest of a fixed history: if it changes, so must this number, and every
 /// store is built anew on its next opening.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// Why a batch can't be folded. The tenant's projection stops at it; no event is ever skipped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -145,7 +145,13 @@ fn fold_events(hot: &mut Hot, staged: &mut Staged, cursor: Cursor, batch: &Batch
             let step = apply::Step { header, commit: &commit.header, first, index, event, bytes };
             apply::apply(hot, staged, &step)?;
             hot.index = Some(index);
-            staged.border(Checkpoint { index, cursor, recorded_at: header.recorded_at, sum: hot.sum });
+            staged.border(Checkpoint {
+                index,
+                cursor,
+                recorded_at: header.recorded_at,
+                sum: hot.sum,
+                quotas: hot.quotas,
+            });
         }
     }
     Ok(())

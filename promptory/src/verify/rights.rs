@@ -283,7 +283,7 @@ impl Law {
         }
     }
 
-    /// An operator may let an owner in and do nothing else. His right is in `_system`, by the times that are recorded.
+    /// An operator may let an owner in and set quotas, and do nothing else. His right is in `_system`, by the times that are recorded.
     fn by_operator(&self, at: Timestamp, header: &CommitHeader, key: KeyId, events: &[Event]) -> Result<(), String> {
         let lets_in = match events {
             [Event::PrincipalAdded(added), Event::RoleGranted(granted), Event::KeyIssued(issued)] => {
@@ -292,11 +292,11 @@ impl Law {
                     && granted.prefix.is_tenant()
                     && issued.principal == added.principal
             }
-            [Event::CommandUnchanged] => true,
+            [Event::CommandUnchanged | Event::QuotaSet(_)] => true,
             _ => false,
         };
         if !lets_in {
-            return Err("an operator does nothing in a tenant but let an owner in".to_owned());
+            return Err("an operator does nothing in a tenant but let an owner in and set quotas".to_owned());
         }
         let system = self.system.as_ref().ok_or("there is no _system to look the operator up in")?;
         if system.operates(header.actor, key, at) { Ok(()) } else { Err(format!("{} was no operator", header.actor)) }

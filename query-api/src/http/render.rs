@@ -238,6 +238,12 @@ pub fn status(tenant: &TenantId, position: Option<Position>, answer: &StatusAnsw
     json(&wire::Status { tenant, position, model_digest, prompts: *prompts, roles, reads })
 }
 
+/// What a tenant has and may have.
+pub fn quotas(position: Option<Position>, answer: &[ask::QuotaAnswer]) -> Result<Bytes, Problem> {
+    let item = |a: &ask::QuotaAnswer| wire::QuotaItem { quota: a.quota.name(), used: a.used, limit: a.limit };
+    json(&wire::Quotas { position, quotas: answer.iter().map(item).collect() })
+}
+
 fn stamp(stamp: &ask::Stamp) -> wire::Stamp<'_> {
     wire::Stamp {
         index: stamp.index,

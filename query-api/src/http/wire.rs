@@ -331,6 +331,29 @@ pub struct Status<'a> {
     pub reads: &'a [Prefix],
 }
 
+/// What a tenant has and may have.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Quotas<'a> {
+    /// What this is as of.
+    #[schema(value_type = Option<String>)]
+    pub position: Option<Position>,
+    /// Each of them.
+    #[schema(value_type = Vec<QuotaItem>)]
+    pub quotas: Vec<QuotaItem<'a>>,
+}
+
+/// How much there is of something, and may be.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QuotaItem<'a> {
+    /// Of what.
+    #[schema(value_type = String)]
+    pub quota: &'a str,
+    /// How much there is; null for commands a minute, which each process counts at its door.
+    pub used: Option<u64>,
+    /// How much there may be; null: any.
+    pub limit: Option<u64>,
+}
+
 /// An API key, as its tenant's ledger knows it. Its secret is not kept.
 #[derive(Debug, Serialize, ToSchema)]
 #[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]

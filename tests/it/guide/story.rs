@@ -159,6 +159,10 @@ fn operators(guide: &mut Guide, world: &World) {
     ] {
         let _ = guide.play(&operator, write);
     }
+    let set = guide.play(&operator, "PUT /v1/tenants/{tenant}/quotas/{quota}").json;
+    let owner = world.acme();
+    settle(&owner, &set);
+    let _ = guide.play(&owner, "GET /v1/quotas");
     let _ = guide.play(&operator, "GET /healthz");
     let _ = guide.play(&operator, "GET /readyz");
 }

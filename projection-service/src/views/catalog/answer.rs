@@ -10,7 +10,9 @@ mod render;
 
 pub use prompt::number;
 
-use promptory_events::{Content, ContentBody, ContentId, Position, Sealed, TenantId, limits};
+use promptory_domain::access::Action;
+use promptory_events::event::Quota;
+use promptory_events::{Content, ContentBody, ContentId, Position, Prefix, Sealed, TenantId, limits};
 use promptory_ledger::seal::aad;
 use promptory_ledger::{KeyStore, KeyStoreError};
 
@@ -18,7 +20,7 @@ use super::VIEW;
 use super::point::{AnswerError, Model, Point};
 use super::row::EventRow;
 use super::sight::Sight;
-use crate::ask::{Answer, AskError, Question, Reply, StatusAnswer};
+use crate::ask::{Answer, AskError, Question, QuotaAnswer, Reply, StatusAnswer};
 use crate::hot::Hot;
 use crate::hot::access::Reader;
 use crate::hot::opened::OpenedCache;
@@ -99,6 +101,7 @@ impl<R: Rows> Desk<'_, R> {
                 let row = self.model.find(prompt, point, sight)?;
                 (point, Answer::Dependents(self.dependents(&row, *all, *after, page(*limit), point, sight)?))
             }
+            Question::Quotas => (now, Answer::Quotas(quotas(hot, sight)?)),
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
         };
         Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer, cut: false })
@@ -156,6 +159,15 @@ pub fn status(hot: &Hot, reader: &Reader, sight: &Sight<'_>) -> StatusAnswer {
         roles: hot.access.roles(reader),
         reads: sight.prefixes().to_vec(),
     }
+}
+
+/// What the tenant has and may have: for whoever sees all of it, or who may do what in it.
+fn quotas(hot: &Hot, sight: &Sight<'_>) -> Result<Vec<QuotaAnswer>, AskError> {
+    if !sight.everything() && !sight.may(Action::ReadAccess, &Prefix::tenant()) {
+        return Err(AskError::Forbidden);
+    }
+    let answer = |quota| QuotaAnswer { quota, used: hot.quotas.used(quota), limit: hot.quotas.limit(quota) };
+    Ok(Quota::ALL.map(answer).to_vec())
 }
 
 #[cfg(test)]

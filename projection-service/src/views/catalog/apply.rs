@@ -31,6 +31,7 @@ impl Step<'_> {
 
 /// Applies one event: the next one, by the caller's word.
 pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Result<(), Broken> {
+    hot.quotas.take(step.event);
     let row = match step.event.prompt() {
         Some(id) => Some(prompt_event(hot, staged, step, id)?),
         None => {

@@ -144,7 +144,7 @@ impl<'a> Sight<'a> {
             | Event::ClaimMapped(_)
             | Event::ClaimUnmapped(_) => access(&Prefix::tenant()),
             Event::AttemptDenied(e) => access(&e.attempt.target),
-            Event::AttemptsCounted(_) => access(&Prefix::tenant()),
+            Event::AttemptsCounted(_) | Event::QuotaSet(_) => access(&Prefix::tenant()),
             _ => self.everything(),
         }
     }

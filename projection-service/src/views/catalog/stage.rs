@@ -122,7 +122,7 @@ mod tests {
 
     fn checkpoint(index: u64) -> Checkpoint {
         let cursor = Cursor { incarnation: Incarnation([1; 8]), sequence: 1 };
-        Checkpoint { index, cursor, recorded_at: Timestamp::MIN, sum: Sum::default() }
+        Checkpoint { index, cursor, recorded_at: Timestamp::MIN, sum: Sum::default(), quotas: Default::default() }
     }
 
     #[test]

@@ -6,11 +6,11 @@ mod tokens;
 use bytes::Bytes;
 use promptory_domain::command::KeyHolder;
 use promptory_domain::{
-    Change, Command, Context, Material, NewTemplate, NewVersion, Presented, PromptRef, Tenant, decide,
+    Attestation, Change, Command, Context, Material, NewTemplate, NewVersion, Presented, PromptRef, Tenant, decide,
 };
 use promptory_events::event::{
-    Action, FreezeLifted, GroupCreated, KeyScope, Kind, LabelSet, LedgerOpened, MemberAdded, ReleaseExecuted,
-    RoleGranted,
+    Action, Attempt, AttemptDenied, Door, FreezeLifted, GroupCreated, KeyScope, Kind, LabelSet, LedgerOpened,
+    MemberAdded, Quota, QuotaSet, ReleaseExecuted, RoleGranted,
 };
 use promptory_events::{
     BatchHeader, BatchId, Branch, CommandHash, CommandId, Commit, ContentId, DataKeyId, Evidence, FreezeId, GroupId,
@@ -438,7 +438,7 @@ fn what_only_the_system_writes_is_found_when_a_person_does_and_the_other_way_rou
     let mut copy = acme.clone();
     let operator = Batch::parse(acme.batches[0].clone()).unwrap().commits[0].header.clone();
     let index = copy.write(CommitHeader { command_id: CommandId([0xee; 16]), ..operator }, vec![set_event(&acme, 2)]);
-    found(&system, &copy, index, "nothing in a tenant but let an owner in");
+    found(&system, &copy, index, "nothing in a tenant but let an owner in and set quotas");
     // In `_system` itself.
     let tenant =
         Event::TenantCreated(promptory_events::event::TenantCreated { tenant: "b".parse().unwrap(), title: None });
@@ -446,6 +446,34 @@ fn what_only_the_system_writes_is_found_when_a_person_does_and_the_other_way_rou
     let mut law = Checking::default().begin(TenantId::system());
     system.batches.iter().for_each(|bytes| law.batch(&Batch::parse(bytes.clone()).unwrap()).unwrap());
     assert_eq!(law.checked.told.iter().map(|p| p.index).collect::<Vec<_>>(), [index]);
+}
+
+#[test]
+fn attestations_of_the_system_and_quotas_of_operators_are_lawful_and_those_of_others_are_found() {
+    let (system, operator) = Book::system();
+    let (mut acme, owner) = Book::acme(&operator);
+    let Presented::ApiKey { key, .. } = &owner else { panic!("{owner:?}") };
+    let principal = acme.tenant.rights().key(*key).unwrap().principal;
+    let denied = AttemptDenied {
+        attempt: Attempt { principal, action: Action::Import, target: "team/".parse().unwrap() },
+        credential: Credential::ApiKey { tenant: "acme".parse().unwrap(), key: *key },
+        door: Door::Command,
+        minute: acme.now.minute(),
+    };
+    acme.by(&Presented::System, Change::Attest(Attestation::Denied(denied.clone())));
+    acme.by(&operator, Change::SetQuota { quota: Quota::Prompts, limit: Some(7) });
+    assert_eq!(violations(&system, &acme), []);
+    let quota = Event::QuotaSet(QuotaSet { quota: Quota::Prompts, before: Some(7), after: None });
+    let mut copy = acme.clone();
+    let index = copy.write(forged(principal, &owner, &[1]), vec![Event::AttemptDenied(denied.clone())]);
+    found(&system, &copy, index, "only the system writes this");
+    let mut copy = acme.clone();
+    let index = copy.write(forged(principal, &owner, &[1]), vec![quota.clone()]);
+    found(&system, &copy, index, "only an operator sets a quota");
+    // Nor does the system write anything beside them.
+    let by_the_system = header(PrincipalId::SYSTEM, Evidence { credential: Credential::System, grants: vec![] });
+    let index = acme.write(by_the_system, vec![Event::AttemptDenied(denied), quota]);
+    found(&system, &acme, index, "it says that the system did it");
 }
 
 #[test]

@@ -133,6 +133,7 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
             });
             json!({ "minute": e.minute, "again": again.collect::<Vec<_>>(), "others": e.others })
         }
+        Event::QuotaSet(e) => json!({ "quota": e.quota, "before": e.before, "after": e.after }),
         Event::UnauthenticatedCounted(e) => json!({ "minute": e.minute, "times": e.times }),
     }
 }
