@@ -2,9 +2,11 @@
 //! every retry; the grants that are used become the evidence.
 
 use promptory_events::event::{Action, AnyRole, KeyScope, Role, Subject};
-use promptory_events::{Credential, Evidence, GroupId, KeyId, Label, PrincipalId, RequestId, TenantId, Timestamp};
+use promptory_events::{
+    Credential, Evidence, GroupId, KeyId, Label, Prefix, PrincipalId, RequestId, TenantId, Timestamp,
+};
 
-use crate::access::rights::ApiKeyState;
+use crate::access::rights::{ApiKeyState, Grant, Grants, lasts};
 use crate::access::{Actions, Caller, exists_in};
 use crate::command::{Change, Command, CommentTarget, Context, KeyHolder, Presented, PromptRef};
 use crate::rejection::Rejection;
@@ -73,7 +75,7 @@ pub(crate) fn authorize(
             let caller = state.rights().caller(actor, Some(*key), context.now);
             let claims = command.occurred_at.is_some() || command.author.is_some();
             let also = [(claims, Action::Import), (command.override_freeze, Action::OverrideFreeze)];
-            let mut check = Check { state, caller, actor, key: *key, also, used: Vec::new() };
+            let mut check = Check { state, caller, actor, key: *key, now: context.now, also, used: Vec::new() };
             check.change(&command.change)?;
             let mut grants = check.used;
             grants.sort_unstable();
@@ -126,19 +128,32 @@ struct Check<'a> {
     caller: Caller<'a>,
     actor: PrincipalId,
     key: KeyId,
+    now: Timestamp,
     /// What else the command needs wherever it needs anything: if it claims when or by whom, if it overrides a freeze.
     also: [(bool, Action); 2],
     used: Vec<u64>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     /// An action on a key or prefix; claiming and overriding need their own right on the same.
     fn right(&mut self, action: Action, path: &str) -> Result<(), Rejection> {
-        let also = self.also.into_iter().filter(|(needed, _)| *needed).map(|(_, action)| action);
-        for action in std::iter::once(action).chain(also) {
+        self.used.push(self.caller.grant(action, path).ok_or(Rejection::Forbidden(action))?);
+        self.also(path)
+    }
+
+    /// The right to claim and to override, if the command does. All that is needed by who does something with his own keys.
+    fn also(&mut self, path: &str) -> Result<(), Rejection> {
+        for (_, action) in self.also.into_iter().filter(|(needed, _)| *needed) {
             self.used.push(self.caller.grant(action, path).ok_or(Rejection::Forbidden(action))?);
         }
         Ok(())
+    }
+
+    /// What a subject holds now. What is over gives nothing, so nobody hands it on or takes it.
+    fn held(&self, subject: Subject) -> impl Iterator<Item = (&'a Prefix, &'a Grant)> + use<'a> {
+        let now = self.now;
+        let grants = self.state.rights().grants(subject).into_iter().flat_map(Grants::iter);
+        grants.filter(move |(_, grant)| lasts(grant.expires_at, now))
     }
 
     /// Actions that the caller hands to somebody until a time: not one that it does not hold itself, there and so long.
@@ -286,8 +301,7 @@ impl Check<'_> {
     /// Whoever becomes a member gets all that the group has; whoever is one no more loses it.
     fn group(&mut self, group: GroupId, joins: bool) -> Result<(), Rejection> {
         let state = self.state;
-        let grants = state.rights().grants(Subject::Group(group));
-        for (prefix, grant) in grants.into_iter().flat_map(crate::access::rights::Grants::iter) {
+        for (prefix, grant) in self.held(Subject::Group(group)) {
             let actions = state.rights().actions(&grant.role).unwrap_or_default();
             if joins {
                 self.hand_on(actions, prefix.as_str(), grant.expires_at)?;
@@ -327,7 +341,7 @@ impl Check<'_> {
         let rights = self.state.rights();
         let subjects = rights.groups_of(principal).map(Subject::Group);
         for subject in std::iter::once(Subject::Principal(principal)).chain(subjects) {
-            for (prefix, grant) in rights.grants(subject).into_iter().flat_map(crate::access::rights::Grants::iter) {
+            for (prefix, grant) in self.held(subject) {
                 self.take_back(rights.actions(&grant.role).unwrap_or_default(), prefix.as_str())?;
             }
         }
@@ -339,7 +353,7 @@ impl Check<'_> {
         let Some(old) = self.state.rights().key(key) else { return self.right(Action::ManageAccess, "") };
         let longer = matches!((old.expires_at, expires_at), (Some(end), Some(asked)) if end < asked);
         if key == self.key && !longer {
-            return Ok(());
+            return self.also("");
         }
         let expires_at = expires_at.or(old.expires_at);
         self.issue(&KeyHolder::Existing(old.principal), old.scope.as_ref(), expires_at)
@@ -349,7 +363,7 @@ impl Check<'_> {
     fn revoke_key(&mut self, key: KeyId) -> Result<(), Rejection> {
         match self.state.rights().key(key) {
             None => self.right(Action::ManageAccess, ""),
-            Some(ApiKeyState { principal, .. }) if *principal == self.actor => Ok(()),
+            Some(ApiKeyState { principal, .. }) if *principal == self.actor => self.also(""),
             Some(ApiKeyState { scope: Some(scope), .. }) => {
                 self.right(Action::ManageAccess, scope.prefix.as_str())?;
                 self.take_back(self.state.rights().actions(&scope.role).unwrap_or_default(), scope.prefix.as_str())
@@ -361,3 +375,6 @@ impl Check<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
