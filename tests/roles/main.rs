@@ -4,4 +4,5 @@
 mod apart;
 mod process;
 mod processes;
+mod revoked;
 mod site;
