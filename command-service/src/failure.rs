@@ -38,6 +38,22 @@ pub enum Failure {
     /// A defect of ours. Nothing was written.
     #[error("internal: {0}")]
     Internal(String),
+    /// More than fits into one batch, which commands that are done together are. Nothing was written.
+    #[error("all or nothing has {bytes} bytes, and at most {max} are possible; send it in parts")]
+    TooLarge {
+        /// How many there are, sealed and with room for what goes with each command.
+        bytes: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// What became of commands that are done together or not at all: nothing, because of one of them.
+    #[error("nothing was done: command {command}: {why}")]
+    InBatch {
+        /// Its place among them, from 0.
+        command: usize,
+        /// Why it was refused.
+        why: Box<Failure>,
+    },
     /// It is not of the form that it should have. Seen where it is gathered, so it never travels; the last variant,
     /// because leaving one out moves those behind it.
     #[error("{}", .0.detail)]
@@ -60,7 +76,9 @@ impl Failure {
             | Self::IdempotencyMismatch
             | Self::NoBackupKey
             | Self::Suspended
+            | Self::TooLarge { .. }
             | Self::Malformed(_) => false,
+            Self::InBatch { why, .. } => why.is_of_the_writer(),
         }
     }
 }

@@ -14,6 +14,7 @@ use promptory_platform::between::{self, Answering, ListenError, NoAnswer, Place}
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use crate::attest;
 use crate::failure::Failure;
 use crate::gather::Gathered;
 use crate::outcome::Outcome;
@@ -21,7 +22,7 @@ use crate::service::Service;
 use crate::writer::Answers;
 
 /// Begins every message; counts up with every change of what travels.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Requests of other replicas that one replica answers at once; each is at most [`FORWARDED_MAX_BYTES`] and one command.
 const AT_ONCE: usize = 32;
 /// Commands of one request.
@@ -117,7 +118,9 @@ impl Exchange {
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
             busy: answer(Answered::NotTaken("as many are taken as may be".to_owned())),
         };
+        let attesting = service.clone();
         answering.listen(place, move |request| take(service.clone(), request)).await?;
+        attest::listen(&answering, attesting).await?;
         Ok(answering)
     }
 }
@@ -144,11 +147,11 @@ fn answer(answered: Answered) -> Bytes {
     encode(&answered).or_else(|error| encode(&Answered::NotTaken(error))).unwrap_or_default()
 }
 
-fn encode(message: &impl Serialize) -> Result<Bytes, String> {
+pub(crate) fn encode(message: &impl Serialize) -> Result<Bytes, String> {
     postcard::to_extend(message, vec![VERSION]).map(Bytes::from).map_err(|error| error.to_string())
 }
 
-fn decode<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, String> {
+pub(crate) fn decode<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, String> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(|error| error.to_string()),
         _ => Err("it is of another release".to_owned()),

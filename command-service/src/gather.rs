@@ -7,6 +7,8 @@ mod contents;
 mod merged;
 mod names;
 mod releases;
+mod rollouts;
+mod together;
 mod wanted;
 
 use promptory_domain::{Change, Command, Material, NewVersion, Presented};
@@ -20,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::wire;
 use contents::Sealer;
-pub use wanted::{Sides, gather_wanted};
+pub use together::gather_together;
+pub use wanted::{Ahead, Sides, gather_wanted};
 
 /// A command, ready to be decided.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +43,8 @@ pub struct Gathered {
     /// For a command that was forwarded to another replica: the first index at which the other may have written it. It
     /// is looked for among the commits from there on before it is decided.
     pub since: Option<u64>,
+    /// Whether it and the command after it are done together or not at all.
+    pub tied: bool,
     /// The secret of the key that it issues, to be shown once. It never travels.
     #[serde(skip)]
     pub secret: Option<ApiKey>,
@@ -96,7 +101,18 @@ pub fn gather_as(
     };
     let (presented, trace) = (origin.presented.clone(), promptory_platform::telemetry::current_trace());
     let bytes = sealer.sealed_bytes() + 1024;
-    Ok(Gathered { command_id, command_hash, may_repeat, presented, command, trace, since: None, secret, bytes })
+    Ok(Gathered {
+        command_id,
+        command_hash,
+        may_repeat,
+        presented,
+        command,
+        trace,
+        since: None,
+        tied: false,
+        secret,
+        bytes,
+    })
 }
 
 fn command_id(origin: &Origin<'_>, idempotency_key: Option<&str>) -> Result<CommandId, Failure> {
@@ -188,9 +204,12 @@ fn change(
             let (prompt, label) = (names::prompt(&prompt)?, names::label("/label", &label)?);
             Change::RemoveLabel { prompt, label, if_match }
         }
-        other => match releases::change(sealer, other, if_match)? {
+        other => match rollouts::change(other)? {
             Ok(change) => change,
-            Err(other) => access::change(sealer, other, secret_hash)?,
+            Err(other) => match releases::change(sealer, other, if_match)? {
+                Ok(change) => change,
+                Err(other) => access::change(sealer, other, secret_hash)?,
+            },
         },
     })
 }

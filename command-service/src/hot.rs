@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use promptory_events::TenantId;
+use promptory_platform::Attestor;
 use tokio::sync::{OnceCell, oneshot};
 
 use crate::failure::Failure;
@@ -65,6 +66,17 @@ impl Hot {
     #[must_use]
     pub fn new(shared: Shared, threads: Threads, max_bytes: usize) -> Self {
         Self { shared, threads: Arc::new(threads), max_bytes, slots: Arc::default() }
+    }
+
+    /// Counts denied attempts at a port from now on.
+    pub fn attest_to(&mut self, attestor: Attestor) {
+        self.shared.attestor = attestor;
+    }
+
+    /// Where denied attempts are counted.
+    #[must_use]
+    pub fn attestor(&self) -> &Attestor {
+        &self.shared.attestor
     }
 
     /// The tenant's writer, loaded if it is not running.

@@ -11,6 +11,7 @@ mod groups;
 mod prompts;
 mod protections;
 mod releases;
+mod rollouts;
 mod tenants;
 
 use axum::Router;
@@ -67,6 +68,12 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(releases::comment_on_release))
         .routes(routes!(releases::comment_on_version))
         .routes(routes!(releases::roll_back))
+        .routes(routes!(rollouts::start_rollout))
+        .routes(routes!(rollouts::advance_rollout))
+        .routes(routes!(rollouts::pause_rollout))
+        .routes(routes!(rollouts::resume_rollout))
+        .routes(routes!(rollouts::roll_back_rollout))
+        .routes(routes!(rollouts::complete_rollout))
         .routes(routes!(protections::protect, protections::unprotect))
         .routes(routes!(protections::freeze))
         .routes(routes!(protections::lift))

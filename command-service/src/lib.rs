@@ -10,11 +10,13 @@
 //! | [`load`] | a tenant's state from snapshot and ledger |
 //! | [`cache`] | snapshots and receipts on disk; disposable |
 //! | [`outcome`] | what a command led to, made from its events, the same on every repeat |
+//! | [`attest`] | denied attempts, written by the system itself |
 //! | [`forward`] | commands on their way to the replica that wins the races for a tenant |
 //! | [`recent`] | the commands that other replicas wrote lately |
 //! | [`failure`] | why a command led to nothing |
 //! | [`http`] | the routes |
 
+pub mod attest;
 pub mod cache;
 pub mod failure;
 pub mod forward;

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use promptory_domain::rollout;
 use promptory_events::event::{Event, Subject};
 use promptory_events::{
     CommandId, CommentId, FreezeId, GroupId, Incarnation, KeyId, Position, PrincipalId, PromptId, PromptKey, RawCommit,
-    RequestId, VersionId,
+    RequestId, RolloutId, VersionId,
 };
 use promptory_platform::ApiKey;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,8 @@ pub struct Outcome {
     pub release: Option<RequestId>,
     /// The freeze window that it set or lifted.
     pub freeze: Option<FreezeId>,
+    /// The rollout that it was about.
+    pub rollout: Option<RolloutId>,
     /// The comment that it added.
     pub comment: Option<CommentId>,
     /// The API key that it issued or revoked.
@@ -62,6 +65,7 @@ impl Outcome {
             group: None,
             release: None,
             freeze: None,
+            rollout: None,
             comment: None,
             key_id: None,
             api_key: None,
@@ -76,6 +80,7 @@ impl Outcome {
         for (event, index) in events.iter().zip(first..) {
             outcome.events.push((index, event.name().into()));
             outcome.prompt = outcome.prompt.or(event.regards());
+            outcome.rollout = outcome.rollout.or(rollout::about(event).map(|(_, _, rollout)| rollout));
             outcome.take_in(event);
         }
         outcome

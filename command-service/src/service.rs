@@ -2,6 +2,7 @@
 
 mod backup;
 mod execute;
+mod together;
 
 use std::io;
 use std::path::PathBuf;
@@ -11,10 +12,11 @@ use std::time::{Duration, Instant};
 use promptory_domain::access::Action;
 use promptory_domain::state::TenantStatus;
 use promptory_domain::{Presented, Rejection};
-use promptory_events::{CommandId, PrincipalId, TenantId};
+use promptory_events::event::{Attempt, AttemptDenied, Door};
+use promptory_events::{CommandId, Credential, Prefix, PrincipalId, TenantId};
 use promptory_ledger::{KeyStore, Ledger};
 use promptory_platform::apikey::{ApiKey, Presented as Shown, Secret};
-use promptory_platform::{Clock, Problem};
+use promptory_platform::{Attestor, Clock, Problem};
 use tokio::sync::{Mutex, oneshot};
 
 use crate::cache::Cache;
@@ -75,7 +77,8 @@ impl Service {
         let address = config.exchange.as_ref().map(Exchange::address).unwrap_or_default();
         let system = SystemLook::new(matches!(ledger, Ledger::JetStream(_)));
         let backups = backup::Backups::new(clock.clone());
-        let shared = Shared { ledger: ledger.clone(), cache, clock: clock.clone(), address, exchange: config.exchange };
+        let (clock_there, exchange, attestor) = (clock.clone(), config.exchange, Attestor::default());
+        let shared = Shared { ledger: ledger.clone(), cache, clock: clock_there, address, exchange, attestor };
         let threads = Threads::start().map_err(OpenError::Threads)?;
         Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, clock, system, backups })
     }
@@ -115,6 +118,7 @@ impl Service {
             command,
             trace: None,
             since: None,
+            tied: false,
             secret: Some(key),
             bytes: 0,
         };
@@ -241,12 +245,24 @@ impl Service {
         let published = system.published.load();
         let rights = published.state.rights().caller(principal, Some(shown.key), self.clock.now());
         if rights.grant(Action::ManageTenants, "").is_none() {
+            let attempt = Attempt { principal, action: Action::ManageTenants, target: Prefix::tenant() };
+            let credential = Credential::ApiKey { tenant: TenantId::system(), key: shown.key };
+            let (door, minute) = (Door::Command, self.clock.now().minute());
+            self.attestor().denied(&TenantId::system(), AttemptDenied { attempt, credential, door, minute }).await;
             return Err(Rejection::Forbidden(Action::ManageTenants).into());
         }
         Ok((system, principal))
     }
 
-    async fn submit_one(&self, tenant: &TenantId, item: Gathered) -> Result<Outcome, Failure> {
+    pub(crate) fn attest_to(&mut self, attestor: Attestor) {
+        self.hot.attest_to(attestor);
+    }
+
+    pub(crate) fn attestor(&self) -> &Attestor {
+        self.hot.attestor()
+    }
+
+    pub(crate) async fn submit_one(&self, tenant: &TenantId, item: Gathered) -> Result<Outcome, Failure> {
         self.submit(tenant, vec![item]).await?.pop().ok_or_else(|| Failure::Internal("no answer".into()))?
     }
 

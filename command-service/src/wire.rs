@@ -70,6 +70,16 @@ pub struct KeyScope {
     pub prefix: String,
 }
 
+/// A version of a split label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arm {
+    /// Its number.
+    pub version: u32,
+    /// How much it gets, in hundredths of a percent: 1 to 10,000, and 10,000 together.
+    pub weight: u16,
+}
+
 /// What should change.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -258,13 +268,16 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
     },
-    /// Another API key in the place of one, which is revoked.
+    /// Another API key in the place of one, which is revoked at once or after an overlap.
     RotateKey {
         /// Its id: the part after `pk_<tenant>_`.
         key: String,
         /// Until when the new one opens; as long as the old one if this is not there.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
+        /// For how many seconds the old one still opens: at most 30 days; not at all if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overlap_seconds: Option<u32>,
     },
     /// An API key that opens nothing any more.
     RevokeKey {
@@ -365,7 +378,7 @@ pub enum Change {
         /// Its id.
         freeze: String,
     },
-    /// A protected label should move: exactly one of `version` and `remove`.
+    /// A protected label should move, be removed or be split: exactly one of `version`, `remove` and `arms`.
     RequestRelease {
         /// The prompt's key or id.
         prompt: String,
@@ -377,6 +390,9 @@ pub enum Change {
         /// That it should be removed.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         remove: bool,
+        /// The versions that it should be split over, and how much each should get.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        arms: Vec<Arm>,
         /// Until when that may be approved, RFC 3339.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
@@ -402,6 +418,69 @@ pub enum Change {
         prompt: String,
         /// The label.
         label: String,
+    },
+    /// A label is split over versions. It goes on pointing to the control, which whoever has no key gets.
+    StartRollout {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The versions and how much each gets.
+        arms: Vec<Arm>,
+    },
+    /// Other weights for the rollout that runs.
+    AdvanceRollout {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The id of the rollout that must run; whichever runs if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<String>,
+        /// The versions and how much each gets.
+        arms: Vec<Arm>,
+    },
+    /// Everybody gets the control for a while.
+    PauseRollout {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The id of the rollout that must run; whichever runs if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<String>,
+    },
+    /// Keys get their versions again.
+    ResumeRollout {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The id of the rollout that must run; whichever runs if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<String>,
+    },
+    /// The rollout is over; the label stays where it is.
+    RollBackRollout {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The id of the rollout that must run; whichever runs if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<String>,
+    },
+    /// The rollout is over; everybody gets one version.
+    CompleteRollout {
+        /// The prompt's key or id.
+        prompt: String,
+        /// The label.
+        label: String,
+        /// The id of the rollout that must run; whichever runs if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<String>,
+        /// The version's number: one of the rollout's, or the control's.
+        version: u32,
     },
     /// A comment on a version of a prompt, or on a release request: `prompt` and `version`, or `release`.
     AddComment {

@@ -4,9 +4,11 @@
 //! have been decided on a command of the same batch that is not durable yet.
 
 mod append;
+mod denied;
 mod draft;
 mod forwarding;
 mod receipts;
+mod together;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +17,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use promptory_events::limits;
 use promptory_ledger::Ledger;
-use promptory_platform::Clock;
+use promptory_platform::{Attestor, Clock};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -27,6 +29,7 @@ use crate::load::{Confirmed, load};
 use crate::outcome::Outcome;
 use crate::recent::Recent;
 use crate::threads::Threads;
+pub use draft::HEADER_ROOM;
 use forwarding::Forwarding;
 use receipts::Receipts;
 
@@ -89,6 +92,8 @@ pub struct Shared {
     pub address: Arc<str>,
     /// The way to them, if there is one.
     pub exchange: Option<Exchange>,
+    /// Where denied attempts are counted.
+    pub attestor: Attestor,
 }
 
 /// A running writer.

@@ -1,6 +1,9 @@
 //! The command service on a real embedded ledger and key store: who is let in, what is answered, what a repeat gets.
 #![allow(clippy::unwrap_used, reason = "a world that can not be set up fails its test")]
 
+#[path = "service/together.rs"]
+mod together;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -281,6 +284,13 @@ fn one_of_each() -> Vec<Value> {
         json!({"type": "create_prompt", "key": "team/a", "text": "one", "labels": ["production"]}),
         json!({"type": "add_version", "prompt": "team/a", "text": "two", "labels": ["production"]}),
         json!({"type": "roll_back_label", "prompt": "team/a", "label": "production"}),
+        json!({"type": "start_rollout", "prompt": "team/a", "label": "production", "arms": [{"version": 2, "weight": 10000}]}),
+        json!({"type": "advance_rollout", "prompt": "team/a", "label": "production", "arms": [{"version": 1, "weight": 1}, {"version": 2, "weight": 9999}]}),
+        json!({"type": "pause_rollout", "prompt": "team/a", "label": "production"}),
+        json!({"type": "resume_rollout", "prompt": "team/a", "label": "production"}),
+        json!({"type": "roll_back_rollout", "prompt": "team/a", "label": "production"}),
+        json!({"type": "start_rollout", "prompt": "team/a", "label": "production", "arms": [{"version": 2, "weight": 10000}]}),
+        json!({"type": "complete_rollout", "prompt": "team/a", "label": "production", "version": 1}),
         json!({"type": "protect_label", "prefix": "team/", "label": "production", "approvals": 1}),
         json!({"type": "request_release", "prompt": "team/a", "label": "production", "version": 2}),
         json!({"type": "add_comment", "prompt": "team/a", "version": 2, "text": "well done"}),

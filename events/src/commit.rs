@@ -45,7 +45,7 @@ pub struct Evidence {
 }
 
 /// What authenticated an actor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Credential {
     /// Nothing: the system itself. Only bootstrap writes this.
     System,

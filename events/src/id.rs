@@ -127,6 +127,10 @@ bytes_id!(
     RequestId, 16, "rel_", "release request id", "`rel_` and 32 lower-case hex digits"
 );
 bytes_id!(
+    /// One rollout of a label over versions.
+    RolloutId, 16, "rol_", "rollout id", "`rol_` and 32 lower-case hex digits"
+);
+bytes_id!(
     /// One freeze window.
     FreezeId, 16, "frz_", "freeze window id", "`frz_` and 32 lower-case hex digits"
 );
@@ -182,6 +186,12 @@ impl CommandId {
         Self(derive("promptory/followed-by/1", &[&self.0, what.as_bytes()]))
     }
 
+    /// The id of one of the commands of a request that has this one: the first keeps it.
+    #[must_use]
+    pub fn part(self, place: usize) -> Self {
+        if place == 0 { self } else { Self(derive("promptory/part/1", &[&self.0, &(place as u64).to_be_bytes()])) }
+    }
+
     /// The prompt that this command creates.
     #[must_use]
     pub fn prompt(self) -> PromptId {
@@ -210,6 +220,12 @@ impl CommandId {
     #[must_use]
     pub fn request(self) -> RequestId {
         RequestId(derive("promptory/release/1", &[&self.0]))
+    }
+
+    /// The rollout that this command starts.
+    #[must_use]
+    pub fn rollout(self) -> RolloutId {
+        RolloutId(derive("promptory/rollout/1", &[&self.0]))
     }
 
     /// The freeze window that this command sets.

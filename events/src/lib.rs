@@ -11,6 +11,7 @@
 //! | [`event`] | the events, one file per family |
 //! | [`commit`], [`codec`] | the events of one command, and many commits in one ledger message |
 //! | [`upcast`] | yesterday's event shapes as today's |
+//! | [`rollout`] | which version of a split label a key gets |
 //! | [`partition`] | which partition a tenant belongs to |
 //! | [`limits`] | every size that has a bound |
 
@@ -23,6 +24,7 @@ pub mod limits;
 pub mod partition;
 pub mod position;
 pub mod prefix;
+pub mod rollout;
 pub mod sealed;
 pub mod time;
 pub mod upcast;
@@ -32,7 +34,7 @@ pub use commit::{Author, Commit, CommitHeader, Credential, Evidence, TraceContex
 pub use event::Event;
 pub use id::{
     BackupId, BatchId, CommandHash, CommandId, CommentId, ContentId, DataKeyId, FreezeId, GroupId, Incarnation, KeyId,
-    PrincipalId, PromptId, RequestId, TenantId, VersionId,
+    PrincipalId, PromptId, RequestId, RolloutId, TenantId, VersionId,
 };
 pub use key::{Branch, Label, PromptKey, Tag};
 pub use position::{Cursor, Position};

@@ -44,11 +44,23 @@ pub const GRANTS_MAX: usize = 1000;
 pub const GROUPS_MAX: usize = 64;
 /// API keys of one principal that still open.
 pub const API_KEYS_MAX: usize = 64;
+/// How long an API key may open beside the one that takes its place.
+pub const KEY_OVERLAP_MAX_S: u32 = 30 * 24 * 3600;
 /// Custom roles of a tenant.
 pub const ROLES_MAX: usize = 256;
 /// Protected labels and freeze windows of a tenant.
 pub const PROTECTIONS_MAX: usize = 1000;
 /// Approvals that a protected label may need.
 pub const APPROVALS_MAX: u16 = 16;
+/// Denied attempts of a tenant that are told apart in a minute.
+pub const ATTEMPTS_PER_MINUTE_MAX: usize = 32;
 /// Open release requests of one prompt.
 pub const REQUESTS_MAX: usize = 64;
+/// Versions that a label is split over.
+pub const ROLLOUT_ARMS_MAX: usize = 16;
+/// Runs of a rollout's table: so often its weights may change in a way that cuts it up.
+pub const ROLLOUT_RUNS_MAX: usize = 1000;
+/// Rollouts of one prompt at once.
+pub const ROLLOUTS_MAX: usize = 16;
+/// A key that says which version of a split label is served.
+pub const BUCKET_KEY_MAX_BYTES: usize = 256;

@@ -43,6 +43,12 @@ impl Prefix {
         path.starts_with(&self.0)
     }
 
+    /// The folder of a key: the narrowest prefix that covers it. A prefix is its own.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        Self(Self::around(path).last().unwrap_or_default().to_owned())
+    }
+
     /// Every prefix, as text, that covers a key or a prefix: the tenant first, the narrowest last.
     pub fn around(path: &str) -> impl Iterator<Item = &str> {
         let within = path.match_indices('/').take(limits::PREFIX_SEGMENTS_MAX).map(|(at, _)| &path[..=at]);
@@ -112,6 +118,10 @@ mod tests {
     fn what_is_around_a_key_goes_from_the_tenant_to_its_folder() {
         assert_eq!(Prefix::around("a//b/c").collect::<Vec<_>>(), ["", "a/", "a//", "a//b/"]);
         assert_eq!(Prefix::around("a/b/").collect::<Vec<_>>(), ["", "a/", "a/b/"]);
+        assert_eq!(
+            (Prefix::of("a/b/c").as_str(), Prefix::of("a/b/").as_str(), Prefix::of("c").as_str()),
+            ("a/b/", "a/b/", "")
+        );
         assert_eq!(Prefix::around("greet").collect::<Vec<_>>(), [""]);
         let deep = "x/".repeat(limits::PREFIX_SEGMENTS_MAX + 9);
         assert_eq!(Prefix::around(&deep).count(), limits::PREFIX_SEGMENTS_MAX + 1, "bounded, whatever the key");

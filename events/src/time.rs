@@ -33,6 +33,12 @@ impl Timestamp {
         self.0
     }
 
+    /// The beginning of its minute.
+    #[must_use]
+    pub fn minute(self) -> Self {
+        Self::from_micros(self.0 - self.0.rem_euclid(60_000_000))
+    }
+
     /// This instant and some milliseconds (or minus, if negative).
     #[must_use]
     pub fn plus_ms(self, ms: i64) -> Self {
@@ -107,6 +113,8 @@ mod tests {
     fn whole_seconds_print_as_git_has_them() {
         let instant: Timestamp = "2022-12-14T00:44:50Z".parse().unwrap();
         assert_eq!(instant.to_string(), "2022-12-14T00:44:50Z");
+        assert_eq!(instant.minute().to_string(), "2022-12-14T00:44:00Z");
+        assert_eq!(Timestamp::from_micros(-1).minute().to_string(), "1969-12-31T23:59:00Z");
         assert_eq!(instant.plus_ms(-1000).to_string(), "2022-12-14T00:44:49Z");
         assert!("yesterday".parse::<Timestamp>().is_err());
         assert!("2022-12-14T00:44:50".parse::<Timestamp>().is_err(), "a zone is asked for");

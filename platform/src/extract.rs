@@ -10,11 +10,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 
+mod presented;
 mod query;
 
 pub use query::{Query, query};
 
-use crate::apikey::{ApiKey, Presented};
 use crate::http::BodyTimedOut;
 use crate::problem::{Problem, ProblemType};
 
@@ -92,23 +92,5 @@ fn path_problem(rejection: &PathRejection) -> Problem {
         | ErrorKind::DeserializeError { key, .. }
         | ErrorKind::InvalidUtf8InPathParam { key } => Problem::field(key, failed.body_text()),
         kind => Problem::new(ProblemType::INVALID_FIELD, kind.to_string()),
-    }
-}
-
-/// The API key of a request: `Authorization: Bearer pk_…`. Every path that touches data asks for it.
-impl<S: Send + Sync> FromRequestParts<S> for Presented {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let detail = "send an API key as `Authorization: Bearer pk_<tenant>_<key id>_<secret>`";
-        parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|text| text.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .and_then(|(_, key)| key.trim().parse::<ApiKey>().ok())
-            .map(|key| key.presented())
-            .ok_or_else(|| Problem::new(ProblemType::UNAUTHENTICATED, detail))
     }
 }

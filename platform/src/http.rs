@@ -19,6 +19,7 @@ use axum::Router;
 use promptory_events::limits;
 use tokio_util::sync::CancellationToken;
 
+use crate::attest::Attestor;
 use crate::problem::{Problem, ProblemType};
 use layer::EdgeLayer;
 
@@ -48,13 +49,14 @@ impl Default for Limits {
     }
 }
 
-/// Puts the edge around a complete router. Streams that never end by themselves (SSE) end when `shutdown` is cancelled.
-pub fn edge(router: Router, limits: Limits, shutdown: &CancellationToken) -> Router {
+/// Puts the edge around a complete router. Streams that never end by themselves (SSE) end when `shutdown` is cancelled; keys
+/// that open nothing are counted at `attestor`.
+pub fn edge(router: Router, limits: Limits, shutdown: &CancellationToken, attestor: &Attestor) -> Router {
     router
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         // After the fallbacks: the layer must be around them too.
-        .layer(EdgeLayer::new(limits, shutdown.clone()))
+        .layer(EdgeLayer::new(limits, shutdown.clone(), attestor.clone()))
 }
 
 async fn not_found() -> Problem {

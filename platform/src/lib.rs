@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`apikey`] | API keys: make, hash, read from a request |
+//! | [`attest`] | the port for denied attempts |
 //! | [`between`] | requests between our own processes over NATS |
 //! | [`clock`] | the only place that reads the wall clock |
 //! | [`problem`] | RFC 9457 problem documents and the table of their types |
@@ -13,6 +14,7 @@
 //! | [`telemetry`] | tracing, OpenTelemetry, metrics |
 
 pub mod apikey;
+pub mod attest;
 pub mod between;
 pub mod clock;
 pub mod extract;
@@ -23,5 +25,6 @@ pub mod shutdown;
 pub mod telemetry;
 
 pub use apikey::{ApiKey, Presented};
+pub use attest::Attestor;
 pub use clock::Clock;
 pub use problem::{Problem, ProblemType};

@@ -6,14 +6,17 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::header;
 use axum::routing::get;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::problem::{ProblemDocument, ProblemType};
 
-/// The name of the security scheme: `security(("api_key" = []))`.
+/// The name of the security scheme that every route names: `security(("api_key" = []))`. The same key may come as HTTP
+/// Basic, [`BASIC`]; [`complete`] adds it wherever this one is.
 pub const API_KEY: &str = "api_key";
+/// The name of the other one: the key's two parts as name and password.
+const BASIC: &str = "basic";
 
 /// Response objects by status for the problems that a route can answer with.
 #[must_use]
@@ -30,16 +33,37 @@ pub fn problem_responses(problems: &[ProblemType]) -> BTreeMap<String, RefOr<Res
     codes.into_iter().map(|(status, lines)| (status.to_string(), RefOr::T(response(lines)))).collect()
 }
 
-/// Adds the bearer scheme and the problem document's schema to a description.
+/// Adds the security schemes and the problem document's schema to a description.
 pub fn complete(openapi: &mut OpenApi) {
     let components = openapi.components.get_or_insert_with(Components::new);
+    components.schemas.insert(ProblemDocument::name().into_owned(), ProblemDocument::schema());
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("pk_<tenant>_<key id>_<secret>")
         .description(Some("An API key. It names the tenant."))
         .build();
     components.add_security_scheme(API_KEY, SecurityScheme::Http(scheme));
-    components.schemas.insert(ProblemDocument::name().into_owned(), ProblemDocument::schema());
+    let basic = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Basic)
+        .description(Some("The same API key: `pk_<tenant>_<key id>` as the name, its secret as the password."))
+        .build();
+    components.add_security_scheme(BASIC, SecurityScheme::Http(basic));
+    other_ways(openapi);
+}
+
+/// Whatever takes a key as a bearer token takes it in the other ways, too.
+fn other_ways(openapi: &mut OpenApi) {
+    let none: [&str; 0] = [];
+    let bearer = SecurityRequirement::new(API_KEY, none);
+    for item in openapi.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+        for security in operations.into_iter().flatten().filter_map(|operation| operation.security.as_mut()) {
+            let other = SecurityRequirement::new(BASIC, none);
+            if security.contains(&bearer) && !security.contains(&other) {
+                security.push(other);
+            }
+        }
+    }
 }
 
 /// A router with `GET /openapi.json`, written once.

@@ -16,6 +16,9 @@ pub struct ProblemType {
     pub title: &'static str,
 }
 
+/// How a caller that was not let in may come back.
+const CHALLENGES: &str = r#"Bearer, Basic realm="promptory", charset="UTF-8""#;
+
 /// Begins every `type`.
 pub const TYPE_BASE: &str = "https://promptory.dev/problems/";
 
@@ -36,7 +39,7 @@ problem_types! {
     /// A field has a value that is not allowed.
     INVALID_FIELD = 400, "invalid-field", "A field has a value that is not allowed";
     /// No key, or one that opens nothing.
-    UNAUTHENTICATED = 401, "unauthenticated", "The API key opens nothing";
+    UNAUTHENTICATED = 401, "unauthenticated", "What was shown lets nobody in";
     /// The caller's roles don't allow it.
     FORBIDDEN = 403, "forbidden", "The caller's roles do not allow this";
     /// A right is handed on that the caller does not hold.
@@ -67,6 +70,8 @@ problem_types! {
     GROUP_NOT_FOUND = 404, "group-not-found", "There is no such group";
     /// No such release request.
     RELEASE_NOT_FOUND = 404, "release-not-found", "There is no such release request";
+    /// The label has no such rollout.
+    ROLLOUT_NOT_FOUND = 404, "rollout-not-found", "The label has no such rollout";
     /// No such freeze window.
     FREEZE_NOT_FOUND = 404, "freeze-not-found", "There is no such freeze window";
     /// No such tenant.
@@ -105,6 +110,10 @@ problem_types! {
     RELEASE_STALE = 409, "release-stale", "The label has moved since the release was asked for";
     /// There is nowhere to go back to.
     NOTHING_TO_ROLL_BACK = 409, "nothing-to-roll-back", "The label did not point elsewhere before";
+    /// A rollout runs.
+    ROLLOUT_RUNS = 409, "rollout-runs", "The label has a rollout";
+    /// Not a version of the rollout.
+    NOT_AN_ARM = 409, "not-an-arm", "The version is not of this rollout";
     /// The last owner would be gone.
     LAST_OWNER = 409, "last-owner", "The tenant would be left without an owner";
     /// The key is revoked.
@@ -242,7 +251,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self.kind.status {
-            401 => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            401 => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGES))),
             429 | 503 | 504 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => {}
         }

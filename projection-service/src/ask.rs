@@ -3,6 +3,8 @@
 mod graph;
 pub mod wire;
 
+use std::collections::BTreeMap;
+
 use promptory_events::event::{AnyRole, CommentOn, Kind, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
@@ -11,6 +13,7 @@ use promptory_events::{
 use serde::{Deserialize, Serialize};
 
 pub use graph::{Against, DiffAnswer, Fork};
+pub use promptory_domain::rollout::running::{Arm, Rollout, Rollouts};
 
 /// A question to one tenant's read models.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,6 +76,28 @@ pub enum Which {
     Number(u32),
     /// The head of an open branch.
     Branch(Branch),
+    /// The one that the label means for a key: if the label is split, that of the key's bucket.
+    Keyed {
+        /// The label.
+        label: Label,
+        /// The key.
+        key: String,
+    },
+}
+
+impl Which {
+    /// What a label that is split means here; `None` if no label is asked for, or none that is split.
+    #[must_use]
+    pub fn arm(&self, labels: &BTreeMap<Label, u32>, rollouts: &Rollouts) -> Option<Arm> {
+        let (label, key) = match self {
+            Self::Label(label) => (label, None),
+            Self::Keyed { label, key } => (label, Some(key.as_str())),
+            Self::Number(_) | Self::Branch(_) => return None,
+        };
+        // Nearly all prompts have no rollout: then this is all that it costs.
+        let running = rollouts.get(label)?;
+        labels.get(label).map(|control| running.arm(*control, key))
+    }
 }
 
 /// What is asked.
@@ -268,11 +293,13 @@ pub struct PromptSummary {
     /// The newest version of `main`.
     pub latest: VersionId,
     /// The open branches, `main` among them, and their heads' numbers.
-    pub branches: std::collections::BTreeMap<Branch, u32>,
+    pub branches: BTreeMap<Branch, u32>,
     /// The version that its first version was copied from, if it is a fork.
     pub forked_from: Option<VersionRef>,
     /// Labels and the version numbers they point to.
-    pub labels: std::collections::BTreeMap<Label, u32>,
+    pub labels: BTreeMap<Label, u32>,
+    /// What some of them are split over.
+    pub rollouts: Rollouts,
     /// Its tags.
     pub tags: Vec<Tag>,
     /// The index of its last event.
@@ -397,6 +424,12 @@ pub struct StatusAnswer {
 }
 
 impl AskError {
+    /// Whether it may come from a right that is lacking, which is recorded before it is told.
+    #[must_use]
+    pub fn may_be_denied(&self) -> bool {
+        matches!(self, Self::Forbidden | Self::PromptNotFound)
+    }
+
     /// Whether it comes from where the answer should have come from, and passes by itself: a process that starts again,
     /// a model that is a little behind, too much at once.
     #[must_use]

@@ -5,6 +5,7 @@
 
 mod answer;
 mod catch_up;
+mod denied;
 mod fast;
 mod health;
 mod open;
@@ -13,11 +14,11 @@ mod slot;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use promptory_events::{Position, TenantId, partition};
 use promptory_ledger::{KeyStore, Ledger, ReadError, Recorded};
-use promptory_platform::Clock;
+use promptory_platform::{Attestor, Clock};
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -62,6 +63,8 @@ struct Inner {
     caught_up: Mutex<HashMap<u16, bool>>,
     /// Tenants whose batches wait because of trouble that may pass, and the trouble.
     waiting: Mutex<BTreeMap<TenantId, String>>,
+    /// Where denied questions are recorded.
+    attestor: OnceLock<Attestor>,
 }
 
 impl std::fmt::Debug for Shelf {
@@ -100,7 +103,15 @@ impl Shelf {
         let slots = RwLock::new(HashMap::from([(TenantId::system(), system.clone())]));
         let opened = OpenedCache::new(config.cache_bytes);
         let (uses, caught_up, waiting) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { config, ledger, keys, opened, system, slots, uses, caught_up, waiting }) }
+        let attestor = OnceLock::new();
+        Self {
+            inner: Arc::new(Inner { config, ledger, keys, opened, system, slots, uses, caught_up, waiting, attestor }),
+        }
+    }
+
+    /// Records denied questions at a port from now on. Once only.
+    pub fn attest_to(&self, attestor: Attestor) {
+        let _ = self.inner.attestor.set(attestor);
     }
 
     pub(crate) fn dir(&self) -> &std::path::Path {

@@ -2,6 +2,7 @@
 //!
 //! What is inside is used directly (`ReadSide::Here`); what is in other processes is asked over NATS.
 
+mod attest;
 mod parts;
 
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use promptory_command::{Service, router as command_router};
 use promptory_events::TenantId;
 use promptory_ledger::{KeyStore, Ledger, jetstream};
 use promptory_platform::between::ListenError;
-use promptory_platform::{ApiKey, Clock, http, openapi as description};
+use promptory_platform::{ApiKey, Attestor, Clock, http, openapi as description};
 use promptory_projection::Shelf;
 use promptory_query::{ReadSide, health_router, router as query_router};
 use tokio::net::TcpListener;
@@ -24,6 +25,7 @@ use utoipa::openapi::OpenApi;
 use crate::keys;
 use crate::roles::{Partitions, Role, Roles, elsewhere};
 use crate::stores::{self, StoreError, Stores};
+use attest::{Attesting, Sink};
 pub use parts::models;
 use parts::{Command, Projection};
 
@@ -118,6 +120,7 @@ pub struct Node {
     keys: Option<KeyStore>,
     command: Option<Command>,
     projection: Option<Projection>,
+    attesting: Option<Attesting>,
     /// To the other processes, looked after for as long as this is here.
     _between: Option<jetstream::Connection>,
     shutdown: CancellationToken,
@@ -152,24 +155,33 @@ impl Node {
             None => None,
         };
         let nats = between.as_ref().map(jetstream::Connection::client);
+        let (attestor, firsts) = Attestor::new(config.clock.clone());
         let (mut command, mut projection) = (None, None);
         if let Some(keys) = &keys {
             if config.roles.has(Role::Command) {
-                command = Some(Command::start(&config, &ledger, keys, nats.as_ref()).await?);
+                command = Some(Command::start(&config, &ledger, keys, nats.as_ref(), &attestor).await?);
             }
             if config.roles.has(Role::Projection) {
-                projection = Some(Projection::start(&config, &ledger, keys, nats.as_ref(), projected).await?);
+                projection =
+                    Some(Projection::start(&config, &ledger, keys, nats.as_ref(), projected, &attestor).await?);
             }
         }
+        let sink = match (&command, &nats) {
+            (Some(command), _) => Some(Sink::Here(command.service().clone())),
+            (None, Some(client)) => Some(Sink::There(client.clone())),
+            (None, None) => None,
+        };
+        let attesting = sink.map(|sink| Attesting::start(attestor.clone(), firsts, sink));
         let read_side = parts::read_side(projection.as_ref(), nats, &ledger);
         let watched = parts::watched(&config, &ledger, projection.as_ref(), keys.as_ref(), read_side.as_ref());
         let router = routes(command.as_ref().map(Command::service), read_side, &config.roles, watched);
         let shutdown = CancellationToken::new();
         let listener = TcpListener::bind(config.listen).await.map_err(|e| NodeError::Listen(config.listen, e))?;
         let address = listener.local_addr().map_err(|e| NodeError::Listen(config.listen, e))?;
-        let edge = http::edge(router, http::Limits::default(), &shutdown);
+        let edge = http::edge(router, http::Limits::default(), &shutdown, &attestor);
         let server = tokio::spawn(http::serve(listener, edge, shutdown.clone()));
-        Ok(Self { data: config.data, address, ledger, keys, command, projection, _between: between, shutdown, server })
+        let data = config.data;
+        Ok(Self { data, address, ledger, keys, command, projection, attesting, _between: between, shutdown, server })
     }
 
     /// Where it is reached.
@@ -226,14 +238,18 @@ impl Node {
         self.stop().await;
     }
 
-    /// Stops every role in order: no new requests and those under way finished, over HTTP and over NATS; then the
-    /// writers with their snapshots; then the workers with their stores.
+    /// Stops every role in order: no new requests and those under way finished, over HTTP and over NATS; then what was
+    /// counted of denied attempts is written; then the writers with their snapshots; then the workers with their stores.
     pub async fn stop(self) {
         self.shutdown.cancel();
         match self.server.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the server ended badly"),
             Err(error) => tracing::error!(%error, "the server ended badly"),
+        }
+        // While there is still somebody who writes.
+        if let Some(attesting) = self.attesting {
+            attesting.stop().await;
         }
         if let Some(command) = self.command {
             command.stop().await;

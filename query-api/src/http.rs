@@ -54,6 +54,7 @@ pub(crate) struct App {
         (name = "events", description = "What happened."),
         (name = "access", description = "Who may do what."),
         (name = "releases", description = "Protected labels and how they move."),
+        (name = "rollouts", description = "Labels that are split over versions."),
         (name = "health", description = "How the process is. No key needed."),
     )
 )]

@@ -31,14 +31,17 @@ impl ReadSide {
         }
     }
 
-    /// Asks a question that can be answered at once from memory; `None` if it can't and has to be asked.
+    /// Asks a question that can be answered at once from memory; `None` if it can't and has to be asked, or may be denied.
     ///
     /// # Errors
     /// As [`ReadSide::ask`].
     #[must_use]
     pub fn ask_hot(&self, ask: &Ask) -> Option<Result<Hot, AskError>> {
         match self {
-            Self::Here(shelf) => shelf.try_hot(ask).map(|reply| reply.map(Hot)),
+            Self::Here(shelf) => {
+                let reply = shelf.try_hot(ask).map(|reply| reply.map(Hot));
+                reply.filter(|reply| !matches!(reply, Err(refused) if refused.may_be_denied()))
+            }
             Self::There(_) => None,
         }
     }

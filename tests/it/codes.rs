@@ -110,6 +110,19 @@ reasons! {
         let _ = g.label("there", "once", 1).expect(200);
         code(&g.owner.post("/v1/prompts/there/labels/once/rollback", &json!({})))
     });
+    RolloutNotFound: "rollout-not-found" => Some(|g| {
+        let _ = g.label("there", "still", 1).expect(200);
+        code(&g.owner.post("/v1/prompts/there/labels/still/rollout/pause", &json!({})))
+    });
+    RolloutRuns: "rollout-runs" => Some(|g| {
+        let _ = g.owner.post(&g.split("runs"), &arms()).expect(201);
+        code(&g.label("there", "runs", 2))
+    });
+    NotAnArm: "not-an-arm" => Some(|g| {
+        let path = g.split("split");
+        let _ = g.owner.post(&path, &arms()).expect(201);
+        code(&g.owner.post(&format!("{path}/complete"), &json!({"version": 3})))
+    });
     BranchNotFound: "branch-not-found" => Some(|g| code(&g.delete("/v1/prompts/there/branches/nobody")));
     BranchExists: "branch-exists" => Some(|g| {
         code(&g.owner.put("/v1/prompts/there/branches/try", &json!({"from": {"version": 2}})))
@@ -203,6 +216,10 @@ fn code(answer: &Answer) -> String {
     problem.to_owned()
 }
 
+fn arms() -> Value {
+    json!({"arms": [{"version": 1, "weight": 5000}, {"version": 2, "weight": 5000}]})
+}
+
 fn key_id(client: &Client) -> &str {
     client.key.split('_').nth(2).unwrap()
 }
@@ -250,6 +267,12 @@ impl Ground {
     fn label(&self, key: &str, label: &str, version: u32) -> Answer {
         let path = self.at(&key.replace('/', "%2F"), &format!("labels/{label}"));
         self.owner.put(&path, &json!({ "version": version }))
+    }
+
+    /// A label that may be split; where.
+    fn split(&self, label: &str) -> String {
+        let _ = self.label("there", label, 1).expect(200);
+        self.at("there", &format!("labels/{label}/rollout"))
     }
 
     fn delete(&self, path: &str) -> Answer {

@@ -8,10 +8,10 @@ use promptory_tests::{Client, World};
 use serde_json::{Value, json};
 
 /// An open event stream.
-struct Stream(BufReader<TcpStream>);
+pub struct Stream(BufReader<TcpStream>);
 
 impl Stream {
-    fn open(client: &Client, path: &str, last_event_id: Option<u64>) -> Self {
+    pub fn open(client: &Client, path: &str, last_event_id: Option<u64>) -> Self {
         let host = client.url.strip_prefix("http://").unwrap();
         let mut socket = TcpStream::connect(host).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -27,7 +27,7 @@ impl Stream {
         stream
     }
 
-    fn line(&mut self) -> Option<String> {
+    pub fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         (self.0.read_line(&mut line).unwrap() > 0).then(|| line.trim_end().to_owned())
     }

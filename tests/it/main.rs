@@ -3,6 +3,7 @@
 
 mod answers;
 mod as_of;
+mod attest;
 mod backup;
 mod bad_input;
 mod codes;
@@ -10,8 +11,11 @@ mod crash;
 mod docs;
 mod feed;
 mod graph;
+mod guide;
 mod imported;
 mod layers;
 mod rights;
+mod rollouts;
 mod scrub;
+mod together;
 mod trace;

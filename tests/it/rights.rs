@@ -19,7 +19,7 @@ fn add(client: &Client, key: &str, text: &str) {
 }
 
 /// A caller with a new key, and its principal.
-fn caller(owner: &Client, body: &Value) -> (Client, String) {
+pub(crate) fn caller(owner: &Client, body: &Value) -> (Client, String) {
     let issued = owner.post("/v1/keys", body).expect(201).json;
     let principal = issued["principal"].as_str().unwrap().to_owned();
     owner.wait_for(issued["position"].as_str().unwrap());
@@ -32,12 +32,12 @@ fn keys(client: &Client, query: &str) -> Vec<String> {
 }
 
 /// The names of an outcome's events.
-fn events(outcome: &Value) -> Vec<&str> {
+pub(crate) fn events(outcome: &Value) -> Vec<&str> {
     outcome["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect()
 }
 
 /// Checks the law over what a node has written, which is stopped for it; how many events those are.
-pub fn lawful(world: &mut World) -> u64 {
+pub(crate) fn lawful(world: &mut World) -> u64 {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut events = 0;
     world.restart(|data| {
@@ -138,6 +138,45 @@ fn groups_custom_roles_expiry_and_rotation_over_http() {
     assert_eq!(groups["groups"][0]["members"], json!([principal]));
     assert_eq!(owner.get("/v1/roles").expect(200).json["roles"][0]["actions"], define["actions"]);
     let _ = owner.send("DELETE", &format!("/v1/groups/{group}/members/{principal}"), &[], None).expect(200);
+    lawful(&mut world);
+}
+
+#[test]
+fn a_key_opens_by_http_basic_everywhere_and_is_changed_without_a_gap() {
+    let mut world = World::new();
+    let owner = world.acme();
+    let (name, secret) = owner.key.rsplit_once('_').unwrap();
+    let basic = |name: &str, secret: &str| {
+        let pair = data_encoding::BASE64.encode(format!("{name}:{secret}").as_bytes());
+        owner.authorized(&format!("Basic {pair}"))
+    };
+    let client = basic(name, secret);
+    let written = create(&client, "a");
+    client.wait_for(written["position"].as_str().unwrap());
+    assert_eq!(client.prompt("a", "").expect(200).json["text"], "a");
+    let events = client.get("/v1/events?from=3").expect(200).json["events"].clone();
+    assert_eq!(events[0]["key"], "a");
+    let wrong: String = secret.chars().rev().skip(1).chain(['a']).collect();
+    for bad in [basic(name, &wrong), basic(secret, name)] {
+        let refused = bad.get("/v1/status").expect(401);
+        assert_eq!(refused.code(), "unauthenticated");
+        assert!(refused.header("www-authenticate").contains("Basic realm="), "{refused:?}");
+        assert_eq!(bad.post("/v1/prompts", &json!({"key": "b", "text": ""})).expect(401).code(), "unauthenticated");
+    }
+    let rotate = format!("/v1/keys/{}/rotate", name.rsplit_once('_').unwrap().1);
+    let much = client.post(&rotate, &json!({"overlap_seconds": 2_592_001})).expect(400);
+    assert_eq!((much.code(), &much.json["field"]), ("invalid-field", &"/overlap_seconds".into()));
+    let rotated = client.post(&rotate, &json!({"overlap_seconds": 60})).expect(201).json;
+    let new = owner.with_key(rotated["key"].as_str().unwrap());
+    new.wait_for(rotated["position"].as_str().unwrap());
+    create(&client, "old");
+    create(&new, "new");
+    world.clock.advance_ms(60_000);
+    assert_eq!(client.get("/v1/status").expect(401).code(), "unauthenticated");
+    assert_eq!(client.post("/v1/prompts", &json!({"key": "b", "text": ""})).expect(401).code(), "unauthenticated");
+    let keys = new.get("/v1/keys").expect(200).json;
+    assert!(keys.to_string().contains("\"expires_at\":\"2026-05-03T12:01:00Z\""), "{keys}");
+    create(&new, "b");
     lawful(&mut world);
 }
 

@@ -17,6 +17,9 @@ use serde_json::Value;
 
 pub use rights::Grant;
 
+/// How many denied attempts get an event in a minute.
+const DENIED_A_MINUTE: usize = 32;
+
 /// Why a command is refused: the code of its problem.
 pub type Code = &'static str;
 
@@ -38,6 +41,8 @@ pub struct Model {
     pub releases: BTreeMap<String, Release>,
     /// (principal, idempotency key) -> what it did
     receipts: BTreeMap<(String, String), Receipt>,
+    /// Who was denied something in a minute, and how many events that minute has of it.
+    denied: (i64, BTreeSet<String>, usize),
     /// The events of the command under way.
     said: Vec<&'static str>,
     /// Whether it moved a label that is frozen.
@@ -172,6 +177,7 @@ impl Model {
             freezes: BTreeMap::new(),
             releases: BTreeMap::new(),
             receipts: BTreeMap::new(),
+            denied: (0, BTreeSet::new(), 0),
             said: Vec::new(),
             overrode: false,
         }
@@ -260,6 +266,26 @@ impl Model {
             "remove_member" => self.remove_member(caller, body),
             _ => Err("not-in-this-ledger"), // of operators
         }
+    }
+
+    /// The system takes note that somebody was denied something.
+    pub fn denied(&mut self, principal: &str) {
+        let minute = self.minute();
+        if self.denied.0 != minute {
+            self.denied = (minute, BTreeSet::new(), 0);
+        }
+        self.denied.1.insert(principal.into());
+        self.denied.2 += 1;
+        self.events += 1;
+    }
+
+    /// Whether it has taken note in this minute that this one was denied something, or of as many others as it does.
+    pub fn knows_of_denied(&self, principal: &str) -> bool {
+        self.denied.0 == self.minute() && (self.denied.1.contains(principal) || self.denied.2 >= DENIED_A_MINUTE)
+    }
+
+    fn minute(&self) -> i64 {
+        self.now.micros() / 60_000_000
     }
 
     /// Takes note of an event; its index.

@@ -8,7 +8,7 @@ use promptory::backup::LedgerArgs;
 use promptory::verify::{self, VerifyArgs};
 use promptory_command::load::Confirmed;
 use promptory_command::{Config, Failure, Outcome, Service, wire};
-use promptory_events::{CommandId, TenantId};
+use promptory_events::{Batch, CommandId, Event, TenantId};
 use promptory_ledger::embedded::Embedded;
 use promptory_ledger::{KeyStore, Ledger};
 use promptory_platform::apikey::Presented;
@@ -259,8 +259,13 @@ impl World {
             // Who was refused did not do it, though another did it under the same idempotency key.
             let mut not_refused = told.iter().filter(|(_, told)| !matches!(told, Some(Err(_))));
             let call = not_refused.find(|(call, told)| self.id(call, told.as_ref()) == Some(id));
-            let Some((call, _)) = call else { self.fail(&told, &format!("a commit of nobody at {first}")) };
             let mut model = on_the_way.last().unwrap().clone();
+            let Some((call, _)) = call else {
+                let denied = self.denied(&told, &model, first).await;
+                model.denied(&denied);
+                on_the_way.push(model);
+                continue;
+            };
             let verdict = model.take(call, id);
             let Verdict::Done(at, names) = verdict else {
                 self.fail(&told, &format!("the ledger holds {call:?} at {first}, the model says {verdict:?}"))
@@ -275,6 +280,11 @@ impl World {
             }
         }
         self.model = on_the_way.pop().unwrap();
+        for (call, _) in told.iter().filter(|(_, told)| matches!(told, Some(Err("forbidden" | "delegation-exceeds")))) {
+            if !self.model.knows_of_denied(&self.model.keys[&call.key].principal) {
+                self.fail(&told, &format!("nobody took note that {call:?} was denied"));
+            }
+        }
         if let Err(difference) = self.contents.compare(&self.model, &self.fold.state) {
             self.fail(&told, &difference);
         }
@@ -285,6 +295,28 @@ impl World {
                 self.secrets.insert(key.key.to_string(), key.presented());
             }
         }
+    }
+
+    /// Who was denied something, by a commit that no command made: somebody was, at that moment.
+    async fn denied(&self, told: &[(Call, Option<Told>)], model: &Model, index: u64) -> String {
+        let recorded = self.ledger.get(&self.tenant, index).await.unwrap().unwrap();
+        let batch = Batch::parse(recorded.bytes).unwrap();
+        let commit = batch.indexed().find(|(first, _)| *first == index).unwrap().1;
+        let events = commit.decode_events().unwrap();
+        let [Event::AttemptDenied(denied)] = events.as_slice() else {
+            self.fail(told, &format!("a commit of nobody at {index}: {events:?}"))
+        };
+        let principal = denied.attempt.principal.to_string();
+        let lacks = |call: &Call| {
+            let verdict = model.clone().take(call, CommandId([0; 16]));
+            let code = if let Verdict::Refused(code) = verdict { code } else { "" };
+            let his = model.keys.get(&call.key).is_some_and(|key| key.principal == principal);
+            his && ["forbidden", "delegation-exceeds", "prompt-not-found", "release-not-found"].contains(&code)
+        };
+        if !told.iter().any(|(call, _)| lacks(call)) {
+            self.fail(told, &format!("nobody denied {denied:?} at {index}"));
+        }
+        principal
     }
 
     /// A command's id: what it makes is named after it.

@@ -242,6 +242,10 @@ def changes(world):
         ("a window that ends first", "POST", "/v1/freezes", {"from": "2999-01-02T00:00:00Z", "until": "2999-01-01T00:00:00Z"}, ("empty-window",), [JSON]),
         ("lifting no freeze", "DELETE", "/v1/freezes/frz_" + "0" * 32, {}, ("freeze-not-found",), [JSON]),
         ("rolling back what never moved", "POST", f"{one}/labels/production/rollback", {}, ("nothing-to-roll-back",), [JSON]),
+        ("a rollout of a label that is not there", "POST", f"{one}/labels/never/rollout", {"arms": [{"version": 1, "weight": 10000}]}, ("label-not-found",), [JSON]),
+        ("a rollout that adds up to less", "POST", f"{one}/labels/production/rollout", {"arms": [{"version": 1, "weight": 1}]}, ("invalid-field",), [JSON]),
+        ("a rollout of weights that are no numbers", "POST", f"{one}/labels/production/rollout", {"arms": [{"version": 1, "weight": "all"}]}, ("invalid-field",), [JSON]),
+        ("pausing no rollout", "POST", f"{one}/labels/production/rollout/pause", {}, ("rollout-not-found",), [JSON]),
         ("a comment on nothing", "POST", f"{one}/comments", {"text": "x"}, ("invalid-field",), [JSON]),
         ("an operator in a tenant", "POST", "/v1/keys", {"role": "operator"}, (), [JSON]),
         ("role and principal", "POST", "/v1/keys", {"role": "viewer", "principal": "pri_" + "0" * 32}, (), [JSON]),
@@ -262,6 +266,8 @@ def batches(world):
         ("refused ones", {"commands": [bad, {**bad, "prompt": world.archived_id}]}, "refused within"),
         ("unknown type", {"commands": [{"type": "fly"}]}, "refused within"), ("strings", {"commands": ["x", 1, None]}, "refused within"),
         ("unknown field", {"commands": [{**bad, "colour": 1}]}, "refused within"), ("no prompt", {"commands": [{"type": "archive_prompt"}]}, "refused within"),
+        ("all or nothing", {"atomic": True, "commands": [{"type": "create_prompt", "key": "bad-input/never", "text": "x"}, bad]}, "refused"),
+        ("atomic is no number", {"atomic": 1, "commands": [bad]}, "refused"),
         ("tenants by an owner", {"commands": [{"type": "create_tenant", "tenant": "mine"}]}, "refused within"),
     ):
         yield write(f"commands: {name}", "POST", "/v1/commands", world.owner, body, expect=expect)

@@ -13,6 +13,7 @@ from pathlib import Path
 import bad_cases
 import bad_input
 import kill_drill
+import rollouts
 from dataset import History, data_files, key_of, oracle_of, read_lines, rename_free_totals
 from history_digest import line_of
 from oracle import rename_free
@@ -110,6 +111,21 @@ class Lines(unittest.TestCase):
         self.assertEqual(count("version.added", ["prompt.renamed", "version.added"]), [])
         self.assertEqual(count("version.added", ["version.added"]), ["changed"])
         self.assertEqual(count("version.added", ["prompt.created", "version.added"], 1), [])
+
+
+class Rollouts(unittest.TestCase):
+    """The contract of rollouts, without the server's code."""
+
+    def test_every_vector_comes_out_the_same(self):
+        self.assertGreater(rollouts.check_vectors(json.loads(rollouts.VECTORS.read_text())), 100)
+
+    def test_weights_come_out_and_the_fewest_buckets_move(self):
+        steps = json.loads(rollouts.WEIGHTS.read_text())
+        rollouts.check_weights(steps)
+        worse = {**steps[0], "after": [{"version": 2, "buckets": 1000}, {"version": 1, "buckets": 9000}]}
+        rollouts.check_weights([worse])  # as few, though others
+        with self.assertRaises(AssertionError):
+            rollouts.check_weights([{**steps[1], "after": [{"version": 2, "buckets": 5000}, {"version": 1, "buckets": 5000}]}])
 
 
 class BadCases(unittest.TestCase):

@@ -59,6 +59,40 @@ fn what_one_command_replica_writes_a_query_replica_reads_at_that_position_and_sa
 }
 
 #[test]
+fn every_replica_gives_a_key_the_same_version_of_a_split_label() {
+    let site = Site::new();
+    let command = site.node("a", "command", None);
+    let (one, two) = (site.node("p1", "projection", None), site.node("p2", "projection", None));
+    let query = site.node("q", "query", None);
+    one.wait_ready();
+    two.wait_ready();
+    query.wait_ready();
+    let acme = command.owner("acme");
+    let _ = acme.post("/v1/prompts", &json!({"key": "p", "text": "one", "labels": ["production"]})).expect(201);
+    let _ = acme.post("/v1/prompts/p/versions", &json!({"text": "two"})).expect(201);
+    let arms = json!({"arms": [{"version": 1, "weight": 5000}, {"version": 2, "weight": 5000}]});
+    let split = acme.post("/v1/prompts/p/labels/production/rollout", &arms).expect(201).json;
+    let (position, reader) = (split["position"].as_str().unwrap(), query.at(&acme));
+    let texts = || -> Vec<String> {
+        let text = |n| {
+            let query = format!("label=production&bucket_key=user-{n}&at_least={position}");
+            reader.prompt("p", &query).expect(200).json["text"].as_str().unwrap().to_owned()
+        };
+        (0..60).map(text).collect()
+    };
+    // Whichever replica answers.
+    let first = texts();
+    assert!(first.iter().any(|text| text == "one") && first.iter().any(|text| text == "two"));
+    assert_eq!(texts(), first);
+    one.stop();
+    assert_eq!(texts(), first, "the one that is left");
+    let three = site.node("p3", "projection", None);
+    three.wait_ready();
+    two.stop();
+    assert_eq!(texts(), first, "one that came later");
+}
+
+#[test]
 fn a_suspended_tenant_is_refused_by_every_replica() {
     let site = Site::new();
     let (a, b) = (site.node("a", "command", None), site.node("b", "command", None));
@@ -103,4 +137,32 @@ fn one_process_on_jetstream_is_the_whole_system() {
         node = site.node("one", "command,projection,query", None);
         acme = node.at(&acme);
     }
+}
+
+#[test]
+fn a_denied_question_is_recorded_by_a_process_that_takes_commands() {
+    let site = Site::new();
+    let (command, projection) = (site.node("c", "command", None), site.node("p", "projection", None));
+    let query = site.node("q", "query", None);
+    projection.wait_ready();
+    let owner = command.owner("acme");
+    let _ = owner.post("/v1/prompts", &json!({"key": "secret/a", "text": "x"})).expect(201);
+    let issued = owner.post("/v1/keys", &json!({"role": "viewer", "prefix": "team/"})).expect(201).json;
+    let viewer = query.at(&owner.with_key(issued["key"].as_str().unwrap()));
+    viewer.wait_for(issued["position"].as_str().unwrap());
+    for _ in 0..3 {
+        let _ = viewer.prompt("secret/a", "").expect(404);
+    }
+    // The first was durable before it was refused, so it comes before whatever is written now.
+    let marked = owner.post("/v1/prompts", &json!({"key": "mark", "text": "x"})).expect(201).json;
+    let reader = query.at(&owner);
+    reader.wait_for(marked["position"].as_str().unwrap());
+    let events = reader.get("/v1/events").expect(200).json["events"].as_array().unwrap().clone();
+    let denied: Vec<_> = events.iter().filter(|event| event["type"] == "attempt.denied").collect();
+    assert!((1..=2).contains(&denied.len()), "one a minute, and the minute may have turned: {events:?}");
+    assert_eq!(
+        (&denied[0]["detail"]["principal"], &denied[0]["detail"]["target"]),
+        (&issued["principal"], &json!("secret/"))
+    );
+    assert_eq!(denied[0]["detail"]["door"], "question");
 }

@@ -16,6 +16,8 @@ pub struct Client {
     pub url: String,
     /// The API key.
     pub key: String,
+    /// The header `Authorization`, if it is another than the key as a bearer token.
+    authorization: Option<String>,
 }
 
 /// A whole answer.
@@ -76,7 +78,7 @@ impl Client {
     #[must_use]
     pub fn with_patience(url: &str, key: &str, patience: Option<Duration>) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).no_delay(true).timeout_global(patience);
-        Self { agent: config.build().into(), url: url.to_owned(), key: key.to_owned() }
+        Self { agent: config.build().into(), url: url.to_owned(), key: key.to_owned(), authorization: None }
     }
 
     /// The same caller at another node.
@@ -88,7 +90,13 @@ impl Client {
     /// The same caller with another key.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
-        Self { key: key.to_owned(), ..self.clone() }
+        Self { key: key.to_owned(), authorization: None, ..self.clone() }
+    }
+
+    /// The same caller, who sends this as `Authorization`.
+    #[must_use]
+    pub fn authorized(&self, authorization: &str) -> Self {
+        Self { authorization: Some(authorization.to_owned()), ..self.clone() }
     }
 
     /// One request with extra headers.
@@ -108,25 +116,29 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Answer, ureq::Error> {
-        let (status, headers, text) = self.exchange(method, path, headers, body)?;
-        Ok(Answer { status, headers, json: serde_json::from_str(&text).unwrap_or_default() })
+        Ok(self.exchange(method, path, headers, body)?.0)
     }
 
     /// The body of what is there, whatever it is.
     #[must_use]
     pub fn text(&self, path: &str) -> String {
-        self.exchange("GET", path, &[], None).expect("an answer").2
+        self.exchange("GET", path, &[], None).expect("an answer").1
     }
 
-    fn exchange(
+    /// An answer and its body as it came.
+    ///
+    /// # Errors
+    /// As for [`Self::try_send`].
+    pub fn exchange(
         &self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: Option<&Value>,
-    ) -> Result<(u16, HeaderMap, String), ureq::Error> {
+    ) -> Result<(Answer, String), ureq::Error> {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
-        request = request.header("authorization", format!("Bearer {}", self.key));
+        let bearer = || format!("Bearer {}", self.key);
+        request = request.header("authorization", self.authorization.clone().unwrap_or_else(bearer));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -138,8 +150,10 @@ impl Client {
             None => self.agent.run(request.body(()).expect("a request")),
         };
         let mut response = response?;
-        let text = response.body_mut().with_config().limit(64 << 20).read_to_string()?;
-        Ok((response.status().as_u16(), response.headers().clone(), text))
+        let body = response.body_mut().with_config().limit(64 << 20).read_to_vec()?;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok((Answer { status, headers, json: serde_json::from_str(&text).unwrap_or_default() }, text))
     }
 
     /// GET.

@@ -1,7 +1,7 @@
 //! The right to a command: which actions it needs where, and what it hands on. First of all that is decided, and again on
 //! every retry; the grants that are used become the evidence.
 
-use promptory_events::event::{Action, AnyRole, KeyScope, Role, Subject};
+use promptory_events::event::{Action, AnyRole, Attempt, AttemptDenied, Door, KeyScope, Role, Subject};
 use promptory_events::{
     Credential, Evidence, GroupId, KeyId, Label, Prefix, PrincipalId, RequestId, TenantId, Timestamp,
 };
@@ -26,7 +26,7 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::CloseBranch { .. }
         | Change::ForkPrompt { .. }
         | Change::Merge { .. } => Action::WritePrompts,
-        Change::SetLabel { .. } | Change::RemoveLabel { .. } => Action::MoveLabels,
+        Change::SetLabel { .. } | Change::RemoveLabel { .. } | Change::Rollout { .. } => Action::MoveLabels,
         Change::IssueKey { .. }
         | Change::RotateKey { .. }
         | Change::RevokeKey { .. }
@@ -35,7 +35,8 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::DefineRole { .. }
         | Change::CreateGroup { .. }
         | Change::AddMember { .. }
-        | Change::RemoveMember { .. } => Action::ManageAccess,
+        | Change::RemoveMember { .. }
+        | Change::Attest(_) => Action::ManageAccess,
         Change::ProtectLabel { .. }
         | Change::UnprotectLabel { .. }
         | Change::SetFreeze { .. }
@@ -72,10 +73,7 @@ pub(crate) fn authorize(
             if only_the_system_may(&command.change) {
                 return Err(Rejection::Forbidden(action(&command.change)));
             }
-            let caller = state.rights().caller(actor, Some(*key), context.now);
-            let claims = command.occurred_at.is_some() || command.author.is_some();
-            let also = [(claims, Action::Import), (command.override_freeze, Action::OverrideFreeze)];
-            let mut check = Check { state, caller, actor, key: *key, now: context.now, also, used: Vec::new() };
+            let mut check = Check::of(state, context, command, (actor, *key));
             check.change(&command.change)?;
             let mut grants = check.used;
             grants.sort_unstable();
@@ -85,9 +83,25 @@ pub(crate) fn authorize(
     }
 }
 
-/// The closed list of what no key of anybody allows: how a ledger's life began.
+/// The attempt that a command was, if it was refused because a right was lacking.
+#[must_use]
+pub fn denied(state: &Tenant, context: &Context, command: &Command) -> Option<AttemptDenied> {
+    let Presented::ApiKey { key, secret_hash } = &context.presented else { return None };
+    let principal = state.rights().authenticate(*key, secret_hash, context.now)?;
+    let mut check = Check::of(state, context, command, (principal, *key));
+    check.change(&command.change).err()?;
+    let (action, path) = check.lacking?;
+    Some(AttemptDenied {
+        attempt: Attempt { principal, action, target: Prefix::of(&path) },
+        credential: Credential::ApiKey { tenant: state.id().clone(), key: *key },
+        door: Door::Command,
+        minute: context.now.minute(),
+    })
+}
+
+/// The closed list of what no key of anybody allows: how a ledger's life began, and what came of denied attempts.
 fn only_the_system_may(change: &Change) -> bool {
-    matches!(change, Change::Bootstrap { .. } | Change::RecordRestore(_))
+    matches!(change, Change::Bootstrap { .. } | Change::RecordRestore(_) | Change::Attest(_))
 }
 
 /// The system itself does that, and nothing else.
@@ -132,19 +146,41 @@ struct Check<'a> {
     /// What else the command needs wherever it needs anything: if it claims when or by whom, if it overrides a freeze.
     also: [(bool, Action); 2],
     used: Vec<u64>,
+    /// The right that was lacking when it was refused, and where.
+    lacking: Option<(Action, String)>,
 }
 
 impl<'a> Check<'a> {
+    fn of(state: &'a Tenant, context: &Context, command: &Command, (actor, key): (PrincipalId, KeyId)) -> Self {
+        let caller = state.rights().caller(actor, Some(key), context.now);
+        let claims = command.occurred_at.is_some() || command.author.is_some();
+        let also = [(claims, Action::Import), (command.override_freeze, Action::OverrideFreeze)];
+        Self { state, caller, actor, key, now: context.now, also, used: Vec::new(), lacking: None }
+    }
+
+    /// Takes a grant into the evidence, or notes what is lacking.
+    fn used(&mut self, grant: Option<u64>, action: Action, path: &str) -> bool {
+        match grant {
+            Some(grant) => self.used.push(grant),
+            None => self.lacking = Some((action, path.to_owned())),
+        }
+        grant.is_some()
+    }
+
     /// An action on a key or prefix; claiming and overriding need their own right on the same.
     fn right(&mut self, action: Action, path: &str) -> Result<(), Rejection> {
-        self.used.push(self.caller.grant(action, path).ok_or(Rejection::Forbidden(action))?);
+        if !self.used(self.caller.grant(action, path), action, path) {
+            return Err(Rejection::Forbidden(action));
+        }
         self.also(path)
     }
 
     /// The right to claim and to override, if the command does. All that is needed by who does something with his own keys.
     fn also(&mut self, path: &str) -> Result<(), Rejection> {
         for (_, action) in self.also.into_iter().filter(|(needed, _)| *needed) {
-            self.used.push(self.caller.grant(action, path).ok_or(Rejection::Forbidden(action))?);
+            if !self.used(self.caller.grant(action, path), action, path) {
+                return Err(Rejection::Forbidden(action));
+            }
         }
         Ok(())
     }
@@ -159,8 +195,9 @@ impl<'a> Check<'a> {
     /// Actions that the caller hands to somebody until a time: not one that it does not hold itself, there and so long.
     fn hand_on(&mut self, actions: Actions, prefix: &str, until: Option<Timestamp>) -> Result<(), Rejection> {
         for action in actions.iter() {
-            let grant = self.caller.lasting_grant(action, prefix, until);
-            self.used.push(grant.ok_or(Rejection::DelegationExceeds(action))?);
+            if !self.used(self.caller.lasting_grant(action, prefix, until), action, prefix) {
+                return Err(Rejection::DelegationExceeds(action));
+            }
         }
         Ok(())
     }
@@ -168,8 +205,9 @@ impl<'a> Check<'a> {
     /// Actions that the caller takes from somebody: those it holds itself now.
     fn take_back(&mut self, actions: Actions, prefix: &str) -> Result<(), Rejection> {
         for action in actions.iter() {
-            let grant = self.caller.grant(action, prefix);
-            self.used.push(grant.ok_or(Rejection::DelegationExceeds(action))?);
+            if !self.used(self.caller.grant(action, prefix), action, prefix) {
+                return Err(Rejection::DelegationExceeds(action));
+            }
         }
         Ok(())
     }
@@ -182,10 +220,15 @@ impl<'a> Check<'a> {
                 let found = self.state.prompt(which).map(|(_, prompt)| prompt.key.as_str());
                 let hidden = || Rejection::PromptNotFound(id.to_string());
                 if !self.caller.anywhere(action) {
+                    self.lacking = Some((action, found.unwrap_or_default().to_owned()));
                     return Err(Rejection::Forbidden(action));
                 }
                 let key = found.ok_or_else(hidden)?;
-                if self.is_hidden(action, key) { return Err(hidden()) } else { key }
+                if self.is_hidden(action, key) {
+                    self.lacking = Some((action, key.to_owned()));
+                    return Err(hidden());
+                }
+                key
             }
         };
         self.right(action, key)?;
@@ -199,13 +242,26 @@ impl<'a> Check<'a> {
 
     /// An action on a release request is one on its prompt, and as hidden.
     fn request(&mut self, request: RequestId, action: Action) -> Result<(), Rejection> {
-        if !self.caller.anywhere(action) {
-            return Err(Rejection::Forbidden(action));
-        }
         let prompt = self.state.book().request(request).map(|request| PromptRef::Id(request.prompt));
         let found = prompt.and_then(|prompt| self.state.prompt(&prompt));
-        let key = found.map(|(_, prompt)| prompt.key.as_str()).filter(|key| !self.is_hidden(action, key));
-        self.right(action, key.ok_or(Rejection::ReleaseNotFound(request))?)
+        let key = found.map(|(_, prompt)| prompt.key.as_str());
+        if !self.caller.anywhere(action) {
+            self.lacking = Some((action, key.unwrap_or_default().to_owned()));
+            return Err(Rejection::Forbidden(action));
+        }
+        let key = key.ok_or(Rejection::ReleaseNotFound(request))?;
+        if self.is_hidden(action, key) {
+            self.lacking = Some((action, key.to_owned()));
+            return Err(Rejection::ReleaseNotFound(request));
+        }
+        self.right(action, key)
+    }
+
+    /// A protected label goes back by a right of its own.
+    fn back(&mut self, prompt: &PromptRef, label: &Label, needed: Action) -> Result<(), Rejection> {
+        let key = self.state.prompt(prompt).map(|(_, prompt)| prompt.key.as_str());
+        let protected = key.is_some_and(|key| self.state.book().needed(key, label).is_some());
+        self.prompt(prompt, if protected { Action::RollBack } else { needed }).map(drop)
     }
 
     /// Labels that come with a version are moved like any other.
@@ -279,11 +335,9 @@ impl<'a> Check<'a> {
             Change::ApproveRelease { request }
             | Change::RejectRelease { request }
             | Change::WithdrawRelease { request } => self.request(*request, needed),
-            Change::RollBackLabel { prompt, label, .. } => {
-                let key = self.state.prompt(prompt).map(|(_, prompt)| prompt.key.as_str());
-                let protected = key.is_some_and(|key| self.state.book().needed(key, label).is_some());
-                self.prompt(prompt, if protected { Action::RollBack } else { needed }).map(drop)
-            }
+            Change::RollBackLabel { prompt, label, .. } => self.back(prompt, label, needed),
+            Change::Rollout { prompt, label, step, .. } if step.is_back() => self.back(prompt, label, needed),
+            Change::Rollout { prompt, .. } => self.prompt(prompt, needed).map(drop),
             Change::AddComment { on: CommentTarget::Version { prompt, .. }, .. } => {
                 self.prompt(prompt, needed).map(drop)
             }
@@ -294,6 +348,7 @@ impl<'a> Check<'a> {
             | Change::ResumeTenant { .. }
             | Change::RecordBackup { .. }
             | Change::RecordRestore(_)
+            | Change::Attest(_)
             | Change::Bootstrap { .. } => self.right(needed, ""),
         }
     }

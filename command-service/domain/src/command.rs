@@ -1,11 +1,17 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
-use promptory_events::event::{Action, AnyRole, BackupPart, Event, KeyScope, Kind, LedgerRestored, RoleName, Subject};
+use promptory_events::event::{
+    Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, KeyScope, Kind, LedgerRestored, RoleName,
+    Subject, UnauthenticatedCounted,
+};
+use promptory_events::rollout::Weights;
 use promptory_events::{
     Author, BackupId, Branch, CommandId, ContentId, Evidence, FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId,
-    PromptId, PromptKey, RequestId, Sealed, Tag, TenantId, Timestamp, VersionId,
+    PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::rollout::Step;
 
 /// A command, its caller, and what it claims.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,7 +185,7 @@ pub enum Change {
         /// Until when it opens.
         expires_at: Option<Timestamp>,
     },
-    /// Another API key in the place of one, which is revoked.
+    /// Another API key in the place of one, which is revoked at once or after an overlap.
     RotateKey {
         /// The one that goes.
         key: KeyId,
@@ -187,6 +193,8 @@ pub enum Change {
         secret_hash: [u8; 32],
         /// Until when the new one opens; `None`: as long as the old one.
         expires_at: Option<Timestamp>,
+        /// For how many seconds the old one opens beside it: 0 to [`promptory_events::limits::KEY_OVERLAP_MAX_S`].
+        overlap_s: u32,
     },
     /// An API key that opens nothing any more.
     RevokeKey {
@@ -277,8 +285,10 @@ pub enum Change {
         prompt: PromptRef,
         /// Which label.
         label: Label,
-        /// To which version; `None`: it should be removed.
+        /// To which version; `None`: it should be removed, or split.
         version: Option<u32>,
+        /// That it should be split: how many buckets each version should get.
+        split: Option<Weights>,
         /// Until when that may be approved.
         expires_at: Option<Timestamp>,
     },
@@ -305,6 +315,17 @@ pub enum Change {
         label: Label,
         /// Refused unless the label points to this version now.
         if_match: Option<VersionId>,
+    },
+    /// A label is split over versions, or that changes or ends.
+    Rollout {
+        /// Of which prompt.
+        prompt: PromptRef,
+        /// Which label.
+        label: Label,
+        /// Refused unless this is the rollout that runs; `None`: whichever runs.
+        rollout: Option<RolloutId>,
+        /// What happens to it.
+        step: Step,
     },
     /// A comment.
     AddComment {
@@ -339,6 +360,8 @@ pub enum Change {
     },
     /// Ledgers were restored from a backup (`_system` only; only the system itself says so).
     RecordRestore(LedgerRestored),
+    /// What came of attempts that were denied; only the system itself says so.
+    Attest(Attestation),
     /// The first command of `_system`: records the ledger's life and the first operator.
     Bootstrap {
         /// The life.
@@ -346,6 +369,17 @@ pub enum Change {
         /// The first operator's key.
         secret_hash: [u8; 32],
     },
+}
+
+/// What is attested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Attestation {
+    /// An attempt was denied. Leads to nothing if the minute has an event for it, or as many as it may have.
+    Denied(AttemptDenied),
+    /// Attempts that have no event of their own.
+    Counted(AttemptsCounted),
+    /// Requests whose key opened nothing (`_system` only).
+    Unauthenticated(UnauthenticatedCounted),
 }
 
 /// For whom a key is issued.

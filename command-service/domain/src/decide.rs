@@ -9,7 +9,7 @@ use crate::command::{Change, Command, Context, Decision};
 use crate::rejection::Rejection;
 use crate::release::gate::gate;
 use crate::state::Tenant;
-use crate::{branch, fork, label, merge, prompt, release, system};
+use crate::{attest, branch, fork, label, merge, prompt, release, rollout, system};
 
 /// Decides a command.
 ///
@@ -36,6 +36,7 @@ fn events(state: &Tenant, context: &Context, actor: PrincipalId, change: &Change
         | Change::ArchivePrompt { .. }
         | Change::RestorePrompt { .. } => prompt::decide(state, context, change),
         Change::SetLabel { .. } | Change::RemoveLabel { .. } => label::decide(state, change),
+        Change::Rollout { .. } => rollout::decide(state, context, change),
         Change::CreateBranch { .. } | Change::CloseBranch { .. } => branch::decide(state, change),
         Change::ForkPrompt { .. } => fork::decide(state, context, change),
         Change::Merge { .. } => merge::decide(state, context, change),
@@ -58,6 +59,7 @@ fn events(state: &Tenant, context: &Context, actor: PrincipalId, change: &Change
         | Change::WithdrawRelease { .. }
         | Change::RollBackLabel { .. }
         | Change::AddComment { .. } => release::decide(state, context, actor, change),
+        Change::Attest(attestation) => attest::decide(state, context, attestation),
         _ => system::decide(state, context, change),
     }
 }

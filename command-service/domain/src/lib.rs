@@ -10,11 +10,13 @@
 //! | [`decide`](fn@decide) | state + context + command -> events or a [`Rejection`] |
 //! | [`state`] | one tenant's state and `evolve` |
 //! | [`access`] | who may do what |
-//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`release`], [`system`] | the rules of each family, with given/when/then beside them |
+//! | [`attest`] | denied attempts: which of them get an event |
+//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`release`], [`rollout`], [`system`] | the rules of each family, with given/when/then beside them |
 //! | [`graph`] | versions and their parents |
 //! | [`rejection`] | every reason to refuse, with its stable code |
 
 pub mod access;
+pub mod attest;
 mod authorize;
 pub mod branch;
 pub mod command;
@@ -26,14 +28,16 @@ pub mod merge;
 pub mod prompt;
 pub mod rejection;
 pub mod release;
+pub mod rollout;
 pub mod state;
 pub mod system;
 #[cfg(test)]
 mod testing;
 
+pub use authorize::denied;
 pub use command::{
-    Change, Command, Context, Copied, Decision, Material, MergeOutcome, Merged, NewVersion, Pick, Presented, PromptRef,
-    Resolved,
+    Attestation, Change, Command, Context, Copied, Decision, Material, MergeOutcome, Merged, NewVersion, Pick,
+    Presented, PromptRef, Resolved,
 };
 pub use decide::decide;
 pub use rejection::{Rejection, Wanted};

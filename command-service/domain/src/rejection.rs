@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use promptory_events::event::{Action, AnyRole, Kind, VersionRef};
 use promptory_events::{
-    Branch, FreezeId, GroupId, KeyId, Label, PrincipalId, PromptKey, RequestId, TenantId, Timestamp, VersionId,
+    Branch, FreezeId, GroupId, KeyId, Label, PrincipalId, PromptKey, RequestId, RolloutId, TenantId, Timestamp,
+    VersionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +152,23 @@ pub enum Rejection {
     /// The label never pointed anywhere else.
     #[error("the label did not point to another version before")]
     NothingToRollBack,
+    /// The label has no such rollout.
+    #[error("the label {0} has no such rollout")]
+    RolloutNotFound(Label),
+    /// A label has one rollout at a time, and does not move under it.
+    #[error("the label {label} has the rollout {rollout}: complete it or roll it back first")]
+    RolloutRuns {
+        /// Which.
+        label: Label,
+        /// The rollout that runs.
+        rollout: RolloutId,
+    },
+    /// A rollout is completed to one of its versions.
+    #[error("version {version} is neither of this rollout nor its control")]
+    NotAnArm {
+        /// The version's number.
+        version: u32,
+    },
     /// The prompt has no such open branch.
     #[error("the prompt has no branch {0}")]
     BranchNotFound(Branch),

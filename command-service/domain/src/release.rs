@@ -9,12 +9,14 @@ use promptory_events::event::{
     CommentAdded, CommentOn, Event, FreezeLifted, FreezeSet, LabelProtected, LabelRemoved, LabelRolledBack, LabelSet,
     LabelUnprotected, ReleaseApproved, ReleaseExecuted, ReleaseRejected, ReleaseRequested, ReleaseWithdrawn,
 };
+use promptory_events::rollout::Weights;
 use promptory_events::{FreezeId, Label, Prefix, PrincipalId, PromptId, RequestId, Timestamp, VersionId, limits};
 
 use crate::command::{Change, CommentTarget, Context, PromptRef};
 use crate::label::pointed_to;
 use crate::prompt::{check_match, live};
 use crate::rejection::Rejection;
+use crate::rollout;
 use crate::state::{Prompt, Tenant};
 use book::{Request, Status};
 
@@ -29,8 +31,9 @@ pub(crate) fn decide(
         Change::UnprotectLabel { prefix, label } => Ok(unprotect(state, prefix, label)),
         Change::SetFreeze { prefix, from, until } => set_freeze(state, context, prefix, *from, *until),
         Change::LiftFreeze { prefix, freeze } => lift(state, prefix, *freeze),
-        Change::RequestRelease { prompt, label, version, expires_at } => {
-            request(state, context, prompt, label, *version, *expires_at)
+        Change::RequestRelease { prompt, label, version, split, expires_at } => {
+            let asked = Asked { version: *version, split: split.as_ref() };
+            request(state, context, prompt, label, asked, *expires_at)
         }
         Change::ApproveRelease { request } => approve(state, context, actor, *request),
         Change::RejectRelease { request } => {
@@ -98,12 +101,19 @@ fn lift(state: &Tenant, prefix: &Prefix, freeze: FreezeId) -> Result<Vec<Event>,
     Ok(vec![Event::FreezeLifted(FreezeLifted { freeze, prefix: prefix.clone() })])
 }
 
+/// What a label should be: at a version, split, or gone.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    version: Option<u32>,
+    split: Option<&'a Weights>,
+}
+
 fn request(
     state: &Tenant,
     context: &Context,
     prompt: &PromptRef,
     label: &Label,
-    version: Option<u32>,
+    asked: Asked<'_>,
     expires_at: Option<Timestamp>,
 ) -> Result<Vec<Event>, Rejection> {
     let (id, prompt) = live(state, prompt)?;
@@ -114,7 +124,10 @@ fn request(
         return Err(Rejection::ExpiryInPast);
     }
     let before = prompt.labels.get(label).copied();
+    let split = asked.split.map(|weights| rollout::asked(prompt, label, weights)).transpose()?;
+    let version = if split.is_some() { before } else { asked.version };
     match version {
+        _ if split.is_some() => {}
         Some(asked) if prompt.version(asked).is_none() => {
             return Err(Rejection::VersionNotFound { asked, newest: prompt.newest() });
         }
@@ -126,7 +139,7 @@ fn request(
         return Err(Rejection::LimitReached { what: "open release requests".into(), max: limits::REQUESTS_MAX });
     }
     let (request, label) = (context.command_id.request(), label.clone());
-    let asked = ReleaseRequested { request, prompt: id, label, before, after: version, expires_at };
+    let asked = ReleaseRequested { request, prompt: id, label, before, after: version, split, expires_at };
     Ok(vec![Event::ReleaseRequested(asked)])
 }
 
@@ -144,11 +157,11 @@ fn open(state: &Tenant, now: Timestamp, id: RequestId) -> Result<&Request, Rejec
 fn approve(state: &Tenant, context: &Context, actor: PrincipalId, id: RequestId) -> Result<Vec<Event>, Rejection> {
     let request = open(state, context.now, id)?;
     let (_, prompt) = live(state, &PromptRef::Id(request.prompt))?;
-    if prompt.labels.get(&request.label).copied() != request.before {
+    let rollout = prompt.rollouts.get(&request.label).map(|running| running.id);
+    if request.is_stale(prompt.labels.get(&request.label).copied(), rollout) {
         return Err(Rejection::ReleaseStale);
     }
-    let author_of = request.after.and_then(|number| prompt.author(number));
-    if actor == request.author || author_of == Some(actor) {
+    if actor == request.author || versions(request).any(|number| prompt.author(number) == Some(actor)) {
         return Err(Rejection::OwnRelease);
     }
     let needed = state.book().needed(prompt.key.as_str(), &request.label).unwrap_or(1);
@@ -160,19 +173,28 @@ fn approve(state: &Tenant, context: &Context, actor: PrincipalId, id: RequestId)
         events.push(Event::ReleaseApproved(approved));
     }
     if approvals >= needed {
-        events.extend(executed(id, request));
+        events.extend(executed(context, prompt, id, request)?);
     }
     Ok(events)
 }
 
-fn executed(id: RequestId, request: &Request) -> Vec<Event> {
+/// The versions that a request is about: the one that the label should point to, or those that it should be split over,
+/// but for the control.
+fn versions(request: &Request) -> impl Iterator<Item = u32> {
+    let split = request.split.iter().flat_map(|split| split.weights.versions());
+    let split = split.filter(|version| Some(*version) != request.before);
+    request.after.filter(|_| request.split.is_none()).into_iter().chain(split)
+}
+
+fn executed(context: &Context, of: &Prompt, id: RequestId, request: &Request) -> Result<Vec<Event>, Rejection> {
     let (prompt, label) = (request.prompt, request.label.clone());
     let moved = match (request.before, request.after) {
+        _ if let Some(split) = &request.split => rollout::released(context, prompt, of, &label, split, id)?,
         (before, Some(after)) => Event::LabelSet(LabelSet { prompt, label, before, after }),
         (before, None) => Event::LabelRemoved(LabelRemoved { prompt, label, before: before.unwrap_or_default() }),
     };
     let label = request.label.clone();
-    vec![Event::ReleaseExecuted(ReleaseExecuted { request: id, prompt, label }), moved]
+    Ok(vec![Event::ReleaseExecuted(ReleaseExecuted { request: id, prompt, label }), moved])
 }
 
 fn withdraw(state: &Tenant, actor: PrincipalId, id: RequestId) -> Result<Vec<Event>, Rejection> {

@@ -15,8 +15,11 @@ use rpds::{HashTrieMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Rights;
+use crate::attest::Attempts;
 use crate::command::PromptRef;
 use crate::release::book::Book;
+use crate::rollout;
+use crate::rollout::running::{self, Rollouts};
 pub use version::Version;
 
 /// One tenant, as its ledger says it is after [`Tenant::next_index`] events.
@@ -30,6 +33,7 @@ pub struct Tenant {
     rights: Rights,
     book: Book,
     tenants: HashTrieMapSync<TenantId, TenantStatus>,
+    attempts: Attempts,
 }
 
 /// One prompt.
@@ -53,6 +57,8 @@ pub struct Prompt {
     pub labels: BTreeMap<Label, u32>,
     /// Where each of them pointed before it moved last, if it pointed anywhere.
     pub previous: BTreeMap<Label, u32>,
+    /// What some of them are split over.
+    pub rollouts: Rollouts,
     /// Its tags.
     pub tags: Vec<Tag>,
     /// Its metadata.
@@ -106,6 +112,7 @@ impl Tenant {
             rights: Rights::default(),
             book: Book::default(),
             tenants: HashTrieMapSync::new_sync(),
+            attempts: Attempts::default(),
         }
     }
 
@@ -167,6 +174,12 @@ impl Tenant {
         self.tenants.get(tenant).copied()
     }
 
+    /// The denied attempts of the last minute that had any.
+    #[must_use]
+    pub fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
     /// Takes in the next event, which `actor` made.
     ///
     /// # Errors
@@ -177,7 +190,14 @@ impl Tenant {
         }
         self.next_index += 1;
         match event {
-            Event::LedgerOpened(_) | Event::CommandUnchanged | Event::BackupStarted(_) | Event::LedgerRestored(_) => {
+            Event::LedgerOpened(_)
+            | Event::CommandUnchanged
+            | Event::BackupStarted(_)
+            | Event::LedgerRestored(_)
+            | Event::AttemptsCounted(_)
+            | Event::UnauthenticatedCounted(_) => Ok(()),
+            Event::AttemptDenied(e) => {
+                self.attempts.take(e);
                 Ok(())
             }
             Event::TenantCreated(e) => self.set_tenant(&e.tenant, TenantStatus::Active),
@@ -253,9 +273,16 @@ impl Tenant {
                 self.bytes += ENTRY_BYTES;
             }
             Event::BranchClosed(e) => drop(self.prompt_mut(index, e.prompt)?.branches.remove(&e.branch)),
-            _ => return Err(Inconsistent::Missing(index)),
+            other => self.evolve_rollout(index, other)?,
         }
         Ok(())
+    }
+
+    fn evolve_rollout(&mut self, index: u64, event: &Event) -> Result<(), Inconsistent> {
+        let (prompt, ..) = rollout::about(event).ok_or(Inconsistent::Missing(index))?;
+        self.bytes += ENTRY_BYTES;
+        let rollouts = &mut self.prompt_mut(index, prompt)?.rollouts;
+        if running::evolve(rollouts, event) { Ok(()) } else { Err(Inconsistent::Missing(index)) }
     }
 
     fn prompt_mut(&mut self, index: u64, prompt: PromptId) -> Result<&mut Prompt, Inconsistent> {
@@ -275,6 +302,7 @@ impl Prompt {
             branches: BTreeMap::new(),
             labels: BTreeMap::new(),
             previous: BTreeMap::new(),
+            rollouts: Rollouts::new(),
             tags: Vec::new(),
             metadata: None,
             contents: HashTrieMapSync::new_sync(),

@@ -32,6 +32,7 @@ fn what_is_forwarded_reads_back_without_secrets_and_noise_is_refused() {
         command: command.clone(),
         trace: None,
         since: Some(7),
+        tied: true,
         secret: Some(key),
         bytes: 1024,
     };
@@ -40,7 +41,7 @@ fn what_is_forwarded_reads_back_without_secrets_and_noise_is_refused() {
     let read: Forwarded = decode(&bytes).unwrap();
     assert_eq!((&read.items[0].command, read.items[0].since), (&command, Some(7)));
     assert!(read.items[0].secret.is_none());
-    for noise in [&[][..], &[VERSION], &[2, 0], &bytes[..bytes.len() - 1]] {
+    for noise in [&[][..], &[VERSION], &[VERSION - 1, 0], &bytes[..bytes.len() - 1]] {
         assert!(decode::<Forwarded>(noise).is_err());
     }
 }
@@ -55,6 +56,8 @@ fn every_failure_that_a_writer_gives_travels() {
         Failure::Unavailable("why".into()),
         Failure::OutcomeUnknown,
         Failure::Internal("why".into()),
+        Failure::TooLarge { bytes: 7, max: 6 },
+        Failure::InBatch { command: 2, why: Box::new(Failure::OutcomeUnknown) },
     ];
     for failure in failures {
         let bytes = answer(Answered::All(vec![Err(failure.clone())]));

@@ -3,6 +3,7 @@
 use promptory_domain::Change;
 use promptory_domain::command::KeyHolder;
 use promptory_events::event::{KeyScope, Subject};
+use promptory_events::limits;
 use promptory_platform::problem::Problem;
 
 use super::contents::Sealer;
@@ -13,9 +14,14 @@ use crate::wire;
 pub(super) fn change(sealer: &mut Sealer<'_>, change: wire::Change, secret_hash: [u8; 32]) -> Result<Change, Failure> {
     Ok(match change {
         wire::Change::IssueKey { .. } => issue_key(sealer, change, secret_hash)?,
-        wire::Change::RotateKey { key, expires_at } => {
+        wire::Change::RotateKey { key, expires_at, overlap_seconds } => {
             let expires_at = names::time("/expires_at", expires_at.as_deref())?;
-            Change::RotateKey { key: names::id("/key", &key)?, secret_hash, expires_at }
+            let overlap_s = overlap_seconds.unwrap_or_default();
+            if overlap_s > limits::KEY_OVERLAP_MAX_S {
+                let detail = format!("at most {} seconds", limits::KEY_OVERLAP_MAX_S);
+                return Err(Problem::field("/overlap_seconds", detail).into());
+            }
+            Change::RotateKey { key: names::id("/key", &key)?, secret_hash, expires_at, overlap_s }
         }
         wire::Change::RevokeKey { key } => Change::RevokeKey { key: names::id("/key", &key)? },
         wire::Change::GrantRole { principal, group, role, prefix, expires_at } => Change::GrantRole {

@@ -18,8 +18,23 @@ use crate::failure::Failure;
 /// Both sides of what conflicts in a merge, by name, to be shown to its caller. They hold texts, so they go nowhere else.
 pub type Sides = serde_json::Map<String, serde_json::Value>;
 
+/// Events that are not in the ledger yet: those of commands that are done together with the one that is gathered.
+#[derive(Debug, Default)]
+pub struct Ahead {
+    /// The index of the first of them.
+    pub from: u64,
+    /// Them, in order.
+    pub events: Vec<Event>,
+}
+
+impl Ahead {
+    fn get(&self, index: u64) -> Option<&Event> {
+        self.events.get(usize::try_from(index.checked_sub(self.from)?).ok()?)
+    }
+}
+
 /// Gathers the contents that a command rests on, and what conflicts in them. `state` is at least as far as the one that they
-/// were wanted on.
+/// were wanted on; what it knows and the ledger does not is in `ahead`.
 ///
 /// # Errors
 /// The ledger or the key store can't be read; a content was erased.
@@ -29,6 +44,7 @@ pub async fn gather_wanted(
     state: &Tenant,
     mut item: Gathered,
     wanted: &[Wanted],
+    ahead: &Ahead,
 ) -> Result<(Gathered, Option<Sides>), Failure> {
     let mut wanted = wanted.to_vec();
     if let [ours, theirs] = wanted.as_slice() {
@@ -54,7 +70,7 @@ pub async fn gather_wanted(
     let kind = wanted.last().and_then(|wanted| state.by_id(wanted.version.prompt)).map_or(Kind::Text, |p| p.kind);
     let mut versions = Vec::with_capacity(wanted.len());
     for wanted in &wanted {
-        versions.push(version(ledger, &tenant, wanted).await?);
+        versions.push(version(ledger, &tenant, ahead, wanted).await?);
     }
     // Opening, merging and sealing half a MiB takes milliseconds, and keys may come from servers.
     let gathering = tokio::task::spawn_blocking(move || {
@@ -88,31 +104,34 @@ struct SealedVersion {
     config: Option<Sealed>,
 }
 
-async fn version(ledger: &Ledger, tenant: &TenantId, wanted: &Wanted) -> Result<SealedVersion, Failure> {
-    let event = match event(ledger, tenant, wanted.index).await? {
+async fn version(ledger: &Ledger, tenant: &TenantId, ahead: &Ahead, wanted: &Wanted) -> Result<SealedVersion, Failure> {
+    let event = match event(ledger, tenant, ahead, wanted.index).await? {
         Event::VersionAdded(event) if event.version == wanted.version.version => event,
         _ => return Err(Failure::Unavailable(format!("event {} adds another version", wanted.index))),
     };
-    let content = sealed(ledger, tenant, &event.content).await?;
+    let content = sealed(ledger, tenant, ahead, &event.content).await?;
     let config = match &event.config {
-        Some(config) => Some(sealed(ledger, tenant, config).await?),
+        Some(config) => Some(sealed(ledger, tenant, ahead, config).await?),
         None => None,
     };
     Ok(SealedVersion { of: wanted.version, event, content, config })
 }
 
-async fn sealed(ledger: &Ledger, tenant: &TenantId, content: &Content) -> Result<Sealed, Failure> {
+async fn sealed(ledger: &Ledger, tenant: &TenantId, ahead: &Ahead, content: &Content) -> Result<Sealed, Failure> {
     match &content.body {
         ContentBody::Inline(sealed) => Ok(sealed.clone()),
         ContentBody::At(index) => {
-            let carrier = event(ledger, tenant, *index).await?;
+            let carrier = event(ledger, tenant, ahead, *index).await?;
             let missing = || Failure::Unavailable(format!("event {index} does not carry {}", content.id));
             carrier.carries(&content.id).cloned().ok_or_else(missing)
         }
     }
 }
 
-async fn event(ledger: &Ledger, tenant: &TenantId, index: u64) -> Result<Event, Failure> {
+async fn event(ledger: &Ledger, tenant: &TenantId, ahead: &Ahead, index: u64) -> Result<Event, Failure> {
+    if let Some(event) = ahead.get(index) {
+        return Ok(event.clone());
+    }
     let broken = |what: &str| Failure::Unavailable(format!("event {index}: {what}"));
     let recorded = ledger.get(tenant, index).await?.ok_or_else(|| broken("it is not there"))?;
     let batch = Batch::parse(recorded.bytes).map_err(|error| broken(&error.to_string()))?;

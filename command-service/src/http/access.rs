@@ -30,10 +30,10 @@ pub async fn issue_key(
     only(service.execute(&shown, vec![command]).await)
 }
 
-/// Another API key in the place of one, which is revoked. The answer shows it once.
+/// Another API key in the place of one, which is revoked at once or after an overlap. The answer shows it once.
 #[utoipa::path(post, path = "/v1/keys/{key}/rotate", tag = "access",
     params(("key" = String, Path, description = "Its id: the part after `pk_<tenant>_`"), ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time")),
-    request_body(content = Object, description = "`expires_at`; without it the new key lasts as long as the old one"),
+    request_body(content = Object, description = "`expires_at`; without it the new key lasts as long as the old one. `overlap_seconds`: for how long the old one still opens"),
     responses((status = 201, description = "Done, or done before", body = OutcomeDocument),
         (status = "4XX", description = "Refused; nothing was written", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "5XX", description = "Not available, or the outcome is not known: repeat with the same idempotency key", body = ProblemDocument, content_type = "application/problem+json")),

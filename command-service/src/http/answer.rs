@@ -40,6 +40,9 @@ pub struct OutcomeDocument {
     /// The freeze window that it set or lifted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freeze: Option<String>,
+    /// The rollout that it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<String>,
     /// The comment that it added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
@@ -91,6 +94,7 @@ impl From<&Outcome> for OutcomeDocument {
             group: outcome.group.map(|g| g.to_string()),
             release: outcome.release.map(|r| r.to_string()),
             freeze: outcome.freeze.map(|f| f.to_string()),
+            rollout: outcome.rollout.map(|r| r.to_string()),
             comment: outcome.comment.map(|c| c.to_string()),
             key_id: outcome.key_id.map(|k| k.to_string()),
             key: outcome.api_key.as_ref().map(promptory_platform::ApiKey::reveal),
@@ -110,9 +114,12 @@ fn status(outcome: &Outcome) -> StatusCode {
         "tenant.created",
         "release.requested",
         "freeze.set",
+        "rollout.started",
         "comment.added",
     ];
-    let created = outcome.events.iter().any(|(_, name)| made.contains(&&**name));
+    let has = |names: &[&str]| outcome.events.iter().any(|(_, name)| names.contains(&&**name));
+    // What an approval leads to is not what was asked to be made.
+    let created = has(&made) && !has(&["release.executed"]);
     if created { StatusCode::CREATED } else { StatusCode::OK }
 }
 

@@ -10,6 +10,10 @@ impl From<Failure> for Problem {
         let detail = failure.to_string();
         match failure {
             Failure::Malformed(problem) => *problem,
+            Failure::TooLarge { bytes, max } => {
+                Self::new(ProblemType::TOO_LARGE, detail).with("bytes", bytes).with("limit", max)
+            }
+            Failure::InBatch { command, why } => Self { detail, ..Self::from(*why).with("command", command) },
             Failure::Rejected(rejection) => rejected(&rejection, detail),
             Failure::IdempotencyMismatch => {
                 Self::new(ProblemType::IDEMPOTENCY_MISMATCH, detail).with("field", "Idempotency-Key")
@@ -87,6 +91,11 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         Rejection::ReleaseStale => Problem::new(ProblemType::RELEASE_STALE, detail),
         Rejection::OwnRelease => Problem::new(ProblemType::OWN_RELEASE, detail),
         Rejection::ReleaseNotYours => Problem::new(ProblemType::RELEASE_NOT_YOURS, detail),
+        Rejection::RolloutNotFound(_) => Problem::new(ProblemType::ROLLOUT_NOT_FOUND, detail).with("field", "/rollout"),
+        Rejection::RolloutRuns { rollout, .. } => {
+            Problem::new(ProblemType::ROLLOUT_RUNS, detail).with("rollout", rollout.to_string())
+        }
+        Rejection::NotAnArm { .. } => Problem::new(ProblemType::NOT_AN_ARM, detail).with("field", "/version"),
         Rejection::NothingToRollBack => Problem::new(ProblemType::NOTHING_TO_ROLL_BACK, detail),
         Rejection::AlreadyBootstrapped => Problem::new(ProblemType::ALREADY_BOOTSTRAPPED, detail),
     }

@@ -128,6 +128,7 @@ fn plain(command_id: CommandId, command_hash: CommandHash, presented: Presented,
         command: Command { change, occurred_at: None, author: None, message: None, override_freeze: false },
         trace: promptory_platform::telemetry::current_trace(),
         since: None,
+        tied: false,
         secret: None,
         bytes: 1024,
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{Service, refresh, send};
 use crate::failure::Failure;
-use crate::gather::{Gathered, Origin, Sides, gather, gather_wanted};
+use crate::gather::{Ahead, Gathered, Origin, Sides, gather, gather_wanted};
 use crate::load::Confirmed;
 use crate::outcome::Outcome;
 use crate::wire;
@@ -20,9 +20,9 @@ use crate::writer::{Answers, Handle};
 /// Above so many bytes of body, gathering leaves the async threads: sealing them takes milliseconds.
 const GATHER_INLINE_BYTES: usize = 64 * 1024;
 /// Texts of conflicts in one answer; of those beyond it only the versions are named.
-const CONFLICTS_MAX_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const CONFLICTS_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// How often contents are gathered for one command while what it rests on keeps moving. Each time another one came first.
-const GATHER_TRIES: usize = 32;
+pub(super) const GATHER_TRIES: usize = 32;
 
 impl Service {
     /// Does commands of one caller, in order, each atomic; the caller's key names the tenant.
@@ -92,7 +92,8 @@ impl Service {
             match answer.unwrap_or_else(|| Err(Failure::Internal("no answer".into()))) {
                 Err(Failure::Rejected(Rejection::ContentsWanted(wanted))) => {
                     let state = known(writer, &wanted).await;
-                    (item, conflict) = gather_wanted(&self.ledger, &self.keys, &state.state, item, &wanted).await?;
+                    (item, conflict) =
+                        gather_wanted(&self.ledger, &self.keys, &state.state, item, &wanted, &Ahead::default()).await?;
                 }
                 Err(Failure::Rejected(rejection @ Rejection::MergeConflict)) => {
                     return Err(shown(rejection, conflict.unwrap_or_default(), conflict_bytes));
@@ -111,23 +112,37 @@ impl Service {
         requests: Vec<wire::Request>,
     ) -> Result<Vec<Result<Gathered, Failure>>, Failure> {
         let (keys, tenant) = (self.keys.clone(), tenant.clone());
-        let heavy = self.system.shared // and the keys come from servers, as the ledger does
-            || requests.len() > 8 || requests.iter().map(wire::Request::size_hint).sum::<usize>() > GATHER_INLINE_BYTES;
+        let heavy = self.is_heavy(&requests);
         let all = move || {
             let origin = Origin { tenant: &tenant, principal, presented };
             requests.into_iter().map(|request| gather(&origin, &keys, request)).collect::<Vec<_>>()
         };
-        if !heavy {
-            return Ok(all());
-        }
-        let span = tracing::Span::current();
-        let gathered = tokio::task::spawn_blocking(move || span.in_scope(all)).await;
-        gathered.map_err(|e| Failure::Internal(e.to_string()))
+        gathering(heavy, all).await
+    }
+
+    /// Whether gathering takes so long that it leaves the async threads.
+    pub(super) fn is_heavy(&self, requests: &[wire::Request]) -> bool {
+        self.system.shared // and the keys come from servers, as the ledger does
+            || requests.len() > 8
+            || requests.iter().map(wire::Request::size_hint).sum::<usize>() > GATHER_INLINE_BYTES
     }
 }
 
+/// Gathers here, or if it is heavy on a thread that may block.
+pub(super) async fn gathering<T: Send + 'static>(
+    heavy: bool,
+    gather: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    if !heavy {
+        return Ok(gather());
+    }
+    let span = tracing::Span::current();
+    let gathered = tokio::task::spawn_blocking(move || span.in_scope(gather)).await;
+    gathered.map_err(|error| Failure::Internal(error.to_string()))
+}
+
 /// The state, as far as it knows these versions: it may be another replica that has decided.
-async fn known(writer: &Handle, wanted: &[Wanted]) -> Arc<Confirmed> {
+pub(super) async fn known(writer: &Handle, wanted: &[Wanted]) -> Arc<Confirmed> {
     let state = writer.published.load_full();
     if wanted.iter().all(|wanted| wanted.index < state.state.next_index()) {
         return state;
@@ -137,7 +152,7 @@ async fn known(writer: &Handle, wanted: &[Wanted]) -> Arc<Confirmed> {
 }
 
 /// A conflict with both its sides, which were never out of this process.
-fn shown(rejection: Rejection, sides: Sides, bytes_left: &mut usize) -> Failure {
+pub(super) fn shown(rejection: Rejection, sides: Sides, bytes_left: &mut usize) -> Failure {
     let mut problem = Problem::from(Failure::Rejected(rejection));
     for (name, side) in sides {
         let bytes = side.to_string().len();

@@ -80,7 +80,7 @@ impl Writer {
         if self.behind {
             self.reload().await?;
         }
-        let draft = self.draft(items)?;
+        let mut draft = self.draft(items)?;
         let before = self.confirmed.sequence;
         if draft.commits.is_empty() && !fresh {
             // No append shows whether another replica has written: a refusal may not rest on what was.
@@ -97,6 +97,7 @@ impl Writer {
                 }
             }
         }
+        self.count_denied(draft.denied, std::mem::take(&mut draft.again));
         let mut answers = Answers::with_capacity(draft.verdicts.len());
         let mut last_read = None;
         for (verdict, item) in draft.verdicts.into_iter().zip(items) {

@@ -2,16 +2,17 @@
 
 use bytes::Bytes;
 use promptory_domain::{Context, Presented, Tenant, decide};
+use promptory_events::event::Attempt;
 use promptory_events::{CommandId, Commit, CommitHeader, Event, Timestamp, limits};
 
-use super::Writer;
+use super::{Writer, together};
 use crate::cache::Receipt;
 use crate::failure::Failure;
 use crate::gather::Gathered;
 use crate::recent::Found;
 
 /// Room for the batch's own header.
-const HEADER_ROOM: usize = 1024;
+pub const HEADER_ROOM: usize = 1024;
 
 /// A batch in the making.
 pub struct Draft {
@@ -25,8 +26,12 @@ pub struct Draft {
     pub receipts: Vec<(CommandId, Receipt)>,
     /// What came of each command, in order; fewer than were given if the batch is full.
     pub verdicts: Vec<Verdict>,
-    bytes: usize,
-    broken: Option<String>,
+    /// How many commands were denied a right.
+    pub denied: u64,
+    /// Those of them that have no event of their own.
+    pub again: Vec<Attempt>,
+    pub(super) bytes: usize,
+    pub(super) broken: Option<String>,
 }
 
 /// What came of a command, once the batch is durable.
@@ -53,14 +58,19 @@ impl Writer {
             commits: Vec::new(),
             receipts: Vec::new(),
             verdicts: Vec::new(),
+            denied: 0,
+            again: Vec::new(),
             bytes: HEADER_ROOM,
             broken: None,
         };
-        for item in items {
-            match self.verdict(&mut draft, item) {
-                Some(verdict) => draft.verdicts.push(verdict),
+        let mut rest = items;
+        while !rest.is_empty() {
+            let (group, others) = rest.split_at(together::leading(rest));
+            match self.verdicts(&mut draft, group) {
+                Some(verdicts) => draft.verdicts.extend(verdicts),
                 None => break, // full
             }
+            rest = others;
         }
         match draft.broken.take() {
             Some(error) => Err(Failure::Internal(error)),
@@ -79,7 +89,7 @@ impl Writer {
     }
 
     /// `None`: the batch is full.
-    fn verdict(&self, draft: &mut Draft, item: &Gathered) -> Option<Verdict> {
+    pub(super) fn verdict(&self, draft: &mut Draft, item: &Gathered) -> Option<Verdict> {
         let done_before = match self.receipt(draft, item) {
             Ok(receipt) => receipt,
             Err(failure) => return Some(Verdict::Refused(failure)),
@@ -146,7 +156,7 @@ fn repeat(draft: &Draft, item: &Gathered, receipt: Receipt) -> Verdict {
 
 impl Draft {
     /// Takes a commit in, if there is room for it.
-    fn add(&mut self, commit: Commit) -> Option<Verdict> {
+    pub(super) fn add(&mut self, commit: Commit) -> Option<Verdict> {
         let bytes = match commit.encode() {
             Ok(bytes) => bytes,
             Err(error) => return Some(Verdict::Refused(Failure::Internal(error.to_string()))),

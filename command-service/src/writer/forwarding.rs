@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use promptory_domain::Presented;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -79,7 +80,9 @@ impl Writer {
         for job in jobs {
             let one = std::slice::from_ref(&job);
             let fits = bytes_of(one) <= FORWARDED_MAX_BYTES && count(one) <= 2 * FORWARDED_MAX;
-            if !fits || job.items.iter().any(|item| item.since.is_some()) {
+            // What the system itself does, it does in its own process.
+            let own = job.items.iter().any(|item| item.presented == Presented::System);
+            if !fits || own || job.items.iter().any(|item| item.since.is_some()) {
                 here.push(job);
                 continue;
             }

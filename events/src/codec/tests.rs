@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::*;
 use crate::id::*;
+use crate::rollout::{Run, Table, Weights};
 use crate::sealed::{Content, ContentBody, Sealed};
 use crate::{Author, Credential, Evidence, Label, Prefix, TraceContext};
 
@@ -52,7 +53,7 @@ fn one_of_each() -> Vec<Event> {
             expires_at: Some(Timestamp::from_micros(1_800_000_000_000_001)),
             replaces: Some(KeyId([20; 8])),
         }),
-        Event::KeyRevoked(KeyRevoked { key }),
+        Event::KeyRevoked(KeyRevoked { key, from: Some(Timestamp::from_micros(1_800_000_000_000_000)) }),
         Event::PromptCreated(PromptCreated { prompt, key: path("team/greet"), kind: Kind::Chat }),
         Event::VersionAdded(VersionAdded {
             prompt,
@@ -96,6 +97,8 @@ fn one_of_each() -> Vec<Event> {
     ]
     .into_iter()
     .chain(of_releases())
+    .chain(attestations())
+    .chain(of_rollouts())
     .collect()
 }
 
@@ -120,6 +123,7 @@ fn of_releases() -> Vec<Event> {
             label: label.clone(),
             before: Some(1),
             after: Some(300),
+            split: Some(Split { rollout: Some(RolloutId([24; 16])), weights: weights() }),
             expires_at: Some(time(2)),
         }),
         Event::ReleaseApproved(ReleaseApproved { request, prompt, approvals: 1, needed: 2 }),
@@ -133,6 +137,62 @@ fn of_releases() -> Vec<Event> {
             on: CommentOn::Request(request),
             text: sealed(),
         }),
+    ]
+}
+
+/// One of every attestation.
+fn attestations() -> Vec<Event> {
+    let (principal, key) = (PrincipalId([8; 16]), KeyId([9; 8]));
+    let attempt = Attempt { principal, action: Action::WritePrompts, target: "team/".parse().unwrap() };
+    vec![
+        Event::AttemptDenied(AttemptDenied {
+            attempt: attempt.clone(),
+            credential: Credential::ApiKey { tenant: "acme".parse().unwrap(), key },
+            door: Door::Question,
+            minute: Timestamp::from_micros(1_800_000_000_000_000),
+        }),
+        Event::AttemptsCounted(AttemptsCounted {
+            minute: Timestamp::from_micros(1_800_000_000_000_000),
+            again: vec![AttemptAgain { attempt, times: 300 }],
+            others: 70_000,
+        }),
+        Event::UnauthenticatedCounted(UnauthenticatedCounted {
+            minute: Timestamp::from_micros(1_800_000_000_000_000),
+            times: 300,
+        }),
+    ]
+}
+
+fn weights() -> Weights {
+    Weights::new([(1, 9000), (300, 1000)].into()).unwrap()
+}
+
+fn of_rollouts() -> Vec<Event> {
+    let (prompt, rollout) = (PromptId([6; 16]), RolloutId([24; 16]));
+    let label = || "production".parse::<Label>().unwrap();
+    let runs = |runs: [(u32, u16); 2]| Table::new(runs.map(|(version, buckets)| Run { version, buckets }).into());
+    let (before, after) = (runs([(1, 9000), (300, 1000)]).unwrap(), runs([(1, 5000), (300, 5000)]).unwrap());
+    vec![
+        Event::RolloutStarted(RolloutStarted {
+            rollout,
+            prompt,
+            label: label(),
+            control: 1,
+            after: before.clone(),
+            request: Some(RequestId([21; 16])),
+        }),
+        Event::RolloutAdvanced(RolloutAdvanced {
+            rollout,
+            prompt,
+            label: label(),
+            before: before.clone(),
+            after,
+            request: Some(RequestId([21; 16])),
+        }),
+        Event::RolloutPaused(RolloutPaused { rollout, prompt, label: label() }),
+        Event::RolloutResumed(RolloutResumed { rollout, prompt, label: label() }),
+        Event::RolloutRolledBack(RolloutRolledBack { rollout, prompt, label: label(), before: before.clone() }),
+        Event::RolloutCompleted(RolloutCompleted { rollout, prompt, label: label(), before, version: 300 }),
     ]
 }
 

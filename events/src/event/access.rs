@@ -115,13 +115,15 @@ pub struct KeyIssued {
     pub scope: Option<KeyScope>,
     /// Until when: from then on it authenticates nobody.
     pub expires_at: Option<Timestamp>,
-    /// The key whose place it takes; that one is revoked in the same commit.
+    /// The key whose place it takes; that one is revoked in the same commit, at once or from a time on.
     pub replaces: Option<KeyId>,
 }
 
-/// An API key was revoked: from this index on it authenticates nobody.
+/// An API key was revoked: from this index on, or from a time on, it authenticates nobody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyRevoked {
     /// Which.
     pub key: KeyId,
+    /// From when on, if another key takes its place with an overlap; nothing: from this index on.
+    pub from: Option<Timestamp>,
 }

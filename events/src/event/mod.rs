@@ -4,9 +4,11 @@
 //! and after, so an audit record is a pure function of (batch header, commit header, event bytes).
 
 pub mod access;
+pub mod attest;
 pub mod prompt;
 pub mod release;
 pub mod role;
+pub mod rollout;
 pub mod system;
 
 use schemars::JsonSchema;
@@ -16,6 +18,7 @@ pub use access::{
     GroupCreated, KeyIssued, KeyRevoked, KeyScope, MemberAdded, MemberRemoved, PrincipalAdded, RoleDefined,
     RoleGranted, RoleRevoked, Subject,
 };
+pub use attest::{Attempt, AttemptAgain, AttemptDenied, AttemptsCounted, Door, UnauthenticatedCounted};
 pub use prompt::{
     BranchClosed, BranchCreated, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
     PromptRenamed, PromptRestored, TagsSet, VersionAdded, VersionRef,
@@ -25,6 +28,9 @@ pub use release::{
     LabelUnprotected, ReleaseApproved, ReleaseExecuted, ReleaseRejected, ReleaseRequested, ReleaseWithdrawn,
 };
 pub use role::{Action, AnyRole, Role, RoleName};
+pub use rollout::{
+    RolloutAdvanced, RolloutCompleted, RolloutPaused, RolloutResumed, RolloutRolledBack, RolloutStarted, Split,
+};
 pub use system::{
     BackupPart, BackupStarted, LedgerOpened, LedgerRestored, RestoredHead, TenantCreated, TenantResumed,
     TenantSuspended,
@@ -120,6 +126,24 @@ pub enum Event {
     LabelRolledBack(LabelRolledBack),
     /// Somebody commented on a version or a release request.
     CommentAdded(CommentAdded),
+    /// An attempt was denied.
+    AttemptDenied(AttemptDenied),
+    /// Denied attempts of a minute were counted.
+    AttemptsCounted(AttemptsCounted),
+    /// Requests whose key opened nothing were counted (`_system` only).
+    UnauthenticatedCounted(UnauthenticatedCounted),
+    /// A label was split over versions.
+    RolloutStarted(RolloutStarted),
+    /// The weights of a rollout changed.
+    RolloutAdvanced(RolloutAdvanced),
+    /// A rollout was paused: everybody gets the control.
+    RolloutPaused(RolloutPaused),
+    /// A paused rollout goes on.
+    RolloutResumed(RolloutResumed),
+    /// A rollout is over, and the label stays where it was.
+    RolloutRolledBack(RolloutRolledBack),
+    /// A rollout is over, and everybody gets one of its versions.
+    RolloutCompleted(RolloutCompleted),
 }
 
 impl Event {
@@ -166,6 +190,15 @@ impl Event {
             Self::ReleaseExecuted(_) => "release.executed",
             Self::LabelRolledBack(_) => "label.rolled-back",
             Self::CommentAdded(_) => "comment.added",
+            Self::AttemptDenied(_) => "attempt.denied",
+            Self::AttemptsCounted(_) => "attempts.counted",
+            Self::UnauthenticatedCounted(_) => "unauthenticated.counted",
+            Self::RolloutStarted(_) => "rollout.started",
+            Self::RolloutAdvanced(_) => "rollout.advanced",
+            Self::RolloutPaused(_) => "rollout.paused",
+            Self::RolloutResumed(_) => "rollout.resumed",
+            Self::RolloutRolledBack(_) => "rollout.rolled-back",
+            Self::RolloutCompleted(_) => "rollout.completed",
         }
     }
 
@@ -184,6 +217,12 @@ impl Event {
             Self::LabelRemoved(e) => Some(e.prompt),
             Self::BranchCreated(e) => Some(e.prompt),
             Self::BranchClosed(e) => Some(e.prompt),
+            Self::RolloutStarted(e) => Some(e.prompt),
+            Self::RolloutAdvanced(e) => Some(e.prompt),
+            Self::RolloutPaused(e) => Some(e.prompt),
+            Self::RolloutResumed(e) => Some(e.prompt),
+            Self::RolloutRolledBack(e) => Some(e.prompt),
+            Self::RolloutCompleted(e) => Some(e.prompt),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::event::rollout::Split;
 use crate::id::{CommentId, FreezeId, PromptId, RequestId};
 use crate::key::Label;
 use crate::prefix::Prefix;
@@ -75,8 +76,10 @@ pub struct ReleaseRequested {
     pub label: Label,
     /// The version number that it pointed to, if it was set: if it moves meanwhile, the request is stale.
     pub before: Option<u32>,
-    /// The version number that it should point to; `None`: it should be removed.
+    /// The version number that it should point to; `None`: it should be removed. With a split where it points already.
     pub after: Option<u32>,
+    /// That it should not move but be split.
+    pub split: Option<Split>,
     /// Until when it may be approved.
     pub expires_at: Option<Timestamp>,
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use hyper::body::Body as HttpBody;
@@ -20,6 +20,7 @@ use super::Limits;
 use super::body::{TimedBody, UntilShutdown};
 use super::gate::{Gate, Stay};
 use super::latency::{Latency, method_label};
+use crate::attest::Attestor;
 use crate::problem::{Problem, ProblemType};
 use crate::telemetry;
 
@@ -30,11 +31,13 @@ pub struct EdgeLayer {
     requests: Gate,
     bodies: Gate,
     shutdown: CancellationToken,
+    attestor: Attestor,
 }
 
 impl EdgeLayer {
-    pub fn new(limits: Limits, shutdown: CancellationToken) -> Self {
-        Self { limits, requests: Gate::new(limits.requests), bodies: Gate::new(limits.body_bytes), shutdown }
+    pub fn new(limits: Limits, shutdown: CancellationToken, attestor: Attestor) -> Self {
+        let (requests, bodies) = (Gate::new(limits.requests), Gate::new(limits.body_bytes));
+        Self { limits, requests, bodies, shutdown, attestor }
     }
 
     /// Lets a request in or says why not. What it returns is held until the answer is there.
@@ -126,7 +129,7 @@ where
             }
         };
         let handler = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
-        let shutdown = self.shared.shutdown.clone();
+        let (shutdown, attestor) = (self.shared.shutdown.clone(), self.shared.attestor.clone());
         let recorded = span.clone();
         let answer = async move {
             let response = match handler.await {
@@ -135,6 +138,9 @@ where
                 Err(_) => Problem::internal().into_response(),
             };
             drop(stay);
+            if response.status() == StatusCode::UNAUTHORIZED {
+                attestor.unauthenticated();
+            }
             finish(&response);
             recorded.record("http.response.status_code", response.status().as_u16());
             Ok(end_with(shutdown, response))

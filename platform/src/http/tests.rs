@@ -24,7 +24,7 @@ use crate::extract::Json;
 use crate::telemetry;
 
 fn app(routes: Router) -> Router {
-    edge(routes, Limits::default(), &CancellationToken::new())
+    edge(routes, Limits::default(), &CancellationToken::new(), &Attestor::default())
 }
 
 async fn answer(app: &Router, request: Request) -> (StatusCode, HeaderMap, Value) {
@@ -105,7 +105,8 @@ async fn a_full_gate_sheds_load_but_answers_probes() {
         go.notified().await;
     };
     let routes = Router::new().route("/slow", get(slow)).route("/healthz", get(|| async { "ok" }));
-    let app = edge(routes, Limits { requests: 1, ..Limits::default() }, &CancellationToken::new());
+    let app =
+        edge(routes, Limits { requests: 1, ..Limits::default() }, &CancellationToken::new(), &Attestor::default());
 
     let first = tokio::spawn(app.clone().oneshot(request("GET", "/slow", "")));
     entered.notified().await;
@@ -129,7 +130,7 @@ async fn streams_end_when_the_process_shuts_down() {
         ([("content-type", "text/event-stream")], Body::from_stream(stream)).into_response()
     };
     let shutdown = CancellationToken::new();
-    let app = edge(Router::new().route("/", get(stream)), Limits::default(), &shutdown);
+    let app = edge(Router::new().route("/", get(stream)), Limits::default(), &shutdown, &Attestor::default());
     let response: Response = app.oneshot(request("GET", "/", "")).await.unwrap();
     shutdown.cancel();
     assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());

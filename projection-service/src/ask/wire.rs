@@ -11,7 +11,7 @@ use super::{Answer, Ask, AskError, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// The most that one answer takes: half of the servers' `max_payload`.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -165,7 +165,7 @@ mod tests {
     fn other_releases_and_noise_are_refused() {
         let mut bytes = encode(&Asked::Health).unwrap().to_vec();
         bytes[0] += 1;
-        assert!(decode::<Asked>(&bytes).unwrap_err().to_string().contains("version 3"));
+        assert!(decode::<Asked>(&bytes).unwrap_err().to_string().contains("version 4"));
         for noise in [&[][..], &[VERSION], &[VERSION, 9], &[VERSION, 0, 1]] {
             assert!(decode::<Asked>(noise).is_err(), "{noise:?}");
         }

@@ -40,9 +40,10 @@ impl Weighter<OpenedKey, Arc<Opened>> for Bytewise {
         let answer = &opened.answer;
         let json = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let text = answer.content.len() + json(&answer.config) + json(&answer.metadata);
+        let runs = answer.prompt.rollouts.values().map(|rollout| 256 + 32 * rollout.table.runs().len());
         let names = answer.prompt.key.as_str().len() + answer.prompt.labels.len() * 96 + answer.prompt.tags.len() * 64;
         // The rendered body comes later and is about as long again, so it is counted from the start.
-        2 * (text + names) as u64 + 1024
+        2 * (text + names + runs.sum::<usize>()) as u64 + 1024
     }
 }
 

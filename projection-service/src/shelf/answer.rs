@@ -26,13 +26,19 @@ impl Shelf {
     /// # Errors
     /// The caller is not let in; there is no answer; the model is behind, stopped or can't be read.
     pub async fn answer(&self, ask: Ask) -> Result<Reply, AskError> {
-        match self.try_hot(&ask) {
+        let answer = match self.try_hot(&ask) {
             Some(hot) => hot.map(Reply::from),
-            None => Box::pin(self.answer_in_time(ask)).await, // large, and takes its time anyway
+            None => Box::pin(self.answer_in_time(&ask)).await, // large, and takes its time anyway
+        };
+        if let Err(refused) = &answer
+            && refused.may_be_denied()
+        {
+            Box::pin(self.attest(&ask, refused)).await;
         }
+        answer
     }
 
-    async fn answer_in_time(&self, ask: Ask) -> Result<Reply, AskError> {
+    async fn answer_in_time(&self, ask: &Ask) -> Result<Reply, AskError> {
         let slot = self.existing(&ask.tenant).await?;
         let system = self.opened(&self.inner.system).await?;
         match self.opened(&slot).await {
@@ -53,8 +59,8 @@ impl Shelf {
         slot.shown.note(reader.key, reader.now);
         // Not held while it is repaired: a store is closed once nobody holds it.
         let store = Arc::downgrade(&open.store);
-        match self.read(&slot, open, reader, &ask).await {
-            Err(AnswerError::Row(error)) => self.repaired(&slot, store, &error, reader, &ask).await,
+        match self.read(&slot, open, reader, ask).await {
+            Err(AnswerError::Row(error)) => self.repaired(&slot, store, &error, reader, ask).await,
             Err(AnswerError::Ask(error)) => Err(error),
             Ok(reply) => Ok(reply),
         }

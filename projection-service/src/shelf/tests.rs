@@ -47,7 +47,7 @@ async fn a_revoked_key_and_a_revoked_role_open_nothing_from_their_index_on() {
     scribe.append(&world.ledger).await;
     catch_up(&world, "acme").await;
     assert!(world.shelf.answer(status()).await.is_ok());
-    scribe.commit(None, vec![Event::KeyRevoked(KeyRevoked { key: KeyId([2; 8]) })]);
+    scribe.commit(None, vec![Event::KeyRevoked(KeyRevoked { key: KeyId([2; 8]), from: None })]);
     scribe.append(&world.ledger).await;
     catch_up(&world, "acme").await;
     assert_eq!(world.shelf.answer(status()).await.unwrap_err(), AskError::Unauthenticated);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use promptory_events::event::*;
-use promptory_events::{Branch, PromptId, PromptKey, Timestamp};
+use promptory_events::rollout::{BUCKETS, Table};
+use promptory_events::{Branch, PromptId, PromptKey, RolloutId, Timestamp};
 use proptest::prelude::*;
 
 use super::Scribe;
@@ -31,6 +32,7 @@ enum What {
     Restore(u8, u8),
     Label(u8, u8, u8),
     Unlabel(u8, u8),
+    Rollout(u8, u8, u8),
     Tags(u8, u8),
     Metadata(u8, u8),
 }
@@ -48,6 +50,7 @@ pub(crate) fn histories(len: usize) -> impl Strategy<Value = Vec<Op>> {
         2 => (prompt(), key()).prop_map(|(p, k)| What::Restore(p, k)),
         2 => (prompt(), 0u8..2, 0u8..4).prop_map(|(p, l, n)| What::Label(p, l, n)),
         1 => (prompt(), 0u8..2).prop_map(|(p, l)| What::Unlabel(p, l)),
+        2 => (prompt(), 0u8..2, 0u8..5).prop_map(|(p, l, s)| What::Rollout(p, l, s)),
         1 => (prompt(), 0u8..3).prop_map(|(p, n)| What::Tags(p, n)),
         1 => (prompt(), 0u8..3).prop_map(|(p, n)| What::Metadata(p, n)),
     ];
@@ -72,6 +75,7 @@ struct Prompt {
     versions: u32,
     branches: BTreeMap<u8, u32>,
     labels: BTreeMap<u8, u32>,
+    rollouts: BTreeMap<u8, (RolloutId, Table)>,
 }
 
 /// Tells a history, batch by batch, and ends the last batch.
@@ -118,15 +122,22 @@ impl Known {
                 closed.map(Event::BranchClosed).into_iter().collect()
             }),
             What::Label(p, label, number) => self.change(p, |id, prompt| {
+                if prompt.rollouts.contains_key(&label) {
+                    return vec![];
+                }
                 let after = 1 + u32::from(number) % prompt.versions;
                 let before = prompt.labels.insert(label, after);
                 vec![Event::LabelSet(LabelSet { prompt: id, label: name(label), before, after })]
             }),
             What::Unlabel(p, label) => self.change(p, |id, prompt| {
+                if prompt.rollouts.contains_key(&label) {
+                    return vec![];
+                }
                 let removed = prompt.labels.remove(&label);
                 let removed = removed.map(|before| LabelRemoved { prompt: id, label: name(label), before });
                 removed.map(Event::LabelRemoved).into_iter().collect()
             }),
+            What::Rollout(p, label, step) => self.change(p, |id, prompt| rollout(scribe, id, prompt, label, step)),
             What::Tags(p, count) => self.change(p, |id, _| {
                 let after = (0..count).map(|n| format!("t{n}").parse().unwrap()).collect();
                 vec![Event::TagsSet(TagsSet { prompt: id, before: vec![], after })]
@@ -152,8 +163,8 @@ impl Known {
         }
         let id = scribe.command().prompt();
         self.held.insert(key.clone(), id);
-        let (branches, labels) = (BTreeMap::new(), BTreeMap::new());
-        let prompt = Prompt { key: key.clone(), archived: false, versions: 1, branches, labels };
+        let (branches, labels, rollouts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let prompt = Prompt { key: key.clone(), archived: false, versions: 1, branches, labels, rollouts };
         self.prompts.push((id, prompt));
         let created = PromptCreated { prompt: id, key, kind: Kind::Text };
         vec![Event::PromptCreated(created), scribe.version(id, 1, "text")]
@@ -192,6 +203,41 @@ impl Known {
         self.held.insert(key.clone(), *id);
         vec![Event::PromptRestored(PromptRestored { prompt: *id, key })]
     }
+}
+
+fn rollout(scribe: &Scribe, id: PromptId, of: &mut Prompt, label: u8, step: u8) -> Vec<Event> {
+    let (prompt, name, newest) = (id, name(label), of.versions);
+    let Some(control) = of.labels.get(&label).copied() else { return vec![] };
+    let half = |version| match Table::of_buckets((0..BUCKETS).map(|n| if n < 5000 { control } else { version })) {
+        Ok(table) => table,
+        Err(error) => panic!("{error}"),
+    };
+    let Some((rollout, before)) = of.rollouts.get(&label).cloned() else {
+        let (rollout, after) = (scribe.command().rollout(), half(newest));
+        of.rollouts.insert(label, (rollout, after.clone()));
+        return vec![Event::RolloutStarted(RolloutStarted {
+            rollout,
+            prompt,
+            label: name,
+            control,
+            after,
+            request: None,
+        })];
+    };
+    if step > 2 {
+        of.rollouts.remove(&label);
+    }
+    vec![match step {
+        0 => {
+            let after = half(1);
+            of.rollouts.insert(label, (rollout, after.clone()));
+            Event::RolloutAdvanced(RolloutAdvanced { rollout, prompt, label: name, before, after, request: None })
+        }
+        1 => Event::RolloutPaused(RolloutPaused { rollout, prompt, label: name }),
+        2 => Event::RolloutResumed(RolloutResumed { rollout, prompt, label: name }),
+        3 => Event::RolloutRolledBack(RolloutRolledBack { rollout, prompt, label: name, before }),
+        _ => Event::RolloutCompleted(RolloutCompleted { rollout, prompt, label: name, before, version: control }),
+    }]
 }
 
 fn line(number: u8) -> Branch {

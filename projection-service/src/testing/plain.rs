@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::Event;
-use promptory_events::{Branch, Label, PromptId, PromptKey, Tag, Timestamp, VersionId};
+use promptory_events::event::{Event, RolloutCompleted, RolloutRolledBack};
+use promptory_events::rollout::BUCKETS;
+use promptory_events::{Branch, Label, PromptId, PromptKey, RolloutId, Tag, Timestamp, VersionId};
 
 use super::Told;
 use crate::views::catalog::point::Point;
@@ -18,6 +19,8 @@ pub(crate) struct Plain {
     pub main: u32,
     pub branches: BTreeMap<Branch, u32>,
     pub labels: BTreeMap<Label, u32>,
+    /// By label: which rollout, which version the last bucket gets, whether it is paused.
+    pub rollouts: BTreeMap<Label, (RolloutId, u32, bool)>,
     pub tags: Vec<Tag>,
     pub changed: u64,
     pub effective: Timestamp,
@@ -56,6 +59,7 @@ fn new(id: PromptId, key: PromptKey) -> Plain {
         main: 0,
         branches: BTreeMap::new(),
         labels: BTreeMap::new(),
+        rollouts: BTreeMap::new(),
         tags: vec![],
         changed: 0,
         effective: Timestamp::MIN,
@@ -84,6 +88,18 @@ fn apply(prompt: &mut Plain, index: u64, event: &Event) {
         Event::TagsSet(e) => prompt.tags.clone_from(&e.after),
         Event::LabelSet(e) => drop(prompt.labels.insert(e.label.clone(), e.after)),
         Event::LabelRemoved(e) => drop(prompt.labels.remove(&e.label)),
+        Event::RolloutStarted(e) => {
+            prompt.rollouts.insert(e.label.clone(), (e.rollout, e.after.version(BUCKETS - 1), false));
+        }
+        Event::RolloutAdvanced(e) => {
+            prompt.rollouts.get_mut(&e.label).unwrap().1 = e.after.version(BUCKETS - 1);
+        }
+        Event::RolloutPaused(e) => prompt.rollouts.get_mut(&e.label).unwrap().2 = true,
+        Event::RolloutResumed(e) => prompt.rollouts.get_mut(&e.label).unwrap().2 = false,
+        Event::RolloutRolledBack(RolloutRolledBack { label, .. })
+        | Event::RolloutCompleted(RolloutCompleted { label, .. }) => {
+            prompt.rollouts.remove(label);
+        }
         _ => {}
     }
 }
@@ -110,6 +126,11 @@ pub(crate) fn plain(row: &PromptRow, versions: Vec<VersionId>) -> Plain {
         main: row.main,
         branches: row.branches.clone(),
         labels: row.labels.clone(),
+        rollouts: row
+            .rollouts
+            .iter()
+            .map(|(label, r)| (label.clone(), (r.id, r.table.version(BUCKETS - 1), r.paused)))
+            .collect(),
         tags: row.tags.clone(),
         changed: row.changed_index,
         effective: row.effective_at,

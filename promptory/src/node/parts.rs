@@ -5,8 +5,8 @@ use std::{io, thread};
 use async_nats::Client;
 use promptory_command::{Exchange, Service};
 use promptory_ledger::{KeyStore, Ledger};
-use promptory_platform::ApiKey;
 use promptory_platform::between::Answering;
+use promptory_platform::{ApiKey, Attestor};
 use promptory_projection::worker::{self, Scope};
 use promptory_projection::{Shelf, There, serve};
 use promptory_query::ReadSide;
@@ -45,6 +45,7 @@ impl Command {
         ledger: &Ledger,
         keys: &KeyStore,
         nats: Option<&Client>,
+        attestor: &Attestor,
     ) -> Result<Self, NodeError> {
         let exchange = nats.map(|client| Exchange::new(client.clone())).transpose().map_err(NodeError::Random)?;
         let commands = promptory_command::Config {
@@ -53,7 +54,7 @@ impl Command {
             exchange: exchange.clone(),
         };
         let service = Service::open(commands, ledger.clone(), keys.clone(), config.clock.clone())?;
-        let service = service.with_backup_key(config.backup_key.clone());
+        let service = service.with_backup_key(config.backup_key.clone()).with_attestor(attestor.clone());
         let operator = keys::bootstrap(&config.data, &service).await?;
         let (mut forwarded, mut following) = (None, None);
         if let Some(exchange) = exchange {
@@ -101,8 +102,10 @@ impl Projection {
         keys: &KeyStore,
         nats: Option<&Client>,
         projected: Vec<u16>,
+        attestor: &Attestor,
     ) -> Result<Self, NodeError> {
         let shelf = Shelf::new(models(config), ledger.clone(), keys.clone());
+        shelf.attest_to(attestor.clone());
         let whole = projected.len() == usize::from(ledger.partitions());
         let (no_more_batches, told) = watch::channel(false);
         let workers = Scope::of_process(&projected, ledger.partitions())

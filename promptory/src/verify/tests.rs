@@ -92,7 +92,7 @@ fn found(report: &Report) -> Vec<(&str, u64)> {
 async fn an_event_that_can_not_be_read_or_can_not_follow_is_named() {
     let folder = Folder::new();
     let ledger = folder.ledger();
-    let unknown_key = Event::KeyRevoked(KeyRevoked { key: KeyId([3; 8]) }).encode().unwrap();
+    let unknown_key = Event::KeyRevoked(KeyRevoked { key: KeyId([3; 8]), from: None }).encode().unwrap();
     for (tenant, second) in [("good", principal(2)), ("unreadable", vec![0xff, 0xff]), ("impossible", unknown_key)] {
         let first = folder.append(&ledger, tenant, 0, 0, principal(1)).await;
         folder.append(&ledger, tenant, 1, first, second).await;

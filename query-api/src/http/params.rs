@@ -62,6 +62,10 @@ pub struct ResolveParams {
     /// The version that this label points to; `latest` (the default) is the newest.
     #[param(value_type = Option<String>, example = "production")]
     pub label: Option<Label>,
+    /// Whose version, if the label is split by a rollout: the same key gets the same version. 1 to 256 bytes; without it the
+    /// answer is the control. Not with `version` or `branch`.
+    #[param(value_type = Option<String>, example = "user-4711")]
+    pub bucket_key: Option<String>,
     /// The version with this number. Excludes `label`.
     pub version: Option<u32>,
     /// The head of this branch. Excludes `label` and `version`.
@@ -275,7 +279,15 @@ impl ResolveParams {
     /// More than one of label, version and branch.
     pub fn which(&self) -> Result<Which, Problem> {
         match (&self.label, self.version, &self.branch) {
+            (label, None, None) if let Some(key) = &self.bucket_key => {
+                if !(1..=limits::BUCKET_KEY_MAX_BYTES).contains(&key.len()) {
+                    let detail = format!("must be 1 to {} bytes long", limits::BUCKET_KEY_MAX_BYTES);
+                    return Err(Problem::field("bucket_key", detail));
+                }
+                Ok(Which::Keyed { label: label.clone().unwrap_or_else(latest), key: key.clone() })
+            }
             (Some(label), None, None) => Ok(Which::Label(label.clone())),
+            _ if self.bucket_key.is_some() => Err(Problem::field("bucket_key", "goes with `label` alone")),
             (None, Some(number), None) => Ok(Which::Number(number)),
             (None, None, Some(branch)) => Ok(Which::Branch(branch.clone())),
             (None, None, None) => Ok(Which::Label(latest())),
@@ -372,6 +384,11 @@ mod tests {
         }
         for (text, name) in [("at_least=41", "at_least"), ("version=one", "version"), ("clock=sun", "clock")] {
             assert_eq!(field(query::<ResolveParams>(text).unwrap_err()), name, "{text}");
+        }
+        let long = format!("label=a&bucket_key={}", "x".repeat(257));
+        for text in ["bucket_key=", "version=1&bucket_key=a", "branch=main&bucket_key=a", &long] {
+            let params: ResolveParams = query(text).unwrap();
+            assert_eq!(field(params.which().unwrap_err()), "bucket_key", "{text}");
         }
         let both: ResolveParams = query("label=a&version=1").unwrap();
         assert_eq!(field(both.which().unwrap_err()), "version");

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use promptory_platform::extract::{Path, Query};
 use promptory_platform::{Presented, Problem};
-use promptory_projection::ask::{Answer, Question};
+use promptory_projection::ask::{Answer, Arm, PromptSummary, Question};
 
 use super::conditional::IfNoneMatch;
 use super::cursor::{self, Cursor};
@@ -19,7 +19,12 @@ use super::{App, render, respond, wire};
     tag = "prompts",
     params(("prompt" = String, Path, description = "Percent-encoded key (`/` as `%2F`) or `prm_…`"), ResolveParams),
     responses(
-        (status = 200, body = wire::Prompt, headers(("ETag" = String, description = "The version's id, in quotes"))),
+        (status = 200, body = wire::Prompt, headers(
+            ("ETag" = String, description = "The version's id, in quotes"),
+            ("Promptory-Rollout" = String, description = "The rollout that splits the label, if one does"),
+            ("Promptory-Arm" = String, description = "The number of the version that the key gets of it"),
+            ("Promptory-Bucket" = String, description = "The bucket of the key, if one was given"),
+        )),
         (status = 304, description = "`If-None-Match` names the version"),
         PromptProblems,
     ),
@@ -39,18 +44,27 @@ pub async fn resolve(
     if let Some(hot) = app.read_side.ask_hot(&ask) {
         let hot = hot.map_err(problem)?;
         let id = hot.answer().version.id;
-        if held.names(id) {
-            return Ok(respond::not_modified(hot.as_of(), id));
-        }
-        return Ok(respond::version(hot.as_of(), id, hot.body(render::prompt)?));
+        let response = match held.names(id) {
+            true => respond::not_modified(hot.as_of(), id),
+            false => respond::version(hot.as_of(), id, hot.body(render::prompt)?),
+        };
+        return Ok(respond::with_arm(response, arm(&ask.question, &hot.answer().prompt)));
     }
+    let question = ask.question.clone();
     let reply = app.read_side.ask(ask).await.map_err(problem)?;
     let Answer::Prompt(answer) = reply.answer else { return Err(Problem::internal()) };
     let id = answer.version.id;
-    if held.names(id) {
-        return Ok(respond::not_modified(reply.as_of, id));
-    }
-    Ok(respond::version(reply.as_of, id, render::prompt(&answer)?))
+    let response = match held.names(id) {
+        true => respond::not_modified(reply.as_of, id),
+        false => respond::version(reply.as_of, id, render::prompt(&answer)?),
+    };
+    Ok(respond::with_arm(response, arm(&question, &answer.prompt)))
+}
+
+/// Which version of a split label was chosen: it follows from what the prompt said at that point.
+fn arm(question: &Question, prompt: &PromptSummary) -> Option<Arm> {
+    let Question::Prompt { which, .. } = question else { return None };
+    which.arm(&prompt.labels, &prompt.rollouts)
 }
 
 /// The prompts that hold a key, by key, now or as of then.

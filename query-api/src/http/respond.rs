@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use promptory_events::{Position, VersionId};
+use promptory_projection::ask::Arm;
 
 /// What the answer is as of; a command's position, given as `at_least`, is comparable to it.
 pub const POSITION: HeaderName = HeaderName::from_static("promptory-position");
@@ -30,6 +31,22 @@ pub fn not_modified(as_of: Option<Position>, id: VersionId) -> Response {
     let mut response = StatusCode::NOT_MODIFIED.into_response();
     etag(response.headers_mut(), id);
     position(response.headers_mut(), as_of);
+    response
+}
+
+/// The rollout that splits the label that was asked for, and which version it was.
+const ROLLOUT: HeaderName = HeaderName::from_static("promptory-rollout");
+const ARM: HeaderName = HeaderName::from_static("promptory-arm");
+const BUCKET: HeaderName = HeaderName::from_static("promptory-bucket");
+
+/// The same answer, which says which version of a split label it is. These are headers, because the body is the same for
+/// everybody who gets that version.
+pub fn with_arm(mut response: Response, arm: Option<Arm>) -> Response {
+    let Some(Arm { rollout, version, bucket }) = arm else { return response };
+    let headers = response.headers_mut();
+    headers.extend(HeaderValue::try_from(rollout.to_string()).ok().map(|value| (ROLLOUT, value)));
+    headers.insert(ARM, version.into());
+    headers.extend(bucket.map(|bucket| (BUCKET, bucket.into())));
     response
 }
 

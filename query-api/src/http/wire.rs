@@ -1,6 +1,7 @@
 //! The JSON that reads answer with, field by field. Borrowed from the answers: nothing is copied to be written.
 
 mod diff;
+mod rollout;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,8 @@ use promptory_projection::ask::Basis;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+
+pub use rollout::{Rollout, rollouts};
 
 pub use diff::{Diff, Hunk, KeyChange, MessageChange, TextDiff, Word};
 
@@ -111,6 +114,10 @@ pub struct Prompt<'a> {
     /// Labels and the version numbers they point to.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub labels: &'a BTreeMap<Label, u32>,
+    /// Labels that are split over versions, and over which.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Option<BTreeMap<String, Rollout>>)]
+    pub rollouts: BTreeMap<&'a Label, Rollout<'a>>,
     /// Its tags.
     #[schema(value_type = Vec<String>)]
     pub tags: &'a [Tag],
@@ -178,6 +185,10 @@ pub struct Summary<'a> {
     /// Labels and the version numbers they point to.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub labels: &'a BTreeMap<Label, u32>,
+    /// Labels that are split over versions, and over which.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Option<BTreeMap<String, Rollout>>)]
+    pub rollouts: BTreeMap<&'a Label, Rollout<'a>>,
     /// Its tags.
     #[schema(value_type = Vec<String>)]
     pub tags: &'a [Tag],
@@ -534,6 +545,8 @@ pub struct Release {
     from: Option<Side>,
     /// The version that it should point to; null: it should be removed.
     to: Option<Side>,
+    /// What it should be split over instead; null: it should move.
+    split: Option<Split>,
     /// Who opened it.
     author: String,
     /// Why.
@@ -556,6 +569,26 @@ pub struct Release {
     needed: Option<u16>,
     /// The event that closed it.
     closed_index: Option<u64>,
+}
+
+/// What a label should be split over.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct Split {
+    /// The rollout that should change; null: one should start.
+    rollout: Option<String>,
+    /// The versions and how much each should get.
+    arms: Vec<SplitArm>,
+}
+
+/// A version of a split label.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct SplitArm {
+    /// Its number.
+    version: u32,
+    /// How much it gets, in hundredths of a percent.
+    weight: u16,
 }
 
 /// One page of release requests, by id.

@@ -169,7 +169,10 @@ impl Maker<'_> {
                 self.expiry(body, "expires_at", 25)
             }
             "rotate_key" => {
-                let body = json!({"key": self.key()});
+                let mut body = json!({"key": self.key()});
+                if self.draw.chance(30) {
+                    body["overlap_seconds"] = [10, 3_600][self.draw.below(2)].into();
+                }
                 self.expiry(body, "expires_at", 30)
             }
             "revoke_key" => json!({"key": self.key()}),

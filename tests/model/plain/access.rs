@@ -126,8 +126,14 @@ impl Model {
         if until.is_some() {
             self.owner_left(|key, _| key != old)?;
         }
+        let overlap = body["overlap_seconds"].as_i64().map(|seconds| self.now.plus_ms(seconds * 1000));
+        let opens = self.opens(old);
         self.put_key(id, known.principal, known.scope, until);
-        self.keys.get_mut(old).unwrap().revoked = true;
+        let old = self.keys.get_mut(old).unwrap();
+        match overlap.filter(|_| opens) {
+            Some(end) => old.until = Some(old.until.map_or(end, |until| until.min(end))),
+            None => old.revoked = true,
+        }
         self.say("key.revoked");
         Ok(())
     }

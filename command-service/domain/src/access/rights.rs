@@ -227,7 +227,10 @@ impl Rights {
                 self.principals.get_mut(&e.principal).is_some_and(|holder| holder.groups.remove(&e.group))
             }
             Event::KeyIssued(e) => self.issue(e.key, ApiKeyState::new(e)),
-            Event::KeyRevoked(e) => self.revoke_key(e.key),
+            Event::KeyRevoked(e) => match e.from {
+                None => self.revoke_key(e.key),
+                Some(from) => self.retire_key(e.key, from),
+            },
             _ => false,
         }
     }
@@ -278,6 +281,13 @@ impl Rights {
         state.revoked = true;
         let principal = state.principal;
         self.principals.get_mut(&principal).is_some_and(|holder| holder.keys.remove(&key))
+    }
+
+    /// An API key that opens nothing from a time on.
+    fn retire_key(&mut self, key: KeyId, from: Timestamp) -> bool {
+        let Some(state) = self.keys.get_mut(&key) else { return false };
+        state.expires_at = Some(state.expires_at.map_or(from, |end| end.min(from)));
+        true
     }
 
     fn grants_mut(&mut self, subject: Subject) -> Option<&mut Grants> {

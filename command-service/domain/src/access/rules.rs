@@ -16,8 +16,8 @@ pub(crate) fn decide(state: &Tenant, context: &Context, change: &Change) -> Resu
         Change::IssueKey { holder, secret_hash, scope, expires_at } => {
             issue_key(state, context, holder, *secret_hash, (scope.as_ref(), *expires_at))
         }
-        Change::RotateKey { key, secret_hash, expires_at } => {
-            rotate_key(state, context, *key, *secret_hash, *expires_at)
+        Change::RotateKey { key, secret_hash, expires_at, overlap_s } => {
+            rotate_key(state, context, *key, *secret_hash, (*expires_at, *overlap_s))
         }
         Change::RevokeKey { key } => revoke_key(state, *key),
         Change::GrantRole { to, role, prefix, expires_at } => grant(state, context, *to, role, prefix, *expires_at),
@@ -52,20 +52,20 @@ pub(crate) fn issue_key(
             principal
         }
     };
-    let open = state.rights().keys_of(principal).filter(|(_, key)| key.opens(context.now)).count();
-    within("API keys of a principal", open, limits::API_KEYS_MAX)?;
+    within("API keys of a principal", open_keys(state, context, principal), limits::API_KEYS_MAX)?;
     let (key, scope, replaces) = (context.command_id.api_key(), scope.cloned(), None);
     events.push(Event::KeyIssued(KeyIssued { key, principal, secret_hash, scope, expires_at, replaces }));
     Ok(events)
 }
 
-/// Another key in the place of one, as narrow as that; without another word it lasts as long.
+/// Another key in the place of one, as narrow as that; without another word it lasts as long. With an overlap there are
+/// two for a while.
 fn rotate_key(
     state: &Tenant,
     context: &Context,
     old: KeyId,
     secret_hash: [u8; 32],
-    expires_at: Option<Timestamp>,
+    (expires_at, overlap_s): (Option<Timestamp>, u32),
 ) -> Result<Vec<Event>, Rejection> {
     let current = state.rights().key(old).ok_or(Rejection::ApiKeyNotFound(old))?;
     if current.revoked {
@@ -78,9 +78,15 @@ fn rotate_key(
     }
     let key = context.command_id.api_key();
     let (principal, scope) = (current.principal, current.scope.clone());
+    let overlap = (overlap_s > 0).then(|| context.now.plus_ms(i64::from(overlap_s) * 1000));
+    // A key that has ended before that ends when it would have.
+    let from = overlap.filter(|_| current.opens(context.now));
+    if from.is_some() {
+        within("API keys of a principal", open_keys(state, context, principal), limits::API_KEYS_MAX)?;
+    }
     Ok(vec![
         Event::KeyIssued(KeyIssued { key, principal, secret_hash, scope, expires_at, replaces: Some(old) }),
-        Event::KeyRevoked(KeyRevoked { key: old }),
+        Event::KeyRevoked(KeyRevoked { key: old, from }),
     ])
 }
 
@@ -90,7 +96,7 @@ fn revoke_key(state: &Tenant, key: KeyId) -> Result<Vec<Event>, Rejection> {
         return Ok(Vec::new());
     }
     somebody_left(state, |other, _| other != key)?;
-    Ok(vec![Event::KeyRevoked(KeyRevoked { key })])
+    Ok(vec![Event::KeyRevoked(KeyRevoked { key, from: None })])
 }
 
 fn grant(
@@ -157,6 +163,10 @@ fn is_member(state: &Tenant, group: GroupId, principal: PrincipalId) -> Result<b
     state.rights().grants(Subject::Group(group)).ok_or_else(|| nobody(Subject::Group(group)))?;
     known(state, principal)?;
     Ok(state.rights().is_member(group, principal))
+}
+
+fn open_keys(state: &Tenant, context: &Context, principal: PrincipalId) -> usize {
+    state.rights().keys_of(principal).filter(|(_, key)| key.opens(context.now)).count()
 }
 
 fn known(state: &Tenant, principal: PrincipalId) -> Result<PrincipalId, Rejection> {

@@ -37,7 +37,9 @@ fn who_claims_with_his_own_key_needs_the_right_to_claim() {
     let (importer, _) = acme.key_for(Role::Importer);
     for (caller, refused) in [(viewer, true), (importer, false)] {
         let Presented::ApiKey { key, .. } = caller else { panic!("{caller:?}") };
-        for change in [Change::RotateKey { key, secret_hash: [4; 32], expires_at: None }, Change::RevokeKey { key }] {
+        for change in
+            [Change::RotateKey { key, secret_hash: [4; 32], expires_at: None, overlap_s: 0 }, Change::RevokeKey { key }]
+        {
             assert!(acme.by(caller.clone()).try_change(change.clone()).is_ok());
             let claim = Command { author: Some("somebody".parse().unwrap()), ..plain(change) };
             let decided = acme.by(caller.clone()).when(&claim).map(|_| ());

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{Event, FreezeSet, ReleaseRequested};
-use promptory_events::{FreezeId, Label, Prefix, PrincipalId, PromptId, RequestId, Timestamp};
+use promptory_events::event::{Event, FreezeSet, ReleaseRequested, Split};
+use promptory_events::{FreezeId, Label, Prefix, PrincipalId, PromptId, RequestId, RolloutId, Timestamp};
 use rpds::HashTrieMapSync;
 use serde::{Deserialize, Serialize};
 
@@ -40,8 +40,10 @@ pub struct Request {
     pub label: Label,
     /// Where it pointed when this was opened.
     pub before: Option<u32>,
-    /// Where it should point; `None`: it should be removed.
+    /// Where it should point; `None`: it should be removed. With a split where it points already.
     pub after: Option<u32>,
+    /// That it should be split.
+    pub split: Option<Split>,
     /// Until when it may be approved.
     pub expires_at: Option<Timestamp>,
     /// Who opened it.
@@ -75,11 +77,18 @@ impl Request {
             label: event.label.clone(),
             before: event.before,
             after: event.after,
+            split: event.split.clone(),
             expires_at: event.expires_at,
             author,
             approvers: Vec::new(),
             status: Status::Open,
         }
+    }
+
+    /// Whether the label has moved since it was opened, or has another rollout, or none any more, than it should change.
+    #[must_use]
+    pub fn is_stale(&self, points_to: Option<u32>, rollout: Option<RolloutId>) -> bool {
+        points_to != self.before || self.split.as_ref().is_some_and(|split| split.rollout != rollout)
     }
 
     /// Whether its time is over.

@@ -2,12 +2,14 @@
 //!
 //! A protected label moves only beside the event of a request that has all its approvals, or of a rollback. A prompt takes
 //! its labels along when it gets another key, so it goes only where they are protected alike. Nothing that carries a
-//! protected label is archived or restored. In a freeze window labels move only if the caller says that they should.
+//! protected label is archived or restored. In a freeze window labels move only if the caller says that they should. A label
+//! that is split, or split otherwise, moves as far as that goes; what versions of it need is in [`crate::rollout::gate`].
 
 use promptory_events::event::Event;
 use promptory_events::{Label, PromptId, PromptKey, Timestamp};
 
 use crate::rejection::Rejection;
+use crate::rollout::gate::{holds_still, is_approved, splits};
 use crate::state::Tenant;
 
 /// Lets events through, with a word before them if a freeze was overridden.
@@ -24,11 +26,18 @@ pub(crate) fn gate(
         let (prompt, label) = match event {
             Event::LabelSet(e) => (e.prompt, &e.label),
             Event::LabelRemoved(e) => (e.prompt, &e.label),
-            _ => continue,
+            other => match splits(other) {
+                Some(split) => split,
+                None => continue,
+            },
         };
+        if splits(event).is_none() {
+            holds_still(state, &events, prompt, label)?;
+        }
         let Some(key) = gate.key_of(prompt) else { continue };
         if let Some(approvals) = state.book().needed(key.as_str(), label)
             && !by_release(&events, prompt, label)
+            && !is_approved(state, &events, event)
         {
             return Err(Rejection::LabelProtected { label: label.clone(), approvals });
         }

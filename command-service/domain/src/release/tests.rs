@@ -17,7 +17,7 @@ fn set(path: &str, version: u32) -> Change {
 }
 
 fn ask(path: &str, version: Option<u32>) -> Change {
-    Change::RequestRelease { prompt: at(path), label: label("production"), version, expires_at: None }
+    Change::RequestRelease { prompt: at(path), label: label("production"), version, split: None, expires_at: None }
 }
 
 fn approve(request: RequestId) -> Change {
@@ -184,6 +184,7 @@ fn a_request_ends_by_a_rejection_a_withdrawal_or_its_time() {
         prompt: at("team/greet"),
         label: label("production"),
         version: Some(2),
+        split: None,
         expires_at,
     };
     let request = request_of(&acme.accept(ending(Some(end))));

@@ -71,7 +71,7 @@ impl Draft {
     }
 
     pub fn encode(&self) -> Bytes {
-        let event = |n| Event::KeyRevoked(KeyRevoked { key: KeyId([u8::try_from(n % 256).unwrap(); 8]) });
+        let event = |n| Event::KeyRevoked(KeyRevoked { key: KeyId([u8::try_from(n % 256).unwrap(); 8]), from: None });
         let commit = Commit {
             header: CommitHeader {
                 command_id: CommandId([1; 16]),

@@ -1,7 +1,9 @@
 //! Events about who may do what, and (in `_system`) about tenants.
 
-use promptory_events::event::{Event, KeyIssued, MemberAdded, RoleDefined, RoleGranted, RoleRevoked, TenantCreated};
-use promptory_events::{GroupId, KeyId, PrincipalId, TenantId};
+use promptory_events::event::{
+    Event, KeyIssued, KeyRevoked, MemberAdded, RoleDefined, RoleGranted, RoleRevoked, TenantCreated,
+};
+use promptory_events::{GroupId, PrincipalId, TenantId};
 
 use super::Broken;
 use super::apply::Step;
@@ -26,7 +28,7 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
         Event::RoleGranted(event) => granted(hot, staged, step, event),
         Event::RoleRevoked(event) => revoked(hot, staged, step, event)?,
         Event::KeyIssued(event) => issued(hot, staged, step, event),
-        Event::KeyRevoked(event) => key_revoked(hot, staged, step, event.key)?,
+        Event::KeyRevoked(event) => key_revoked(hot, staged, step, event)?,
         _ => return Ok(()), // the events of ledgers and backups have nothing but their own rows
     }
     // Last, so that the rows were made from what was there before. It is the judge of what can follow.
@@ -112,9 +114,16 @@ fn issued(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, event: &KeyIssued
     hot.access.keys.insert_mut(event.key, row);
 }
 
-fn key_revoked(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, key: KeyId) -> Result<(), Broken> {
+/// Revoked at once, or from a time on: then it ends as one that expires.
+fn key_revoked(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, event: &KeyRevoked) -> Result<(), Broken> {
+    let key = event.key;
     let before = hot.access.keys.get(&key).cloned().ok_or_else(|| step.broken("there is no such API key"))?;
-    let row = ApiKeyRow { revoked: Some(step.index), ..before.clone() };
+    let row = match event.from {
+        None => ApiKeyRow { revoked: Some(step.index), ..before.clone() },
+        Some(from) => {
+            ApiKeyRow { expires_at: Some(before.expires_at.map_or(from, |end| end.min(from))), ..before.clone() }
+        }
+    };
     write(hot, staged, &Key::ApiKey(key), Some(&before), &row);
     hot.access.keys.insert_mut(key, row);
     Ok(())

@@ -1,6 +1,7 @@
 //! One event: how it changes the state, and which rows say so.
 
 use bytes::Bytes;
+use promptory_domain::rollout::running;
 use promptory_events::event::{Event, VersionAdded};
 use promptory_events::{BatchHeader, CommitHeader, Credential, PromptId, PromptKey, Timestamp};
 
@@ -93,6 +94,7 @@ fn created(step: &Step<'_>, id: PromptId, key: &PromptKey, kind: promptory_event
         branches: std::collections::BTreeMap::new(),
         forked_from: None,
         labels: std::collections::BTreeMap::new(),
+        rollouts: running::Rollouts::new(),
         tags: Vec::new(),
         metadata: None,
         changed_index: step.index,
@@ -136,7 +138,8 @@ fn change(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, row: &mut PromptR
         }
         Event::BranchCreated(event) => drop(row.branches.insert(event.branch.clone(), event.head)),
         Event::BranchClosed(event) => drop(row.branches.remove(&event.branch)),
-        _ => return Err(step.broken("it is not about a prompt")),
+        other if running::evolve(&mut row.rollouts, other) => {}
+        _ => return Err(step.broken("its prompt has no such rollout")),
     }
     Ok(())
 }

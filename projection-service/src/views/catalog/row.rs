@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use promptory_domain::release::book::Request;
+use promptory_domain::rollout::running::Rollouts;
 use promptory_events::event::{Action, KeyScope, Kind, VersionRef};
 use promptory_events::{
     Branch, CommitHeader, Event, Label, Prefix, PrincipalId, PromptId, PromptKey, Tag, Timestamp, VersionId, codec,
@@ -43,6 +44,8 @@ pub struct PromptRow {
     pub forked_from: Option<VersionRef>,
     /// Its labels.
     pub labels: BTreeMap<Label, u32>,
+    /// What some of them are split over.
+    pub rollouts: Rollouts,
     /// Its tags.
     pub tags: Vec<Tag>,
     /// The event that set its metadata.
@@ -77,6 +80,7 @@ impl PromptRow {
             branches: self.branches.iter().map(|(b, n)| (b.clone(), *n)).chain([(Branch::main(), self.main)]).collect(),
             forked_from: self.forked_from,
             labels: self.labels.clone(),
+            rollouts: self.rollouts.clone(),
             tags: self.tags.clone(),
             changed_index: self.changed_index,
             changed_at: self.changed_at,

@@ -135,6 +135,8 @@ impl<'a> Sight<'a> {
             | Event::GroupCreated(_)
             | Event::MemberAdded(_)
             | Event::MemberRemoved(_) => access(&Prefix::tenant()),
+            Event::AttemptDenied(e) => access(&e.attempt.target),
+            Event::AttemptsCounted(_) => access(&Prefix::tenant()),
             _ => self.everything(),
         }
     }

@@ -112,7 +112,7 @@ impl Filler {
             message: None,
             trace: None,
         };
-        let commit = Commit { header, events: vec![Event::KeyRevoked(KeyRevoked { key: KeyId([0; 8]) })] };
+        let commit = Commit { header, events: vec![Event::KeyRevoked(KeyRevoked { key: KeyId([0; 8]), from: None })] };
         let commit = commit.encode().map_err(refused)?;
         Ok(Arc::new(Self { ledger, commit, wanted, begun: AtomicUsize::new(0), done: AtomicUsize::new(0) }))
     }

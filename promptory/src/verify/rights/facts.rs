@@ -1,10 +1,13 @@
 //! What a ledger has said up to an index, as far as rights depend on it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use promptory_domain::access::{Action, Actions, allowed};
-use promptory_events::event::{AnyRole, Event, KeyScope, RoleName, Subject};
-use promptory_events::{FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, RequestId, Timestamp};
+use promptory_events::event::{AnyRole, Event, KeyScope, RoleName, Split, Subject};
+use promptory_events::rollout::Table;
+use promptory_events::{
+    FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, RequestId, RolloutId, Timestamp,
+};
 
 /// What has been said.
 #[derive(Debug, Default)]
@@ -58,6 +61,16 @@ pub(super) struct PromptFact {
     pub authors: Vec<PrincipalId>,
     /// Where each label points, and where it pointed before.
     pub labels: BTreeMap<Label, (u32, Option<u32>)>,
+    /// What labels are split over.
+    pub rollouts: BTreeMap<Label, RolloutFact>,
+}
+
+#[derive(Debug)]
+pub(super) struct RolloutFact {
+    pub id: RolloutId,
+    pub table: Table,
+    /// Versions that a request has allowed in it.
+    pub approved: BTreeSet<u32>,
 }
 
 #[derive(Debug)]
@@ -73,6 +86,7 @@ pub(super) struct RequestFact {
     pub label: Label,
     pub before: Option<u32>,
     pub after: Option<u32>,
+    pub split: Option<Split>,
     pub expires_at: Option<Timestamp>,
     pub author: PrincipalId,
     pub approvers: HashSet<PrincipalId>,
@@ -83,6 +97,10 @@ impl GrantFact {
     fn holds(&self, at: Timestamp) -> bool {
         self.ended.is_none() && self.expires_at.is_none_or(|end| at < end)
     }
+}
+
+fn by_request(request: Option<RequestId>, table: &Table) -> BTreeSet<u32> {
+    request.into_iter().flat_map(|_| table.runs()).map(|run| run.version).collect()
 }
 
 impl Facts {
@@ -167,7 +185,10 @@ impl Facts {
             }
             Event::KeyRevoked(e) => {
                 if let Some(key) = self.keys.get_mut(&e.key) {
-                    key.revoked = key.revoked.or(Some(at));
+                    match e.from {
+                        None => key.revoked = key.revoked.or(Some(at)),
+                        Some(from) => key.expires_at = Some(key.expires_at.map_or(from, |end| end.min(from))),
+                    }
                 }
             }
             _ => self.take_prompt(actor, event),
@@ -193,6 +214,20 @@ impl Facts {
                 prompt.labels.insert(e.label.clone(), (e.after, before));
             }
             Event::LabelRemoved(e) => drop(prompt.labels.remove(&e.label)),
+            Event::RolloutStarted(e) => {
+                let approved = by_request(e.request, &e.after);
+                prompt
+                    .rollouts
+                    .insert(e.label.clone(), RolloutFact { id: e.rollout, table: e.after.clone(), approved });
+            }
+            Event::RolloutAdvanced(e) => {
+                if let Some(fact) = prompt.rollouts.get_mut(&e.label) {
+                    fact.approved.extend(by_request(e.request, &e.after));
+                    fact.table = e.after.clone();
+                }
+            }
+            Event::RolloutRolledBack(e) => drop(prompt.rollouts.remove(&e.label)),
+            Event::RolloutCompleted(e) => drop(prompt.rollouts.remove(&e.label)),
             _ => {}
         }
     }
@@ -212,6 +247,7 @@ impl Facts {
                     label: e.label.clone(),
                     before: e.before,
                     after: e.after,
+                    split: e.split.clone(),
                     expires_at: e.expires_at,
                     author: actor,
                     approvers: HashSet::new(),

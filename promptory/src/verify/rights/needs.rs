@@ -5,12 +5,16 @@ use promptory_events::event::{Event, KeyIssued, Subject};
 use promptory_events::{KeyId, Prefix, PrincipalId, PromptId, Timestamp};
 
 use super::facts::{Facts, KeyFact};
-use super::{Case, releases};
+use super::{Case, releases, rollouts};
 
 /// Whether the evidence of a commit bears one of its events out; why not. `facts` are those before it.
 pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(), String> {
     match event {
-        Event::LedgerOpened(_) | Event::LedgerRestored(_) => Err("only the system writes this".to_owned()),
+        Event::LedgerOpened(_)
+        | Event::LedgerRestored(_)
+        | Event::AttemptDenied(_)
+        | Event::AttemptsCounted(_)
+        | Event::UnauthenticatedCounted(_) => Err("only the system writes this".to_owned()),
         Event::TenantCreated(_) | Event::TenantSuspended(_) | Event::TenantResumed(_) | Event::BackupStarted(_) => {
             need(case, Action::ManageTenants, "")
         }
@@ -68,7 +72,7 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
             write(case, e.key.as_str())?;
             releases::goes(facts, e.prompt, None, Some(e.key.as_str()))
         }
-        _ => releases::check(facts, case, event),
+        _ => rollouts::check(facts, case, event).unwrap_or_else(|| releases::check(facts, case, event)),
     }
 }
 

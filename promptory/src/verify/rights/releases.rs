@@ -10,8 +10,8 @@ use super::needs::{need, on_prompt};
 
 pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(), String> {
     match event {
-        Event::LabelSet(e) => moves(facts, case, e.prompt, &e.label),
-        Event::LabelRemoved(e) => moves(facts, case, e.prompt, &e.label),
+        Event::LabelSet(e) => moves(facts, case, e.prompt, &e.label, Some(e.after)),
+        Event::LabelRemoved(e) => moves(facts, case, e.prompt, &e.label, None),
         Event::LabelProtected(e) => need(case, Action::ManageProtection, e.prefix.as_str()),
         Event::LabelUnprotected(e) => need(case, Action::ManageProtection, e.prefix.as_str()),
         Event::FreezeSet(e) => need(case, Action::ManageProtection, e.prefix.as_str()),
@@ -57,7 +57,7 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
 }
 
 /// The most approvals that a prefix around a key asks for.
-fn needed(facts: &Facts, key: &str, label: &Label) -> Option<u16> {
+pub(super) fn needed(facts: &Facts, key: &str, label: &Label) -> Option<u16> {
     let on = |prefix: &str| {
         let prefix: Prefix = prefix.parse().ok()?;
         facts.protections.get(&(prefix, label.clone())).copied()
@@ -76,12 +76,17 @@ fn key_of<'a>(facts: &'a Facts, case: &'a Case<'_>, prompt: PromptId) -> Result<
 }
 
 /// A label moves by a request, by a rollback, or if it is not protected by whoever may; and not while it is frozen.
-fn moves(facts: &Facts, case: &Case<'_>, prompt: PromptId, label: &Label) -> Result<(), String> {
-    let key = &facts.prompts.get(&prompt).ok_or("there is no such prompt")?.key;
-    let mut window = facts.freezes.values().filter(|f| f.prefix.covers(key) && f.from <= case.at && case.at < f.until);
-    let overridden = |event: &Event| matches!(event, Event::FreezeOverridden(e) if e.prompt == prompt);
-    if window.next().is_some() && !case.events.iter().any(overridden) {
-        return Err(format!("the label {label} was frozen"));
+fn moves(facts: &Facts, case: &Case<'_>, prompt: PromptId, label: &Label, to: Option<u32>) -> Result<(), String> {
+    let fact = facts.prompts.get(&prompt).ok_or("there is no such prompt")?;
+    let key = &fact.key;
+    frozen(facts, case, prompt, key, label)?;
+    // The event before it in its commit ended the rollout, and was judged.
+    let completes = |event: &Event| matches!(event, Event::RolloutCompleted(e) if e.prompt == prompt && e.label == *label && Some(e.version) == to);
+    if case.events.iter().any(completes) {
+        return need(case, Action::MoveLabels, key);
+    }
+    if fact.rollouts.contains_key(label) {
+        return Err(format!("the label {label} had a rollout"));
     }
     let by_release = case.events.iter().any(|event| match event {
         Event::ReleaseExecuted(e) => e.prompt == prompt && e.label == *label,
@@ -93,6 +98,16 @@ fn moves(facts: &Facts, case: &Case<'_>, prompt: PromptId, label: &Label) -> Res
         Some(_) => Err(format!("the label {label} is protected on `{key}`")),
         None => need(case, Action::MoveLabels, key),
     }
+}
+
+/// In a freeze window only what says so goes.
+pub(super) fn frozen(facts: &Facts, case: &Case<'_>, prompt: PromptId, key: &str, label: &Label) -> Result<(), String> {
+    let mut window = facts.freezes.values().filter(|f| f.prefix.covers(key) && f.from <= case.at && case.at < f.until);
+    let overridden = |event: &Event| matches!(event, Event::FreezeOverridden(e) if e.prompt == prompt);
+    if window.next().is_some() && !case.events.iter().any(overridden) {
+        return Err(format!("the label {label} was frozen"));
+    }
+    Ok(())
 }
 
 /// Labels go along with a prompt only where they are protected alike.
@@ -119,8 +134,11 @@ fn open(facts: &Facts, request: RequestId) -> Result<&RequestFact, String> {
 fn approves(facts: &Facts, case: &Case<'_>, id: RequestId) -> Result<(), String> {
     let request = open(facts, id)?;
     let prompt = facts.prompts.get(&request.prompt).ok_or("there is no such prompt")?;
-    let added = request.after.and_then(|number| prompt.authors.get(usize::try_from(number).ok()?.checked_sub(1)?));
-    if case.actor() == request.author || added == Some(&case.actor()) {
+    let author_of = |number: u32| prompt.authors.get(usize::try_from(number).ok()?.checked_sub(1)?);
+    let split = request.split.iter().flat_map(|split| split.weights.versions());
+    let versions = split.filter(|version| Some(*version) != request.before);
+    let mut versions = request.after.filter(|_| request.split.is_none()).into_iter().chain(versions);
+    if case.actor() == request.author || versions.any(|number| author_of(number) == Some(&case.actor())) {
         return Err("it approves what its own actor made".to_owned());
     }
     if request.expires_at.is_some_and(|end| end <= case.at) {
@@ -134,6 +152,10 @@ fn executes(facts: &Facts, case: &Case<'_>, event: &ReleaseExecuted) -> Result<(
     let request = open(facts, event.request)?;
     let prompt = facts.prompts.get(&request.prompt).ok_or("there is no such prompt")?;
     let asked = |moved: &Event| match moved {
+        // That it does what was asked for is judged with these.
+        Event::RolloutStarted(e) => e.request == Some(event.request),
+        Event::RolloutAdvanced(e) => e.request == Some(event.request),
+        _ if request.split.is_some() => false,
         Event::LabelSet(e) => e.prompt == request.prompt && e.label == request.label && Some(e.after) == request.after,
         Event::LabelRemoved(e) => e.prompt == request.prompt && e.label == request.label && request.after.is_none(),
         _ => false,

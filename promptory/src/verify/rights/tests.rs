@@ -15,6 +15,8 @@ use promptory_events::{
 
 use super::*;
 
+mod rollouts;
+
 /// A tenant's ledger in the making, one commit a batch, a second apart.
 #[derive(Clone)]
 struct Book {
@@ -210,7 +212,13 @@ fn what_decide_accepts_is_lawful() {
     acme.by(&editor, Change::GrantRole { to, role: Role::Viewer.into(), prefix, expires_at: until });
     acme.by(&editor, protect());
     let label = || "production".parse().unwrap();
-    let ask = Change::RequestRelease { prompt: at("team/greet"), label: label(), version: Some(2), expires_at: until };
+    let ask = Change::RequestRelease {
+        prompt: at("team/greet"),
+        label: label(),
+        version: Some(2),
+        split: None,
+        expires_at: until,
+    };
     let events = acme.by(&editor, ask);
     let [Event::ReleaseRequested(asked)] = &events[..] else { panic!("{events:?}") };
     acme.by(&reviewer, Change::ApproveRelease { request: asked.request });
@@ -423,7 +431,13 @@ fn a_protected_label_that_moved_by_hand_or_without_its_approvals_is_found() {
     let index = copy.write(forged(editor_id, &editor, &[editor_grant]), vec![set_event(&acme, 2)]);
     found(&system, &copy, index, "is protected");
     let label = || "production".parse().unwrap();
-    let ask = Change::RequestRelease { prompt: at("team/greet"), label: label(), version: Some(2), expires_at: None };
+    let ask = Change::RequestRelease {
+        prompt: at("team/greet"),
+        label: label(),
+        version: Some(2),
+        split: None,
+        expires_at: None,
+    };
     let events = acme.by(&editor, ask);
     let [Event::ReleaseRequested(asked)] = &events[..] else { panic!("{events:?}") };
     let (request, prompt) = (asked.request, asked.prompt);

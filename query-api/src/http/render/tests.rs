@@ -35,6 +35,7 @@ fn one_summary(kind: Kind) -> PromptSummary {
         branches: [(Branch::main(), 3)].into(),
         forked_from: None,
         labels: [("production".parse().unwrap(), 2)].into(),
+        rollouts: std::collections::BTreeMap::new(),
         tags: vec!["eu".parse().unwrap()],
         changed_index: 9,
         changed_at: at("2026-01-02T03:04:05Z"),

@@ -44,7 +44,10 @@ fn every_parameter_of_a_query_is_described() {
         let query = parameters.iter().filter(|p| p["in"] == "query");
         query.map(|p| p["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(names("/v1/prompts/{prompt}"), ["label", "version", "branch", "as_of", "clock", "at_least"]);
+    assert_eq!(
+        names("/v1/prompts/{prompt}"),
+        ["label", "bucket_key", "version", "branch", "as_of", "clock", "at_least"]
+    );
     assert_eq!(names("/v1/prompts"), ["prefix", "limit", "cursor", "as_of", "clock", "at_least"]);
     assert_eq!(names("/v1/prompts/{prompt}/diff"), ["to", "from", "from_prompt", "at_least"]);
     assert_eq!(names("/v1/events"), ["from", "limit", "at_least"]);

@@ -101,7 +101,7 @@ impl World {
         tokio::spawn(worker::run(shelf.clone(), worker::Scope::whole(0), stopped));
         let read_side = ReadSide::Here(shelf);
         let routes = router(read_side.clone()).0.merge(health_router(vec![read_side]));
-        let app = edge(routes, Limits::default(), &CancellationToken::new());
+        let app = edge(routes, Limits::default(), &CancellationToken::new(), &promptory_platform::Attestor::default());
         let key = ApiKey::new(tenant.clone(), KeyId([9; 8]), Secret::random().unwrap());
         let mut world = Self { app, key: key.clone(), tenant, ledger, keys, commands: 0, _stop: stop, _folder: folder };
         world.append(world.key_events(owner(), &key, Role::Owner)).await;
@@ -134,7 +134,7 @@ impl World {
     }
 
     pub fn revoked(&self) -> Event {
-        Event::KeyRevoked(KeyRevoked { key: self.key.key })
+        Event::KeyRevoked(KeyRevoked { key: self.key.key, from: None })
     }
 
     /// Appends one commit, recorded at the hour of its command: the first at 01:00 of 2026-01-01.

@@ -1,6 +1,6 @@
 //! Given, when, then: roles, groups, custom roles and API keys; who may hand on what.
 
-use promptory_events::event::{Action, AnyRole, Event, KeyScope, Kind, Role, Subject};
+use promptory_events::event::{Action, AnyRole, Event, KeyRevoked, KeyScope, Kind, Role, Subject};
 use promptory_events::{Branch, GroupId, KeyId, Prefix, PrincipalId, limits};
 
 use crate::command::*;
@@ -203,7 +203,7 @@ fn an_owner_that_expires_is_narrowed_or_of_a_group_is_not_the_last_one() {
     assert_eq!(acme.try_change(from_role(owner, Role::Owner)), Err(Rejection::LastOwner), "the other one expires");
     let ending = grant_on("", Subject::Principal(owner), Role::Owner, end);
     assert_eq!(acme.try_change(ending), Err(Rejection::LastOwner), "to end is to go");
-    let rotate = Change::RotateKey { key: id_of(&acme.caller()), secret_hash: [3; 32], expires_at: end };
+    let rotate = Change::RotateKey { key: id_of(&acme.caller()), secret_hash: [3; 32], expires_at: end, overlap_s: 0 };
     assert_eq!(acme.try_change(rotate), Err(Rejection::LastOwner), "a key that ends is none that lasts");
     let group = created(&acme.accept(Change::CreateGroup { name: None }));
     acme.accept(grant_on("", Subject::Group(group), Role::Owner, None));
@@ -284,13 +284,18 @@ fn a_narrowed_key_has_what_its_principal_has_and_no_more_than_its_scope() {
     assert_eq!(narrow.try_change(create("a", "x")), forbidden(Action::WritePrompts));
     assert_eq!(narrow.try_change(to_role(principal, Role::Viewer)), forbidden(Action::ManageAccess));
     // It does not get out of its scope by another secret either.
-    let rotate = Change::RotateKey { key: issued.key, secret_hash: [9; 32], expires_at: None };
+    let rotate = Change::RotateKey { key: issued.key, secret_hash: [9; 32], expires_at: None, overlap_s: 0 };
     let events = narrow.try_change(rotate).unwrap();
     assert!(
         matches!(&events[0], Event::KeyIssued(new) if new.scope == issued.scope && new.replaces == Some(issued.key))
     );
     assert_eq!(
-        narrow.try_change(Change::RotateKey { key: id_of(&acme.caller()), secret_hash: [9; 32], expires_at: None }),
+        narrow.try_change(Change::RotateKey {
+            key: id_of(&acme.caller()),
+            secret_hash: [9; 32],
+            expires_at: None,
+            overlap_s: 0
+        }),
         forbidden(Action::ManageAccess)
     );
     let nobody = KeyScope { role: "nobody".parse().unwrap(), prefix: prefix("") };
@@ -314,7 +319,7 @@ fn nobody_issues_a_key_for_somebody_who_holds_more() {
     assert_eq!(acme.by(area.clone()).try_change(for_owner), forbidden(Action::ManageAccess));
     let revoke = Change::RevokeKey { key: id_of(&acme.caller()) };
     assert_eq!(acme.by(admin.clone()).try_change(revoke), exceeds(Action::Import));
-    let rotate = Change::RotateKey { key: id_of(&acme.caller()), secret_hash: [8; 32], expires_at: None };
+    let rotate = Change::RotateKey { key: id_of(&acme.caller()), secret_hash: [8; 32], expires_at: None, overlap_s: 0 };
     assert_eq!(acme.by(admin).try_change(rotate), exceeds(Action::Import));
     let narrow = |role: Role| Change::IssueKey {
         holder: KeyHolder::Existing(owner),
@@ -342,7 +347,7 @@ fn a_key_ends_when_it_expires_and_whoever_shows_it_may_give_it_another_secret_bu
     let events = acme.accept(issue);
     let Event::KeyIssued(issued) = &events[0] else { panic!("{events:?}") };
     let caller = Presented::ApiKey { key: issued.key, secret_hash: [8; 32] };
-    let rotate = |expires_at| Change::RotateKey { key: issued.key, secret_hash: [9; 32], expires_at };
+    let rotate = |expires_at| Change::RotateKey { key: issued.key, secret_hash: [9; 32], expires_at, overlap_s: 0 };
     let longer = acme.by(caller.clone()).try_change(rotate(Some(end.plus_ms(1))));
     assert_eq!(longer, forbidden(Action::ManageAccess));
     let rotated = acme.by(caller.clone()).try_change(rotate(None)).unwrap();
@@ -353,8 +358,29 @@ fn a_key_ends_when_it_expires_and_whoever_shows_it_may_give_it_another_secret_bu
     assert_eq!(acme.try_change(rotate(None)), Err(Rejection::ExpiryInPast), "an owner has to say until when");
     acme.accept(rotate(Some(end.plus_ms(9000))));
     assert_eq!(acme.try_change(rotate(None)), Err(Rejection::ApiKeyRevoked(issued.key)));
-    let unknown = Change::RotateKey { key: KeyId([1; 8]), secret_hash: [9; 32], expires_at: None };
+    let unknown = Change::RotateKey { key: KeyId([1; 8]), secret_hash: [9; 32], expires_at: None, overlap_s: 0 };
     assert_eq!(acme.try_change(unknown), Err(Rejection::ApiKeyNotFound(KeyId([1; 8]))));
+}
+
+#[test]
+fn with_an_overlap_both_keys_open_until_it_ends_and_no_longer_than_the_old_one_would_have() {
+    let mut acme = Story::of_acme();
+    let (caller, _) = acme.key_for(Role::Editor);
+    let key = id_of(&caller);
+    let rotate = |key, overlap_s| Change::RotateKey { key, secret_hash: [9; 32], expires_at: None, overlap_s };
+    let end = acme.later_ms(0).plus_ms(60_000);
+    let rotated = acme.accept_by(&caller, rotate(key, 60));
+    let Event::KeyIssued(new) = &rotated[0] else { panic!("{rotated:?}") };
+    assert_eq!(rotated[1], Event::KeyRevoked(KeyRevoked { key, from: Some(end) }));
+    let new = Presented::ApiKey { key: new.key, secret_hash: [9; 32] };
+    acme.accept_by(&caller, create("a", "x"));
+    acme.accept_by(&new, create("b", "x"));
+    let again = acme.accept_by(&caller, rotate(key, 3600));
+    let ends = |event: &Event| matches!(event, Event::KeyIssued(issued) if issued.expires_at == Some(end));
+    assert!(ends(&again[0]), "whoever shows it gains no time by it");
+    acme.later_ms(60_000);
+    assert_eq!(acme.by(caller).try_change(create("c", "x")), Err(Rejection::Unauthenticated));
+    acme.accept_by(&new, create("c", "x"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is special to an event, as JSON: ids, numbers and names; never prompt text, never a secret or its hash.
 
-use promptory_events::Event;
-use promptory_events::event::{CommentOn, KeyScope, Subject, VersionAdded};
+use promptory_events::event::{Attempt, CommentOn, KeyScope, Split, Subject, VersionAdded};
+use promptory_events::{Credential, Event};
 use serde_json::{Value, json};
 
 use crate::hot::access::Access;
@@ -42,6 +42,7 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
             "label": e.label,
             "before": e.before,
             "after": e.after,
+            "split": e.split.as_ref().map(split),
             "expires_at": e.expires_at,
         }),
         Event::ReleaseApproved(e) => {
@@ -56,6 +57,26 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
             on(&mut detail, e.on);
             detail
         }
+        Event::RolloutStarted(e) => json!({
+            "rollout": e.rollout,
+            "label": e.label,
+            "control": e.control,
+            "after": e.after,
+            "release": e.request,
+        }),
+        Event::RolloutAdvanced(e) => json!({
+            "rollout": e.rollout,
+            "label": e.label,
+            "before": e.before,
+            "after": e.after,
+            "release": e.request,
+        }),
+        Event::RolloutPaused(e) => json!({ "rollout": e.rollout, "label": e.label }),
+        Event::RolloutResumed(e) => json!({ "rollout": e.rollout, "label": e.label }),
+        Event::RolloutRolledBack(e) => json!({ "rollout": e.rollout, "label": e.label, "before": e.before }),
+        Event::RolloutCompleted(e) => {
+            json!({ "rollout": e.rollout, "label": e.label, "before": e.before, "version": e.version })
+        }
         Event::MemberAdded(e) => json!({ "group": e.group, "principal": e.principal }),
         Event::MemberRemoved(e) => json!({ "group": e.group, "principal": e.principal }),
         Event::KeyIssued(e) => json!({
@@ -65,7 +86,9 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
             "expires_at": e.expires_at,
             "replaces": e.replaces,
         }),
-        Event::KeyRevoked(e) => json!({ "key": e.key, "principal": access.principal_of(e.key) }),
+        Event::KeyRevoked(e) => {
+            json!({ "key": e.key, "principal": access.principal_of(e.key), "from": e.from })
+        }
         Event::PromptCreated(e) => json!({ "kind": e.kind }),
         Event::VersionAdded(e) => version(e),
         Event::PromptRenamed(e) => json!({ "before": e.before, "after": e.after }),
@@ -77,7 +100,28 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
         Event::BranchClosed(e) => json!({ "branch": e.branch, "head": e.head }),
         Event::LabelSet(e) => json!({ "label": e.label, "before": e.before, "after": e.after }),
         Event::LabelRemoved(e) => json!({ "label": e.label, "before": e.before }),
+        Event::AttemptDenied(e) => {
+            let mut detail = attempt(&e.attempt);
+            (detail["door"], detail["minute"]) = (json!(e.door), json!(e.minute));
+            if let Credential::ApiKey { key, .. } = &e.credential {
+                detail["key"] = json!(key);
+            }
+            detail
+        }
+        Event::AttemptsCounted(e) => {
+            let again = e.again.iter().map(|again| {
+                let mut detail = attempt(&again.attempt);
+                detail["times"] = json!(again.times);
+                detail
+            });
+            json!({ "minute": e.minute, "again": again.collect::<Vec<_>>(), "others": e.others })
+        }
+        Event::UnauthenticatedCounted(e) => json!({ "minute": e.minute, "times": e.times }),
     }
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    json!({ "principal": attempt.principal, "action": attempt.action, "target": attempt.target })
 }
 
 /// Whom a grant is for: `principal` or `group`, beside what else there is to say.
@@ -87,6 +131,12 @@ pub(super) fn with_subject(subject: Subject, mut rest: Value) -> Value {
         Subject::Group(id) => rest["group"] = json!(id),
     }
     rest
+}
+
+/// What a request asks a label to be split over.
+pub(super) fn split(split: &Split) -> Value {
+    let arm = |(version, weight): (&u32, &u16)| json!({ "version": version, "weight": weight });
+    json!({ "rollout": split.rollout, "arms": split.weights.as_map().iter().map(arm).collect::<Vec<_>>() })
 }
 
 /// What a comment is on: `version` or `release`.

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use promptory_events::Event;
 use promptory_events::event::VersionAdded;
+use promptory_events::{Event, Label};
 
 use super::{AnswerError, Desk};
 use crate::ask::{AskError, PromptAnswer, VersionSummary, Which};
@@ -19,13 +19,21 @@ pub fn number(row: &PromptRow, which: &Which) -> Result<u32, AskError> {
     match which {
         Which::Number(number) if (1..=row.versions).contains(number) => Ok(*number),
         Which::Number(number) => Err(AskError::VersionNotFound(*number)),
-        Which::Label(label) if label.is_latest() => Ok(row.main),
-        Which::Label(label) => row.labels.get(label).copied().ok_or_else(|| AskError::LabelNotFound(label.clone())),
+        Which::Label(label) | Which::Keyed { label, .. } if label.is_latest() => Ok(row.main),
+        Which::Label(label) => labelled(row, label),
+        Which::Keyed { label, .. } => match which.arm(&row.labels, &row.rollouts) {
+            Some(arm) => Ok(arm.version),
+            None => labelled(row, label),
+        },
         Which::Branch(branch) if branch.is_main() => Ok(row.main),
         Which::Branch(branch) => {
             row.branches.get(branch).copied().ok_or_else(|| AskError::BranchNotFound(branch.clone()))
         }
     }
+}
+
+fn labelled(row: &PromptRow, label: &Label) -> Result<u32, AskError> {
+    row.labels.get(label).copied().ok_or_else(|| AskError::LabelNotFound(label.clone()))
 }
 
 impl<R: Rows> Desk<'_, R> {

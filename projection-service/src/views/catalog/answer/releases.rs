@@ -8,6 +8,7 @@ use promptory_ledger::seal::aad;
 use serde_json::{Value, json};
 
 use super::access::{item, page, parsed};
+use super::detail::split;
 use super::{AnswerError, Desk, unopened};
 use crate::ask::{AccessItem, AskError, Comment};
 use crate::store::key::Key;
@@ -73,6 +74,7 @@ impl<R: Rows> Desk<'_, R> {
         let approvals = request.approvers.iter().zip(&row.approvals);
         let approvals: Vec<_> = approvals.map(|(who, index)| json!({ "principal": who, "index": index })).collect();
         let open = request.status == Status::Open;
+        let rollout = prompt.rollouts.get(&request.label).map(|running| running.id);
         Ok(json!({
             "release": id,
             "prompt": request.prompt,
@@ -80,6 +82,7 @@ impl<R: Rows> Desk<'_, R> {
             "label": request.label,
             "from": self.side(request.prompt, request.before)?,
             "to": self.side(request.prompt, request.after)?,
+            "split": request.split.as_ref().map(split),
             "author": request.author,
             "message": stamp.message,
             "opened_index": row.opened,
@@ -87,7 +90,7 @@ impl<R: Rows> Desk<'_, R> {
             "expires_at": request.expires_at,
             "status": request.status,
             "expired": open && request.expired(sight.now()),
-            "stale": open && prompt.labels.get(&request.label).copied() != request.before,
+            "stale": open && request.is_stale(prompt.labels.get(&request.label).copied(), rollout),
             "approvals": approvals,
             "needed": hot.releases.book.needed(prompt.key.as_str(), &request.label),
             "closed_index": row.closed,

@@ -1,0 +1,102 @@
+//! Labels that are split over versions for a while. The label itself points to the control all along: it moves, if at all,
+//! by an event of its own when the rollout is completed.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{PromptId, RequestId, RolloutId};
+use crate::key::Label;
+use crate::rollout::{Table, Weights};
+
+/// What a release request asks for instead of a move: that the label is split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Split {
+    /// The rollout that ran when it was asked for and that it should change; `None`: none ran, and one should start.
+    pub rollout: Option<RolloutId>,
+    /// How many buckets each version should get.
+    pub weights: Weights,
+}
+
+/// A label was split. Until now every bucket got the control.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RolloutStarted {
+    /// Which rollout.
+    pub rollout: RolloutId,
+    /// Of which prompt.
+    pub prompt: PromptId,
+    /// Which label.
+    pub label: Label,
+    /// Where the label points: what is served without a key and while the rollout is paused.
+    pub control: u32,
+    /// Which version each bucket gets from now on.
+    pub after: Table,
+    /// The release request that allowed it, executed in the same commit.
+    pub request: Option<RequestId>,
+}
+
+/// The weights changed. No more buckets moved than had to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RolloutAdvanced {
+    /// Which rollout.
+    pub rollout: RolloutId,
+    /// Of which prompt.
+    pub prompt: PromptId,
+    /// Which label.
+    pub label: Label,
+    /// Which version each bucket got until now.
+    pub before: Table,
+    /// Which it gets from now on.
+    pub after: Table,
+    /// The release request that allowed it, executed in the same commit.
+    pub request: Option<RequestId>,
+}
+
+/// Everybody gets the control until it is resumed; the table is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RolloutPaused {
+    /// Which rollout.
+    pub rollout: RolloutId,
+    /// Of which prompt.
+    pub prompt: PromptId,
+    /// Which label.
+    pub label: Label,
+}
+
+/// Buckets get their versions again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RolloutResumed {
+    /// Which rollout.
+    pub rollout: RolloutId,
+    /// Of which prompt.
+    pub prompt: PromptId,
+    /// Which label.
+    pub label: Label,
+}
+
+/// The rollout is over, and the label points where it did all along.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RolloutRolledBack {
+    /// Which rollout.
+    pub rollout: RolloutId,
+    /// Of which prompt.
+    pub prompt: PromptId,
+    /// Which label.
+    pub label: Label,
+    /// Which version each bucket got.
+    pub before: Table,
+}
+
+/// The rollout is over, and everybody gets one version. `label.set` follows in the same commit, unless it is the control.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RolloutCompleted {
+    /// Which rollout.
+    pub rollout: RolloutId,
+    /// Of which prompt.
+    pub prompt: PromptId,
+    /// Which label.
+    pub label: Label,
+    /// Which version each bucket got.
+    pub before: Table,
+    /// Which version everybody gets.
+    pub version: u32,
+}

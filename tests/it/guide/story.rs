@@ -1,0 +1,130 @@
+//! The story that the guide's examples are taken from: each chapter does what comes between them, too.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use promptory_ledger::backup::BackupKey;
+use promptory_tests::{Client, World};
+use serde_json::{Value, json};
+
+use super::Guide;
+
+/// Another caller, with a new key.
+fn caller(owner: &Client, body: &Value) -> (Client, Value) {
+    let issued = owner.post("/v1/keys", body).expect(201).json;
+    (owner.with_key(issued["key"].as_str().unwrap()), issued)
+}
+
+/// What was written can be read.
+fn settle(client: &Client, written: &Value) {
+    client.wait_for(written["position"].as_str().unwrap());
+}
+
+#[test]
+fn every_example_of_the_guide_is_what_the_server_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("backup.key");
+    fs::write(&file, "ab".repeat(32)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let world = World::with_backup_key(Some(BackupKey::read(&file).unwrap()));
+    let owner = world.acme();
+    let mut guide = Guide::read();
+    first_prompt(&mut guide, &owner);
+    changes(&mut guide, &owner);
+    keys_and_roles(&mut guide, &owner);
+    branches(&mut guide, &owner);
+    releases(&mut guide, &owner);
+    operators(&mut guide, &world);
+    guide.finish();
+}
+
+fn first_prompt(guide: &mut Guide, owner: &Client) {
+    let _ = guide.play(owner, "Writes");
+    let _ = guide.play(owner, "POST /v1/prompts/{prompt}/versions");
+    let _ = guide.play(owner, "PUT /v1/prompts/{prompt}/labels/{label}");
+    for read in [
+        "GET /v1/prompts/{prompt}",
+        "GET /v1/prompts",
+        "GET /v1/prompts/{prompt}/versions",
+        "GET /v1/prompts/{prompt}/labels/{label}/history",
+        "GET /v1/prompts/{prompt}/diff",
+        "GET /v1/events",
+    ] {
+        let _ = guide.play(owner, read);
+    }
+    guide.stream(owner, "GET /v1/events");
+    let _ = guide.play(owner, "GET /v1/status");
+    let _ = guide.play(owner, "Problems");
+}
+
+fn changes(guide: &mut Guide, owner: &Client) {
+    for write in [
+        "PUT /v1/prompts/{prompt}/tags",
+        "PUT /v1/prompts/{prompt}/metadata",
+        "DELETE /v1/prompts/{prompt}/labels/{label}",
+        "PUT /v1/prompts/{prompt}/key",
+        "POST /v1/prompts/{prompt}/archive",
+        "POST /v1/prompts/{prompt}/restore",
+        "POST /v1/commands",
+    ] {
+        let _ = guide.play(owner, write);
+    }
+}
+
+fn keys_and_roles(guide: &mut Guide, owner: &Client) {
+    let issued = guide.play(owner, "POST /v1/keys").json;
+    settle(owner, &issued);
+    let _ = guide.play(owner, "GET /v1/keys");
+    let _ = guide.play(owner, "PUT /v1/principals/{principal}/roles/{role}");
+    let _ = guide.play(owner, "DELETE /v1/principals/{principal}/roles/{role}");
+    let _ = guide.play(owner, "POST /v1/keys/{key}/rotate");
+    let _ = guide.play(owner, "DELETE /v1/keys/{key}");
+    let _ = guide.play(owner, "PUT /v1/roles/{role}");
+}
+
+fn branches(guide: &mut Guide, owner: &Client) {
+    let _ = guide.play(owner, "PUT /v1/prompts/{prompt}/branches/{branch}");
+    let forked = guide.play(owner, "POST /v1/prompts/{prompt}/forks").json;
+    settle(owner, &forked);
+    let _ = guide.play(owner, "GET /v1/prompts/{prompt}/forks");
+    // The branch changes the configuration alone, which merges; then both sides change the same line of a longer text.
+    let versions = |body: Value| {
+        let _ = owner.post("/v1/prompts/team%2Fgreet/versions", &body).expect(201);
+    };
+    versions(json!({"branch": "try", "text": "Hello, {{name}}.", "config": {"top_p": 1}}));
+    let _ = guide.play(owner, "POST /v1/prompts/{prompt}/merges");
+    let text = |line: &str| format!("You are kind.\n{line}\nBe brief.\n");
+    versions(json!({"text": text("Hello."), "config": {"model": "large", "temperature": 0}}));
+    let forward = json!({"from": {"branch": "main"}, "branch": "try"});
+    let _ = owner.post("/v1/prompts/team%2Fgreet/merges", &forward).expect(201);
+    versions(json!({"branch": "try", "text": text("Hi."), "config": {"model": "large", "temperature": 1}}));
+    versions(json!({"text": text("Good day."), "config": {"model": "large", "temperature": 0.2}}));
+    let _ = guide.play(owner, "POST /v1/prompts/{prompt}/merges");
+    let _ = guide.play(owner, "DELETE /v1/prompts/{prompt}/branches/{branch}");
+}
+
+fn releases(guide: &mut Guide, owner: &Client) {
+    let _ = owner.put("/v1/protections/production?prefix=team/", &json!({"approvals": 2})).expect(200);
+    let (reviewer, _) = caller(owner, &json!({"role": "reviewer"}));
+    let asked = guide.play(owner, "POST /v1/releases").json;
+    let release = asked["release"].as_str().unwrap();
+    let approved = reviewer.post(&format!("/v1/releases/{release}/approve"), &json!({})).expect(200).json;
+    settle(owner, &approved);
+    let _ = guide.play(owner, "GET /v1/releases");
+}
+
+fn operators(guide: &mut Guide, world: &World) {
+    let operator = world.operator();
+    for write in [
+        "POST /v1/tenants",
+        "POST /v1/tenants/{tenant}/owners",
+        "POST /v1/tenants/{tenant}/suspend",
+        "POST /v1/tenants/{tenant}/resume",
+        "POST /v1/backups",
+        "POST /v1/backups/{backup}/keys",
+    ] {
+        let _ = guide.play(&operator, write);
+    }
+    let _ = guide.play(&operator, "GET /healthz");
+    let _ = guide.play(&operator, "GET /readyz");
+}
