@@ -8,16 +8,18 @@ mod merged;
 mod names;
 mod releases;
 mod rollouts;
+mod templates;
 mod together;
 mod wanted;
 
 use promptory_domain::{Change, Command, Material, NewVersion, Presented};
-use promptory_events::event::Kind;
+use promptory_events::event::{Kind, Syntax};
 use promptory_events::{Branch, CommandHash, CommandId, PrincipalId, TenantId, TraceContext, limits};
 use promptory_ledger::KeyStore;
 use promptory_platform::problem::{Problem, ProblemType};
 use promptory_platform::{ApiKey, apikey::Secret};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::failure::Failure;
 use crate::wire;
@@ -149,13 +151,15 @@ fn change(
     secret_hash: [u8; 32],
 ) -> Result<Change, Failure> {
     Ok(match change {
-        wire::Change::CreatePrompt { key, text, messages, config, labels, tags, metadata } => {
-            let (kind, version) = required_version(sealer, text, messages, config, labels)?;
+        wire::Change::CreatePrompt { key, text, messages, config, template, variables, labels, tags, metadata } => {
+            let said = Said { text, messages, config, template, variables };
+            let (kind, version) = required_version(sealer, said, labels)?;
             let metadata = metadata.map(|m| sealer.json("/metadata", &m)).transpose()?;
             Change::CreatePrompt { key: names::key("/key", &key)?, kind, version, tags: names::tags(&tags)?, metadata }
         }
-        wire::Change::AddVersion { prompt, text, messages, config, labels, branch } => {
-            let (kind, version) = required_version(sealer, text, messages, config, labels)?;
+        wire::Change::AddVersion { prompt, text, messages, config, template, variables, labels, branch } => {
+            let said = Said { text, messages, config, template, variables };
+            let (kind, version) = required_version(sealer, said, labels)?;
             let branch = branch.map_or_else(|| Ok(Branch::main()), |branch| names::branch("/branch", &branch))?;
             Change::AddVersion { prompt: names::prompt(&prompt)?, kind, version, branch, if_match }
         }
@@ -177,11 +181,10 @@ fn change(
             copied: None, // which version it is, the state says
         },
         merge @ wire::Change::Merge { .. } => merged::change(sealer, merge, if_match)?,
-        wire::Change::RenamePrompt { prompt, to, text, messages, config } => {
-            let version = match (&text, &messages, &config) {
-                (None, None, None) => None,
-                _ => Some(required_version(sealer, text, messages, config, Vec::new())?),
-            };
+        wire::Change::RenamePrompt { prompt, to, text, messages, config, template, variables } => {
+            let said = Said { text, messages, config, template, variables };
+            let nothing = said == Said::default();
+            let version = (!nothing).then(|| required_version(sealer, said, Vec::new())).transpose()?;
             Change::RenamePrompt { prompt: names::prompt(&prompt)?, to: names::key("/to", &to)?, version, if_match }
         }
         wire::Change::SetTags { prompt, tags } => {
@@ -214,33 +217,46 @@ fn change(
     })
 }
 
-fn required_version(
-    sealer: &mut Sealer<'_>,
+/// What a caller says of a version.
+#[derive(Default, PartialEq)]
+struct Said {
     text: Option<String>,
     messages: Option<Vec<wire::Message>>,
-    config: Option<serde_json::Map<String, serde_json::Value>>,
-    labels: Vec<String>,
-) -> Result<(Kind, NewVersion), Failure> {
-    let Some((kind, content)) = content(sealer, text, messages)? else {
-        return Err(Problem::field("/text", "give exactly one of `text` and `messages`").into());
-    };
-    let config = config.map(|config| sealer.json("/config", &config)).transpose()?;
-    Ok((kind, NewVersion { content, config, labels: names::labels(&labels)? }))
+    config: Option<Map<String, Value>>,
+    template: Option<Syntax>,
+    variables: Option<Map<String, Value>>,
 }
 
-/// A text or messages, if there is one of them.
-fn content(
-    sealer: &mut Sealer<'_>,
-    text: Option<String>,
-    messages: Option<Vec<wire::Message>>,
-) -> Result<Option<(Kind, Material)>, Failure> {
-    let (kind, field, bytes) = match (text, messages) {
-        (None, None) => return Ok(None),
-        (Some(text), None) => (Kind::Text, "/text", text.into_bytes()),
-        (None, Some(messages)) => (Kind::Chat, "/messages", contents::chat(&messages)?),
-        _ => return Err(Problem::field("/text", "give exactly one of `text` and `messages`").into()),
+fn required_version(sealer: &mut Sealer<'_>, said: Said, labels: Vec<String>) -> Result<(Kind, NewVersion), Failure> {
+    let Some((kind, text)) = plain(said.text, said.messages)? else {
+        return Err(Problem::field("/text", "give exactly one of `text` and `messages`").into());
     };
-    Ok(Some((kind, sealer.content(field, limits::CONTENT_MAX_BYTES, &bytes)?)))
+    let syntax = said.template.unwrap_or_default();
+    let template = templates::template(sealer, kind, &text, syntax, said.variables)?;
+    let content = sealed(sealer, kind, &text)?;
+    let config = said.config.map(|config| sealer.json("/config", &config)).transpose()?;
+    Ok((kind, NewVersion { content, config, labels: names::labels(&labels)?, template }))
+}
+
+/// A text or messages as they are stored, if there is one of them.
+fn plain(text: Option<String>, messages: Option<Vec<wire::Message>>) -> Result<Option<(Kind, String)>, Failure> {
+    match (text, messages) {
+        (None, None) => Ok(None),
+        (Some(text), None) => Ok(Some((Kind::Text, text))),
+        (None, Some(messages)) => Ok(Some((Kind::Chat, contents::chat(&messages)?))),
+        _ => Err(Problem::field("/text", "give exactly one of `text` and `messages`").into()),
+    }
+}
+
+fn sealed(sealer: &mut Sealer<'_>, kind: Kind, text: &str) -> Result<Material, Failure> {
+    sealer.content(content_field(kind), limits::CONTENT_MAX_BYTES, text.as_bytes())
+}
+
+fn content_field(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "/text",
+        Kind::Chat => "/messages",
+    }
 }
 
 /// The problem for something over its limit.

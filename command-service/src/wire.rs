@@ -1,13 +1,16 @@
 //! Commands as JSON, before anything about them is believed. Names are plain strings here, so that a refusal can say
 //! which field is wrong; `gather` turns them into types.
 
+mod message;
 mod pick;
 
+use promptory_events::event::Syntax;
 use promptory_platform::problem::{Problem, ProblemType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+pub use message::Message;
 pub use pick::{Pick, Source};
 
 /// One command with what its caller claims and demands.
@@ -50,16 +53,6 @@ impl Claims {
         ["idempotency_key", "if_match", "message", "occurred_at", "author", "override_freeze"];
 }
 
-/// One message of a chat prompt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Message {
-    /// `system`, `user`, `assistant`, …
-    pub role: String,
-    /// Its text, kept as it is.
-    pub content: String,
-}
-
 /// What a key is narrowed to: of its principal's rights those that the role has on the prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -97,6 +90,14 @@ pub enum Change {
         /// The version's model configuration.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         config: Option<Map<String, Value>>,
+        /// How the content is read: `none`, `simple` (if this is not there) or `jinja`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, example = "jinja")]
+        template: Option<Syntax>,
+        /// The variables that it declares, by name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        variables: Option<Map<String, Value>>,
         /// Labels that point to the version.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         labels: Vec<String>,
@@ -120,6 +121,14 @@ pub enum Change {
         /// Its model configuration.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         config: Option<Map<String, Value>>,
+        /// How the content is read: `none`, `simple` (if this is not there) or `jinja`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, example = "jinja")]
+        template: Option<Syntax>,
+        /// The variables that it declares, by name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        variables: Option<Map<String, Value>>,
         /// Labels that move to it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         labels: Vec<String>,
@@ -181,6 +190,14 @@ pub enum Change {
         /// The configuration that is to stand there, after a conflict.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         config: Option<Map<String, Value>>,
+        /// How the content is to be read, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, example = "jinja")]
+        template: Option<Syntax>,
+        /// The variables that are to be declared, after a conflict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        variables: Option<Map<String, Value>>,
         /// Labels that move to the new version.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         labels: Vec<String>,
@@ -200,6 +217,14 @@ pub enum Change {
         /// The new version's model configuration.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         config: Option<Map<String, Value>>,
+        /// How the content is read: `none`, `simple` (if this is not there) or `jinja`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, example = "jinja")]
+        template: Option<Syntax>,
+        /// The variables that it declares, by name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        variables: Option<Map<String, Value>>,
     },
     /// Other tags.
     SetTags {
@@ -565,7 +590,7 @@ impl Request {
             | Change::AddVersion { text, messages, .. }
             | Change::Merge { text, messages, .. }
             | Change::RenamePrompt { text, messages, .. } => {
-                let messages = messages.iter().flatten().map(|message| message.content.len());
+                let messages = messages.iter().flatten().map(Message::size_hint);
                 text.as_ref().map_or(0, String::len) + messages.sum::<usize>()
             }
             _ => 0,

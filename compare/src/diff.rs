@@ -4,7 +4,7 @@ mod chat;
 mod config;
 mod text;
 
-use promptory_events::event::Kind;
+use promptory_events::event::{Kind, Syntax};
 use serde::{Deserialize, Serialize};
 
 use crate::{Malformed, Version};
@@ -20,6 +20,19 @@ pub struct Comparison {
     pub content: ContentDiff,
     /// In the configuration, by key.
     pub config: Vec<KeyChange>,
+    /// How the contents are read, if that differs.
+    pub syntax: Option<SyntaxChange>,
+    /// In the declared variables, by key.
+    pub variables: Vec<KeyChange>,
+}
+
+/// Another syntax.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyntaxChange {
+    /// That of the first version.
+    pub from: Syntax,
+    /// That of the second one.
+    pub to: Syntax,
 }
 
 /// What differs between two contents.
@@ -40,7 +53,13 @@ pub fn compare(from: Option<Version<'_>>, to: Version<'_>) -> Result<Comparison,
         Kind::Text => ContentDiff::Text(text::compare(from.map_or("", |from| from.content), to.content)),
         Kind::Chat => ContentDiff::Messages(chat::compare(from.map_or("[]", |from| from.content), to.content)?),
     };
-    Ok(Comparison { content, config: config::compare(from.and_then(|from| from.config), to.config)? })
+    let syntax = from.map(|from| SyntaxChange { from: from.syntax, to: to.syntax });
+    Ok(Comparison {
+        content,
+        config: config::compare(from.and_then(|from| from.config), to.config)?,
+        syntax: syntax.filter(|change| change.from != change.to),
+        variables: config::compare(from.and_then(|from| from.variables), to.variables)?,
+    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub mod diff;
 pub mod lines;
 pub mod merge;
 
-use promptory_events::event::Kind;
+use promptory_events::event::{Kind, Syntax};
 
 /// What a version says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub struct Version<'a> {
     pub content: &'a str,
     /// Its configuration: a JSON object.
     pub config: Option<&'a str>,
+    /// How its content is read.
+    pub syntax: Syntax,
+    /// The variables that it declares: a JSON object.
+    pub variables: Option<&'a str>,
 }
 
 /// A chat that is no JSON list or a configuration that is no JSON object: a defect of whoever stored it.

@@ -4,7 +4,7 @@
 mod config;
 mod sequence;
 
-use promptory_events::event::Kind;
+use promptory_events::event::{Kind, Syntax};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -22,6 +22,21 @@ pub struct Merged {
     pub content: Result<String, ContentConflict>,
     /// The configuration, or where it conflicts.
     pub config: Result<Option<String>, ConfigConflict>,
+    /// How the content is read, or the two ways in which it would be.
+    pub syntax: Result<Syntax, SyntaxConflict>,
+    /// The declared variables, or where they conflict.
+    pub variables: Result<Option<String>, ConfigConflict>,
+}
+
+/// Both sides chose another syntax.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SyntaxConflict {
+    /// As it was.
+    pub base: Syntax,
+    /// As the version that is merged into has it.
+    pub ours: Syntax,
+    /// As the version that is merged has it.
+    pub theirs: Syntax,
 }
 
 /// A content with conflicts in it: all of it in order, so that choosing one side of each conflict, or writing something
@@ -57,7 +72,21 @@ pub fn merge(base: Version<'_>, ours: Version<'_>, theirs: Version<'_>) -> Resul
         Kind::Text => text(base.content, ours.content, theirs.content),
         Kind::Chat => chat(base.content, ours.content, theirs.content)?,
     };
-    Ok(Merged { content, config: config::merge(base.config, ours.config, theirs.config)? })
+    Ok(Merged {
+        content,
+        config: config::merge(base.config, ours.config, theirs.config)?,
+        syntax: syntax(base.syntax, ours.syntax, theirs.syntax),
+        variables: config::merge(base.variables, ours.variables, theirs.variables)?,
+    })
+}
+
+fn syntax(base: Syntax, ours: Syntax, theirs: Syntax) -> Result<Syntax, SyntaxConflict> {
+    match (base == ours, base == theirs) {
+        (_, true) => Ok(ours),
+        (true, _) => Ok(theirs),
+        _ if ours == theirs => Ok(ours),
+        _ => Err(SyntaxConflict { base, ours, theirs }),
+    }
 }
 
 /// Merges texts by line, as `git merge-file` does.

@@ -64,3 +64,27 @@ pub const ROLLOUT_RUNS_MAX: usize = 1000;
 pub const ROLLOUTS_MAX: usize = 16;
 /// A key that says which version of a split label is served.
 pub const BUCKET_KEY_MAX_BYTES: usize = 256;
+/// Variables that one version declares.
+pub const VARIABLES_MAX: usize = 256;
+/// The name of a variable.
+pub const VARIABLE_NAME_MAX_BYTES: usize = 64;
+/// Words and signs between the braces of one template, and of all that one rendering brings together.
+pub const TEMPLATE_TOKENS_MAX: usize = 16_384;
+/// Words and signs between one pair of braces.
+pub const TAG_TOKENS_MAX: usize = 2_000;
+/// Values inside each other in one list or object that a template makes, and in all that are given to one rendering.
+pub const TEMPLATE_VALUES_MAX: u64 = 10_000;
+/// Versions of other prompts that one version includes.
+pub const INCLUDES_MAX: usize = 64;
+/// Includes inside each other.
+pub const INCLUDE_DEPTH_MAX: usize = 8;
+/// Versions that one rendering brings together.
+pub const RENDER_PARTS_MAX: usize = 256;
+/// The contents that one rendering brings together.
+pub const RENDER_CONTENT_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The values for one rendering, as JSON.
+pub const RENDER_VARIABLES_MAX_BYTES: usize = 1024 * 1024;
+/// What one rendering may say.
+pub const RENDER_OUTPUT_MAX_BYTES: usize = 1024 * 1024;
+/// Steps of one rendering; 64 bytes that are made on the way count as one, too.
+pub const RENDER_STEPS_MAX: u64 = 50_000;

@@ -102,6 +102,8 @@ problem_types! {
     LABEL_NOT_PROTECTED = 409, "label-not-protected", "The label is not protected";
     /// Labels are frozen.
     FROZEN = 409, "frozen", "Labels do not move now";
+    /// Something would include itself.
+    INCLUDE_CYCLE = 409, "include-cycle", "A version would come to include itself";
     /// The request is closed.
     RELEASE_CLOSED = 409, "release-closed", "The release request is closed";
     /// The request has expired.
@@ -148,6 +150,18 @@ problem_types! {
     EXPIRY_IN_PAST = 422, "expiry-in-past", "What ends must end later than now";
     /// A window ends before it begins.
     EMPTY_WINDOW = 422, "empty-window", "The window ends before it begins";
+    /// A content is no template of the syntax that it is said to have.
+    TEMPLATE_INVALID = 422, "template-invalid", "The content is no template of this syntax";
+    /// What is included is not there.
+    INCLUDE_NOT_FOUND = 422, "include-not-found", "What is included is not there";
+    /// What is included is no text.
+    INCLUDE_NOT_TEXT = 422, "include-not-text", "Only texts can be included";
+    /// Values that a rendering can't do with.
+    VARIABLES_INVALID = 422, "variables-invalid", "Variables are missing, unknown or of another type";
+    /// A content can't be rendered with these values.
+    RENDER_FAILED = 422, "render-failed", "The content can't be rendered with these values";
+    /// A rendering takes or says too much.
+    RENDER_LIMIT = 422, "render-limit", "Rendering goes over a limit";
     /// The role makes no sense in this ledger.
     ROLE_NOT_HERE = 422, "role-not-here", "The role does not exist in this ledger";
     /// The command belongs into another kind of ledger.

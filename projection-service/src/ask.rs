@@ -1,11 +1,12 @@
 //! Questions and answers as plain data: the same in process and over NATS.
 
 mod graph;
+mod template;
 pub mod wire;
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{AnyRole, CommentOn, Kind, VersionRef};
+use promptory_events::event::{AnyRole, CommentOn, Include, Kind, Syntax, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
     TenantId, Timestamp, VersionId,
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use graph::{Against, DiffAnswer, Fork};
 pub use promptory_domain::rollout::running::{Arm, Rollout, Rollouts};
+pub use template::{Dependent, DependentsAnswer, NotRendered, RenderedAnswer, RenderedPart};
 
 /// A question to one tenant's read models.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -192,6 +194,30 @@ pub enum Question {
         /// The version that it is compared with.
         against: Against,
     },
+    /// What a version says with values for its variables.
+    Render {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which version.
+        which: Which,
+        /// When: what it includes is as it was then, too.
+        as_of: AsOf,
+        /// The values by name, as the text of a JSON object.
+        variables: String,
+    },
+    /// The versions that include a prompt, oldest first, one page.
+    Dependents {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Also those that neither a label nor a branch leads to.
+        all: bool,
+        /// Only versions that were added after this index.
+        after: Option<u64>,
+        /// At most so many.
+        limit: usize,
+        /// When.
+        as_of: AsOf,
+    },
 }
 
 /// A list of what is known about access and releases.
@@ -250,6 +276,10 @@ pub enum Answer {
     Forks(Vec<Fork>),
     /// To `Diff`.
     Diff(Box<DiffAnswer>),
+    /// To `Render`.
+    Rendered(Box<RenderedAnswer>),
+    /// To `Dependents`.
+    Dependents(DependentsAnswer),
 }
 
 /// Whether a time was recorded by us or claimed by an importer.
@@ -273,6 +303,8 @@ pub struct PromptAnswer {
     pub content: String,
     /// The version's configuration as JSON text.
     pub config: Option<String>,
+    /// Its variables by name, those that it declares and those that it uses, as JSON text.
+    pub variables: String,
     /// The prompt's metadata at that point as JSON text.
     pub metadata: Option<String>,
 }
@@ -328,6 +360,10 @@ pub struct VersionSummary {
     pub content_id: promptory_events::ContentId,
     /// Length of its content.
     pub bytes: u32,
+    /// How its content is read.
+    pub syntax: Syntax,
+    /// What its content includes.
+    pub includes: Vec<Include>,
     /// How it came to be.
     pub stamp: Stamp,
 }
@@ -495,4 +531,7 @@ pub enum AskError {
     /// The two prompts hold different kinds of content.
     #[error("the two prompts hold different kinds of content")]
     KindMismatch,
+    /// A version can't be rendered so.
+    #[error("{0}")]
+    NotRendered(Box<NotRendered>),
 }

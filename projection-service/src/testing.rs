@@ -198,6 +198,9 @@ impl Scribe {
             before: None,
             content: self.content(text),
             config: None,
+            syntax: Syntax::Simple,
+            variables: None,
+            includes: vec![],
         })
     }
 }

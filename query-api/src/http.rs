@@ -15,6 +15,7 @@ mod render;
 mod respond;
 mod sse;
 mod status;
+mod templates;
 mod wire;
 
 use std::sync::Arc;
@@ -104,6 +105,8 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(history::label_history))
         .routes(routes!(history::forks))
         .routes(routes!(diff::diff))
+        .routes(routes!(templates::render))
+        .routes(routes!(templates::dependents))
         .routes(routes!(events::events))
         .routes(routes!(status::status))
         .routes(routes!(access::keys))

@@ -12,17 +12,18 @@ fn top() -> PathBuf {
 
 /// Which of our crates each of our crates may use.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let below_services = vec!["events", "ledger", "domain", "compare", "platform"];
-    let all = ["events", "ledger", "domain", "compare", "platform", "command", "projection", "query"];
+    let below_services = vec!["events", "ledger", "domain", "compare", "template", "platform"];
+    let all = ["events", "ledger", "domain", "compare", "template", "platform", "command", "projection", "query"];
     BTreeMap::from([
         ("promptory-events", vec![]),
         ("promptory-ledger", vec!["events"]),
         ("promptory-domain", vec!["events"]),
         ("promptory-compare", vec!["events"]),
+        ("promptory-template", vec!["events"]),
         ("promptory-platform", vec!["events"]),
         ("promptory-command", below_services.clone()),
         ("promptory-projection", below_services),
-        ("promptory-query", vec!["events", "compare", "platform", "projection"]),
+        ("promptory-query", vec!["events", "compare", "template", "platform", "projection"]),
         ("promptory", all.to_vec()),
         ("promptory-test-nats", vec![]),
         ("promptory-test-faults", vec!["events", "ledger", "test-nats", "tests"]),

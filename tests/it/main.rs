@@ -17,5 +17,6 @@ mod layers;
 mod rights;
 mod rollouts;
 mod scrub;
+mod templates;
 mod together;
 mod trace;

@@ -54,7 +54,7 @@ def write(name, method, target, key, body, expect="refused", codes=(), headers=(
 
 def all_cases(world):
     """Every case, in a fixed order."""
-    for theme in (keys, paths, reads, shapes, creations, changes, batches, operators, bodies, below_http):
+    for theme in (keys, paths, reads, shapes, creations, templates, changes, batches, operators, bodies, below_http):
         yield from theme(world)
 
 
@@ -189,6 +189,35 @@ def creations(world):
     yield write("create: idempotency key too long", "POST", "/v1/prompts", world.owner, good, headers=[JSON, ("Idempotency-Key", "i" * 300)])
     yield write("create: idempotency key with another body", "POST", "/v1/prompts", world.owner, good,
                 codes=("idempotency-mismatch",), headers=[JSON, ("Idempotency-Key", world.idempotency_key)])
+
+
+def templates(world):
+    """Contents that are no templates, and renderings that say nothing."""
+    key, one = world.owner, f"/v1/prompts/{world.prompt_segment}"
+    deep = "{{ x" + "|f" * 200_000 + " }}"
+    doubled = "{% set a = [1] %}" + "{% set a = [a, a] %}" * 40 + "{{ a == a }}"
+    for name, text, code in (
+        ("cut short", "a\n{{ b", "template-invalid"), ("deep", deep, "template-invalid"), ("doubled", doubled, "template-invalid"),
+        ("macro", "{% macro a() %}{% endmacro %}", "template-invalid"), ("extends", "{% extends 'a@b' %}", "template-invalid"),
+        ("include of a variable", "{% include a %}", "template-invalid"), ("include without a version", "{% include 'a' %}", "template-invalid"),
+        ("include of nobody", "{% include 'bad-input/nobody@1' %}", "include-not-found"), ("nested blocks", "{% if a %}" * 50_000, "template-invalid"),
+    ):
+        yield write(f"template: {name}", "POST", f"{one}/versions", key, {"text": text, "template": "jinja"}, codes=(code,))
+    for name, variables in {"a list": [], "a number": 1, "a name with a space": {"a b": {}}, "a type of no name": {"a": {"type": "text"}},
+                            "a default of another type": {"a": {"type": "list", "default": 1}}, "too many": {f"v{n}": {} for n in range(257)},
+                            "an unknown member": {"a": {"colour": 1}}}.items():
+        yield write(f"variables: {name}", "POST", f"{one}/versions", key, {"text": "t", "variables": variables}, codes=("invalid-field",))
+    yield write("template of no name", "POST", f"{one}/versions", key, {"text": "t", "template": "mustache"}, codes=("invalid-field",))
+    for name, body, codes in (
+        ("an unknown variable", {"variables": {"no such": 1}}, ("variables-invalid",)), ("variables a list", {"variables": []}, ("invalid-field",)),
+        ("an unknown field", {"values": {}}, ("invalid-field",)), ("too much", {"variables": {"a": "x" * 1_100_000}}, ("too-large",)),
+        ("no JSON", b"{", ("malformed-request",)), ("very deep", b'{"variables":{"a":' + b"[" * 100_000, ("malformed-request",)),
+    ):
+        yield write(f"render: {name}", "POST", f"{one}/render", key, body, codes=codes)
+    yield write("render: nobody", "POST", "/v1/prompts/bad-input%2Fnobody/render", key, {}, codes=("prompt-not-found",))
+    yield write("render: no such label", "POST", f"{one}/render?label=nobody", key, {}, codes=("label-not-found",))
+    yield get("dependents of nobody", "/v1/prompts/bad-input%2Fnobody/dependents", key, codes=("prompt-not-found",))
+    yield get("dependents: a cursor of another list", f"{one}/dependents?cursor={world.cursor}", key, codes=("invalid-field",))
 
 
 def changes(world):

@@ -1,14 +1,17 @@
 //! The right to a command: which actions it needs where, and what it hands on. First of all that is decided, and again on
 //! every retry; the grants that are used become the evidence.
 
-use promptory_events::event::{Action, AnyRole, Attempt, AttemptDenied, Door, KeyScope, Role, Subject};
+use promptory_events::event::{
+    Action, AnyRole, Attempt, AttemptDenied, Door, Include, KeyScope, Role, Subject, Written,
+};
 use promptory_events::{
     Credential, Evidence, GroupId, KeyId, Label, Prefix, PrincipalId, RequestId, TenantId, Timestamp,
 };
 
 use crate::access::rights::{ApiKeyState, Grant, Grants, lasts};
 use crate::access::{Actions, Caller, exists_in};
-use crate::command::{Change, Command, CommentTarget, Context, KeyHolder, Presented, PromptRef};
+use crate::branch::pick;
+use crate::command::{Change, Command, CommentTarget, Context, KeyHolder, MergeOutcome, Pick, Presented, PromptRef};
 use crate::rejection::Rejection;
 use crate::state::Tenant;
 
@@ -269,32 +272,54 @@ impl<'a> Check<'a> {
         if labels.is_empty() { Ok(()) } else { self.right(Action::MoveLabels, key) }
     }
 
+    /// What a content includes is read.
+    fn includes(&mut self, written: &[Written]) -> Result<(), Rejection> {
+        written.iter().try_for_each(|written| self.right(Action::Read, written.key.as_str()))
+    }
+
+    /// The same for a content that is copied: it includes the same prompts, whatever they are called by now. If there is no
+    /// such version, the rules of forks will say so.
+    fn copied(&mut self, prompt: &PromptRef, from: &Pick) -> Result<(), Rejection> {
+        let state = self.state;
+        let version = state.prompt(prompt).and_then(|(_, prompt)| Some((prompt, pick(prompt, from).ok()?.0)));
+        let includes: &[Include] = version.map(|(prompt, number)| prompt.includes(number)).unwrap_or_default();
+        includes.iter().try_for_each(|include| self.prompt(&PromptRef::Id(include.prompt), Action::Read).map(drop))
+    }
+
     fn change(&mut self, change: &Change) -> Result<(), Rejection> {
         let needed = action(change);
         match change {
             Change::CreatePrompt { key, version, .. } => {
                 self.right(needed, key.as_str())?;
-                self.labels(key.as_str(), &version.labels)
+                self.labels(key.as_str(), &version.labels)?;
+                self.includes(&version.template.includes)
             }
             Change::AddVersion { prompt, version, .. } => {
                 let key = self.prompt(prompt, needed)?;
-                self.labels(&key, &version.labels)
+                self.labels(&key, &version.labels)?;
+                self.includes(&version.template.includes)
             }
             Change::RenamePrompt { prompt, to, version, .. } => {
                 let key = self.prompt(prompt, needed)?;
                 self.right(needed, to.as_str())?;
-                let labels = version.as_ref().map(|(_, version)| version.labels.as_slice()).unwrap_or_default();
-                self.labels(&key, labels)
+                let Some((_, version)) = version else { return Ok(()) };
+                self.labels(&key, &version.labels)?;
+                self.includes(&version.template.includes)
             }
-            Change::ForkPrompt { prompt, key, labels, .. } => {
+            Change::ForkPrompt { prompt, from, key, labels, .. } => {
                 self.prompt(prompt, Action::Read)?;
+                self.copied(prompt, from)?;
                 self.right(needed, key.as_str())?;
                 self.labels(key.as_str(), labels)
             }
-            Change::Merge { prompt, other, labels, .. } => {
+            Change::Merge { prompt, other, labels, merged, .. } => {
                 let key = self.prompt(prompt, needed)?;
                 other.as_ref().map_or(Ok(()), |other| self.prompt(other, Action::Read).map(drop))?;
-                self.labels(&key, labels)
+                self.labels(&key, labels)?;
+                match merged.as_deref().map(|merged| &merged.outcome) {
+                    Some(MergeOutcome::Clean { template, .. }) => self.includes(&template.includes),
+                    _ => Ok(()), // not gathered yet, or nothing comes of it
+                }
             }
             Change::CreateBranch { prompt, .. }
             | Change::CloseBranch { prompt, .. }

@@ -1,8 +1,8 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
 use promptory_events::event::{
-    Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, KeyScope, Kind, LedgerRestored, RoleName,
-    Subject, UnauthenticatedCounted,
+    Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, Include, KeyScope, Kind, LedgerRestored,
+    RoleName, Subject, Syntax, UnauthenticatedCounted, Written,
 };
 use promptory_events::rollout::Weights;
 use promptory_events::{
@@ -443,6 +443,12 @@ pub struct Copied {
     pub content: Material,
     /// Its model configuration.
     pub config: Option<Material>,
+    /// How its content is read.
+    pub syntax: Syntax,
+    /// The variables that it declares.
+    pub variables: Option<Material>,
+    /// What it includes: the same prompts, whatever they are called by now.
+    pub includes: Vec<Include>,
 }
 
 /// What a caller puts in place of what a merge would make.
@@ -452,6 +458,10 @@ pub struct Resolved {
     pub content: Option<(Kind, Material)>,
     /// The model configuration.
     pub config: Option<Material>,
+    /// How the content is read.
+    pub syntax: Option<Syntax>,
+    /// The variables that are declared.
+    pub variables: Option<Material>,
 }
 
 /// What two versions make together.
@@ -480,6 +490,8 @@ pub enum MergeOutcome {
         content: Box<Material>,
         /// Its model configuration.
         config: Option<Box<Material>>,
+        /// What else makes it a template.
+        template: Box<NewTemplate>,
     },
 }
 
@@ -492,6 +504,19 @@ pub struct NewVersion {
     pub config: Option<Material>,
     /// Labels that move to it.
     pub labels: Vec<Label>,
+    /// What makes it a template.
+    pub template: NewTemplate,
+}
+
+/// How a version's content is read, and what it needs besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewTemplate {
+    /// How it is read.
+    pub syntax: Syntax,
+    /// The variables that it declares.
+    pub variables: Option<Material>,
+    /// What it includes, as it is written there.
+    pub includes: Vec<Written>,
 }
 
 /// A content that was gathered: its keyed id, its length, and its sealed bytes.

@@ -9,7 +9,7 @@ use crate::command::{Change, Command, Context, Decision};
 use crate::rejection::Rejection;
 use crate::release::gate::gate;
 use crate::state::Tenant;
-use crate::{attest, branch, fork, label, merge, prompt, release, rollout, system};
+use crate::{attest, branch, fork, include, label, merge, prompt, release, rollout, system};
 
 /// Decides a command.
 ///
@@ -22,6 +22,7 @@ pub fn decide(state: &Tenant, context: &Context, command: &Command) -> Result<De
         return Err(Rejection::OccurredInFuture);
     }
     let events = events(state, context, actor, &command.change)?;
+    include::gate(state, &events)?;
     let events = gate(state, context.now, command.override_freeze, events)?;
     Ok(Decision { actor, evidence, events })
 }

@@ -3,7 +3,7 @@
 use promptory_events::event::{Event, VersionRef};
 
 use crate::branch::pick;
-use crate::command::{Change, Context, NewVersion};
+use crate::command::{Change, Context, NewTemplate, NewVersion};
 use crate::prompt::{New, any, create};
 use crate::rejection::{Rejection, Wanted};
 use crate::state::Tenant;
@@ -21,14 +21,20 @@ pub(crate) fn decide(state: &Tenant, context: &Context, change: &Change) -> Resu
         content: copied.content.clone(),
         config: copied.config.clone(),
         labels: labels.clone(),
+        template: NewTemplate {
+            syntax: copied.syntax,
+            variables: copied.variables.clone(),
+            includes: Vec::new(), // they are copied as what they mean
+        },
     });
-    let Some(first) = first else {
+    let Some((first, copied)) = first.zip(copied) else {
         crate::prompt::free(state, key)?; // before anything is opened for it
         return Err(Rejection::ContentsWanted(vec![Wanted { version, index: origin.index }]));
     };
     let (kind, metadata) = (prompt.kind, metadata.as_ref());
     let origin = Some((version, origin.content));
-    create(state, context, key, &New { kind, version: &first, tags, metadata, origin })
+    let includes = copied.includes.clone();
+    create(state, context, key, &New { kind, version: &first, includes, tags, metadata, origin })
 }
 
 #[cfg(test)]

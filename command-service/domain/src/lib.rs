@@ -11,7 +11,7 @@
 //! | [`state`] | one tenant's state and `evolve` |
 //! | [`access`] | who may do what |
 //! | [`attest`] | denied attempts: which of them get an event |
-//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`release`], [`rollout`], [`system`] | the rules of each family, with given/when/then beside them |
+//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`include`], [`release`], [`rollout`], [`system`] | the rules of each family, with given/when/then beside them |
 //! | [`graph`] | versions and their parents |
 //! | [`rejection`] | every reason to refuse, with its stable code |
 
@@ -23,6 +23,7 @@ pub mod command;
 mod decide;
 pub mod fork;
 pub mod graph;
+pub mod include;
 pub mod label;
 pub mod merge;
 pub mod prompt;
@@ -36,8 +37,8 @@ mod testing;
 
 pub use authorize::denied;
 pub use command::{
-    Attestation, Change, Command, Context, Copied, Decision, Material, MergeOutcome, Merged, NewVersion, Pick,
-    Presented, PromptRef, Resolved,
+    Attestation, Change, Command, Context, Copied, Decision, Material, MergeOutcome, Merged, NewTemplate, NewVersion,
+    Pick, Presented, PromptRef, Resolved,
 };
 pub use decide::decide;
 pub use rejection::{Rejection, Wanted};

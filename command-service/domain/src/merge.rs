@@ -5,7 +5,7 @@ use promptory_events::PromptId;
 use promptory_events::event::{Event, VersionRef};
 
 use crate::branch::{head, pick};
-use crate::command::{Change, Context, Material, MergeOutcome, NewVersion};
+use crate::command::{Change, Context, Material, MergeOutcome, NewTemplate, NewVersion};
 use crate::prompt::{add_merged_version, any, check_match, live};
 use crate::rejection::{Rejection, Wanted};
 use crate::state::{Tenant, Version};
@@ -36,13 +36,14 @@ pub(crate) fn decide(state: &Tenant, context: &Context, change: &Change) -> Resu
         MergeOutcome::Nothing => Ok(Vec::new()),
         MergeOutcome::Unrelated => Err(Rejection::UnrelatedVersions),
         MergeOutcome::Conflict => Err(Rejection::MergeConflict),
-        MergeOutcome::Clean { content, config } => {
+        MergeOutcome::Clean { content, config, template } => {
             let version = NewVersion {
                 content: Material::clone(content),
                 config: config.as_deref().cloned(),
                 labels: labels.clone(),
+                template: NewTemplate::clone(template),
             };
-            add_merged_version(context, id, prompt, branch, kind, &version, Some(theirs_wanted.version))
+            add_merged_version(state, context, (id, prompt), branch, kind, &version, Some(theirs_wanted.version))
         }
     }
 }

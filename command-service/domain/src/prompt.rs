@@ -1,16 +1,16 @@
 //! The rules of prompts and versions.
 
 use promptory_events::event::{
-    Event, Kind, MetadataSet, PromptArchived, PromptCreated, PromptRenamed, PromptRestored, TagsSet, VersionAdded,
-    VersionRef,
+    Event, Include, Kind, MetadataSet, PromptArchived, PromptCreated, PromptRenamed, PromptRestored, TagsSet,
+    VersionAdded, VersionRef,
 };
 use promptory_events::{Branch, Content, ContentBody, ContentId, PromptId, PromptKey, Tag, VersionId, limits};
 
 use crate::branch::head;
 use crate::command::{Change, Context, Material, NewVersion, PromptRef};
-use crate::label;
 use crate::rejection::Rejection;
 use crate::state::{Prompt, Tenant};
+use crate::{include, label};
 
 /// The live prompt that a command names.
 pub(crate) fn live<'a>(state: &'a Tenant, which: &PromptRef) -> Result<(PromptId, &'a Prompt), Rejection> {
@@ -38,14 +38,15 @@ pub(crate) fn check_match(current: Option<VersionId>, if_match: Option<VersionId
 pub(crate) fn decide(state: &Tenant, context: &Context, change: &Change) -> Result<Vec<Event>, Rejection> {
     match change {
         Change::CreatePrompt { key, kind, version, tags, metadata } => {
-            let origin = None;
-            create(state, context, key, &New { kind: *kind, version, tags, metadata: metadata.as_ref(), origin })
+            let includes = include::resolve(state, &version.template.includes)?;
+            let (kind, metadata, origin) = (*kind, metadata.as_ref(), None);
+            create(state, context, key, &New { kind, version, includes, tags, metadata, origin })
         }
         Change::AddVersion { prompt, kind, version, branch, if_match } => {
             let (id, prompt) = live(state, prompt)?;
             let (_, head) = head(prompt, branch)?;
             check_match(Some(head.id), *if_match)?;
-            add_version(context, id, prompt, branch, *kind, version)
+            add_version(state, context, (id, prompt), branch, *kind, version)
         }
         Change::RenamePrompt { prompt, to, version, if_match } => {
             let (id, prompt) = matching(state, prompt, *if_match)?;
@@ -89,6 +90,8 @@ pub(crate) fn free(state: &Tenant, key: &PromptKey) -> Result<(), Rejection> {
 pub(crate) struct New<'a> {
     pub kind: Kind,
     pub version: &'a NewVersion,
+    /// What it includes.
+    pub includes: Vec<Include>,
     pub tags: &'a [Tag],
     pub metadata: Option<&'a Material>,
     /// The version that it is a fork of, with its content.
@@ -124,26 +127,29 @@ fn first_version(context: &Context, id: PromptId, new: &New<'_>) -> Event {
         parents: new.origin.iter().map(|(origin, _)| *origin).collect(),
         before: new.origin.map(|(_, content)| content),
         content: inline(&version.content),
-        config: version.config.as_ref().map(inline),
+        config: version.config.as_ref().map(inline).map(Box::new),
+        syntax: version.template.syntax,
+        variables: version.template.variables.as_ref().map(inline).map(Box::new),
+        includes: new.includes.clone(),
     })
 }
 
 fn add_version(
+    state: &Tenant,
     context: &Context,
-    id: PromptId,
-    prompt: &Prompt,
+    to: (PromptId, &Prompt),
     branch: &Branch,
     kind: Kind,
     version: &NewVersion,
 ) -> Result<Vec<Event>, Rejection> {
-    add_merged_version(context, id, prompt, branch, kind, version, None)
+    add_merged_version(state, context, to, branch, kind, version, None)
 }
 
 /// A version that may have a second parent: one that was merged into it.
 pub(crate) fn add_merged_version(
+    state: &Tenant,
     context: &Context,
-    id: PromptId,
-    prompt: &Prompt,
+    (id, prompt): (PromptId, &Prompt),
     branch: &Branch,
     kind: Kind,
     version: &NewVersion,
@@ -152,9 +158,11 @@ pub(crate) fn add_merged_version(
     if kind != prompt.kind {
         return Err(Rejection::KindMismatch { expected: prompt.kind });
     }
+    let includes = include::resolve(state, &version.template.includes)?;
     let (parent, head) = head(prompt, branch)?;
     let number = prompt.newest().saturating_add(1);
     let parents = vec![VersionRef { prompt: id, number: parent, version: head.id }];
+    let held = |object: Option<&Material>| object.map(|object| Box::new(stored(prompt, object)));
     let mut events = vec![Event::VersionAdded(VersionAdded {
         prompt: id,
         version: context.command_id.version(),
@@ -163,7 +171,10 @@ pub(crate) fn add_merged_version(
         parents: parents.into_iter().chain(merged).collect(),
         before: Some(head.content),
         content: stored(prompt, &version.content),
-        config: version.config.as_ref().map(|config| stored(prompt, config)),
+        config: held(version.config.as_ref()),
+        syntax: version.template.syntax,
+        variables: held(version.template.variables.as_ref()),
+        includes,
     })];
     events.extend(label::moved_to(id, &prompt.labels, &version.labels, number)?);
     Ok(events)
@@ -184,7 +195,7 @@ fn rename(
         events.push(Event::PromptRenamed(PromptRenamed { prompt: id, before, after }));
     }
     if let Some((kind, version)) = version {
-        events.extend(add_version(context, id, prompt, &Branch::main(), *kind, version)?);
+        events.extend(add_version(state, context, (id, prompt), &Branch::main(), *kind, version)?);
     }
     Ok(events)
 }

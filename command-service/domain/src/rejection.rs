@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use promptory_events::event::{Action, AnyRole, Kind, VersionRef};
+use promptory_events::event::{Action, AnyRole, Kind, VersionRef, Written};
 use promptory_events::{
     Branch, FreezeId, GroupId, KeyId, Label, PrincipalId, PromptKey, RequestId, RolloutId, TenantId, Timestamp,
     VersionId,
@@ -184,6 +184,15 @@ pub enum Rejection {
     /// Versions that have no version in common that both come from.
     #[error("the two versions do not come from a common one")]
     UnrelatedVersions,
+    /// What a content includes is not there.
+    #[error("`{0}` is included, and there is no such version")]
+    IncludeNotFound(Written),
+    /// Only texts can be included.
+    #[error("`{0}` is included, and is no text")]
+    IncludeNotText(Written),
+    /// Something would include itself, directly or by others.
+    #[error("by including `{0}` the version would come to include itself")]
+    IncludeCycle(Written),
     /// It may be done, but not without the contents of these versions. No caller sees this: the contents are gathered and
     /// the command is decided again.
     #[error("the versions that this rests on kept changing; try again")]

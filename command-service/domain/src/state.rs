@@ -6,12 +6,13 @@
 mod version;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use promptory_events::event::{Event, Kind, VersionAdded};
+use promptory_events::event::{Event, Include, Kind, VersionAdded};
 use promptory_events::{
     Branch, Content, ContentBody, ContentId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId,
 };
-use rpds::{HashTrieMapSync, VectorSync};
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Rights;
@@ -65,6 +66,8 @@ pub struct Prompt {
     pub metadata: Option<ContentId>,
     /// Every content that it holds, and the event that carries the bytes.
     pub contents: HashTrieMapSync<ContentId, u64>,
+    /// What its versions include, by number; most include nothing, and are not here.
+    pub includes: RedBlackTreeMapSync<u32, Arc<[Include]>>,
 }
 
 /// Whether a tenant may be used.
@@ -231,7 +234,7 @@ impl Tenant {
                 self.bytes += PROMPT_BYTES + 2 * e.key.as_str().len();
             }
             Event::VersionAdded(e) => {
-                self.bytes += VERSION_BYTES + CONTENT_BYTES;
+                self.bytes += VERSION_BYTES + CONTENT_BYTES + ENTRY_BYTES * e.includes.len();
                 self.prompt_mut(index, e.prompt)?.add_version(index, actor, e)?;
             }
             Event::PromptRenamed(e) => {
@@ -306,6 +309,7 @@ impl Prompt {
             tags: Vec::new(),
             metadata: None,
             contents: HashTrieMapSync::new_sync(),
+            includes: RedBlackTreeMapSync::new_sync(),
         }
     }
 
@@ -340,6 +344,12 @@ impl Prompt {
         self.authors.get(at).copied()
     }
 
+    /// What one of its versions includes.
+    #[must_use]
+    pub fn includes(&self, number: u32) -> &[Include] {
+        self.includes.get(&number).map(AsRef::as_ref).unwrap_or_default()
+    }
+
     fn add_version(&mut self, index: u64, actor: PrincipalId, event: &VersionAdded) -> Result<(), Inconsistent> {
         self.versions.push_back_mut(Version::new(index, event));
         self.authors.push_back_mut(actor);
@@ -351,6 +361,12 @@ impl Prompt {
         self.hold(index, &event.content);
         if let Some(config) = &event.config {
             self.hold(index, config);
+        }
+        if let Some(variables) = &event.variables {
+            self.hold(index, variables);
+        }
+        if !event.includes.is_empty() {
+            self.includes.insert_mut(event.number, event.includes.as_slice().into());
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Given events, when a command, then events or a rejection.
 
-use promptory_events::event::{AnyRole, Event, Kind, Role, Subject, VersionAdded};
+use promptory_events::event::{AnyRole, Event, Kind, Role, Subject, Syntax, VersionAdded};
 use promptory_events::*;
 
 use crate::command::*;
@@ -146,12 +146,19 @@ pub fn material(text: &str) -> Material {
 }
 
 pub fn version(text: &str) -> NewVersion {
-    NewVersion { content: material(text), config: None, labels: vec![] }
+    NewVersion { content: material(text), config: None, labels: vec![], template: NewTemplate::default() }
 }
 
 pub fn create(path: &str, text: &str) -> Change {
     let (tags, metadata) = (vec![], None);
     Change::CreatePrompt { key: key(path), kind: Kind::Text, version: version(text), tags, metadata }
+}
+
+/// A version that includes some others.
+pub fn including(text: &str, written: &[&str]) -> NewVersion {
+    let includes = written.iter().map(|written| written.parse().unwrap()).collect();
+    let template = NewTemplate { syntax: Syntax::Jinja, variables: None, includes };
+    NewVersion { template, ..version(text) }
 }
 
 pub fn add(path: &str, text: &str) -> Change {

@@ -4,6 +4,9 @@ use promptory_domain::Material;
 use promptory_events::{CommandId, Sealed, TenantId, limits};
 use promptory_ledger::{DataKey, KeyStore, seal};
 use promptory_platform::problem::Problem;
+use promptory_template::chat::is_role;
+use promptory_template::variables::is_name;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::too_large;
@@ -39,8 +42,20 @@ impl<'a> Sealer<'a> {
 
     /// A JSON object, kept as its compact form with sorted members.
     pub fn json(&mut self, field: &str, object: &Map<String, Value>) -> Result<Material, Failure> {
+        self.object(field, object)
+    }
+
+    /// The same for anything that is written as an object with sorted members.
+    pub fn object(&mut self, field: &str, object: &impl Serialize) -> Result<Material, Failure> {
         let bytes = serde_json::to_vec(object).map_err(|e| Failure::Internal(e.to_string()))?;
         self.content(field, limits::JSON_MAX_BYTES, &bytes)
+    }
+
+    /// The text of a content that this command brought.
+    pub fn open(&self, content: &Material) -> Result<String, Failure> {
+        let aad = seal::aad::content(self.tenant, &content.id);
+        let bytes = self.keys.open_sealed(self.tenant, &aad, &content.sealed)?;
+        String::from_utf8(bytes).map_err(|_| Failure::Internal("a content is no UTF-8 text".into()))
     }
 
     pub fn message(&mut self, text: Option<&str>) -> Result<Option<Sealed>, Failure> {
@@ -81,13 +96,17 @@ impl<'a> Sealer<'a> {
     }
 }
 
-/// The bytes of a chat: compact JSON, `role` before `content`.
-pub fn chat(messages: &[wire::Message]) -> Result<Vec<u8>, Failure> {
-    for message in messages {
-        let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if !(1..=32).contains(&message.role.len()) || !message.role.chars().all(legal) {
-            return Err(Problem::field("/messages", "a role is 1 to 32 of A-Z, a-z, 0-9, '_' and '-'").into());
-        }
+/// A chat as it is stored: compact JSON, `role` before `content`, `type` before `name`.
+pub fn chat(messages: &[wire::Message]) -> Result<String, Failure> {
+    for (at, message) in messages.iter().enumerate() {
+        let wrong = match message {
+            wire::Message::Said { role, .. } if !is_role(role) => "a role is 1 to 32 of A-Z, a-z, 0-9, '_' and '-'",
+            wire::Message::Placeholder { name, .. } if !is_name(name) => {
+                "a placeholder's name is 1 to 64 of A-Z a-z 0-9 _, begins with no digit and is no word of the syntax"
+            }
+            _ => continue,
+        };
+        return Err(Problem::field(&format!("/messages/{at}"), wrong).into());
     }
-    serde_json::to_vec(messages).map_err(|e| Failure::Internal(e.to_string()))
+    serde_json::to_string(messages).map_err(|e| Failure::Internal(e.to_string()))
 }

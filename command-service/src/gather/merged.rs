@@ -1,24 +1,27 @@
 //! What two versions make together, from what they and the version that both come from say.
 
-use promptory_compare::{Version, merge};
+use promptory_compare::Version;
+use promptory_compare::merge::{self, ConfigConflict};
 use promptory_domain::graph::{self, At};
-use promptory_domain::{Change, Material, MergeOutcome, Merged, Resolved, Tenant, Wanted};
+use promptory_domain::{Change, Material, MergeOutcome, Merged, NewTemplate, Resolved, Tenant, Wanted};
 use promptory_events::event::VersionRef;
 use promptory_events::{Branch, VersionId, limits};
 use promptory_platform::Problem;
 use serde_json::json;
 
 use super::contents::Sealer;
-use super::{Sides, content, names};
+use super::{Sides, names, plain, sealed, templates};
 use crate::failure::Failure;
 use crate::wire;
 
 /// A merge as its caller asks for it.
 pub fn change(sealer: &mut Sealer<'_>, change: wire::Change, if_match: Option<VersionId>) -> Result<Change, Failure> {
-    let wire::Change::Merge { prompt, branch, from, text, messages, config, labels } = change else {
+    let wire::Change::Merge { prompt, branch, from, text, messages, config, template, variables, labels } = change
+    else {
         return Err(Failure::Internal("not a merge".into()));
     };
-    let resolves = text.is_some() || messages.is_some() || config.is_some();
+    let other_parts = config.is_some() || template.is_some() || variables.is_some();
+    let resolves = text.is_some() || messages.is_some() || other_parts;
     // What was resolved is what two certain versions conflict in. Another head would be overwritten unseen.
     if resolves && if_match.is_none() {
         return Err(Problem::field("If-Match", "name the version that the conflict was with").into());
@@ -30,9 +33,12 @@ pub fn change(sealer: &mut Sealer<'_>, change: wire::Change, if_match: Option<Ve
         return Err(Problem::field("/from", "say which version is merged").into());
     }
     let wire::Source { prompt: other, version, label, branch: of } = from;
+    let content = plain(text, messages)?;
     let resolved = Resolved {
-        content: content(sealer, text, messages)?,
+        content: content.map(|(kind, text)| Ok::<_, Failure>((kind, sealed(sealer, kind, &text)?))).transpose()?,
         config: config.map(|config| sealer.json("/config", &config)).transpose()?,
+        syntax: template,
+        variables: variables.map(|variables| templates::variables(sealer, variables)).transpose()?,
     };
     Ok(Change::Merge {
         prompt: names::prompt(&prompt)?,
@@ -95,25 +101,41 @@ pub fn with_contents(
     let Change::Merge { resolved, merged, .. } = change else { return Ok(None) };
     let parts = merge::merge(base.version, ours.version, theirs.version);
     let parts = parts.map_err(|error| Failure::Unavailable(error.to_string()))?;
-    let (content, in_content) = match (&resolved.content, parts.content) {
-        (Some((_, content)), _) => (Some(content.clone()), None),
-        (None, Ok(text)) => (Some(sealer.content("/from", limits::CONTENT_MAX_BYTES, text.as_bytes())?), None),
-        (None, Err(conflict)) => (None, Some(conflict)),
-    };
-    let (config, in_config) = match (&resolved.config, parts.config) {
-        (Some(config), _) => (Some(Some(config.clone())), None),
-        (None, Ok(json)) => (Some(json.map(|json| config_of(sealer, &json)).transpose()?), None),
-        (None, Err(conflict)) => (None, Some(conflict)),
-    };
-    let (outcome, conflict) = match content.zip(config) {
-        Some((content, config)) => {
-            (MergeOutcome::Clean { content: Box::new(content), config: config.map(Box::new) }, None)
+    let content =
+        resolved.content.as_ref().map(|(_, content)| sealer.open(content).map(|text| (text, content.clone())));
+    let (content, in_content) = match (content.transpose()?, parts.content) {
+        (Some(resolved), _) => (Some(resolved), None),
+        (None, Ok(text)) => {
+            let content = sealer.content("/from", limits::CONTENT_MAX_BYTES, text.as_bytes())?;
+            (Some((text, content)), None)
         }
-        None => {
-            let content_and_config = [("content", json!(in_content)), ("config", json!(in_config))];
+        (None, Err(conflict)) => (None, Some(conflict)),
+    };
+    let (config, in_config) = object(sealer, resolved.config.as_ref(), parts.config)?;
+    if let Ok(Some(json)) = &parts.variables {
+        templates::check(json)?; // each side may fit, and not both together
+    }
+    let (variables, in_variables) = object(sealer, resolved.variables.as_ref(), parts.variables)?;
+    let (syntax, in_syntax) = match (resolved.syntax, parts.syntax) {
+        (Some(syntax), _) | (None, Ok(syntax)) => (Some(syntax), None),
+        (None, Err(conflict)) => (None, Some(conflict)),
+    };
+    let (outcome, conflict) = match (content, config, variables, syntax) {
+        (Some((text, content)), Some(config), Some(variables), Some(syntax)) => {
+            let includes = templates::includes(ours.version.kind, &text, syntax)?;
+            let template = Box::new(NewTemplate { syntax, variables, includes });
+            (MergeOutcome::Clean { content: Box::new(content), config: config.map(Box::new), template }, None)
+        }
+        _ => {
+            let parts = [
+                ("content", json!(in_content)),
+                ("config", json!(in_config)),
+                ("template", json!(in_syntax)),
+                ("variables", json!(in_variables)),
+            ];
             let versions =
                 [("base", base), ("ours", ours), ("theirs", theirs)].map(|(name, said)| (name, json!(said.of)));
-            let sides = versions.into_iter().chain(content_and_config);
+            let sides = versions.into_iter().chain(parts);
             (MergeOutcome::Conflict, Some(sides.map(|(name, side)| (name.to_owned(), side)).collect()))
         }
     };
@@ -121,6 +143,20 @@ pub fn with_contents(
     Ok(conflict)
 }
 
-fn config_of(sealer: &mut Sealer<'_>, json: &str) -> Result<Material, Failure> {
-    sealer.content("/from", limits::JSON_MAX_BYTES, json.as_bytes())
+type Settled = (Option<Option<Material>>, Option<ConfigConflict>);
+
+/// A JSON object as the caller wants it, or as it was merged; or where it conflicts.
+fn object(
+    sealer: &mut Sealer<'_>,
+    resolved: Option<&Material>,
+    merged: Result<Option<String>, ConfigConflict>,
+) -> Result<Settled, Failure> {
+    Ok(match (resolved, merged) {
+        (Some(object), _) => (Some(Some(object.clone())), None),
+        (None, Ok(json)) => {
+            let kept = json.map(|json| sealer.content("/from", limits::JSON_MAX_BYTES, json.as_bytes()));
+            (Some(kept.transpose()?), None)
+        }
+        (None, Err(conflict)) => (None, Some(conflict)),
+    })
 }

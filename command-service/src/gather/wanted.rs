@@ -5,7 +5,7 @@
 
 use promptory_compare::Version;
 use promptory_domain::{Change, Copied, MergeOutcome, Tenant, Wanted};
-use promptory_events::event::{Kind, VersionAdded, VersionRef};
+use promptory_events::event::{Include, Kind, Syntax, VersionAdded, VersionRef};
 use promptory_events::{Batch, Content, ContentBody, ContentId, Event, Sealed, TenantId, limits};
 use promptory_ledger::{KeyStore, KeyStoreError, Ledger, seal};
 use promptory_platform::problem::{Problem, ProblemType};
@@ -102,6 +102,7 @@ struct SealedVersion {
     event: VersionAdded,
     content: Sealed,
     config: Option<Sealed>,
+    variables: Option<Sealed>,
 }
 
 async fn version(ledger: &Ledger, tenant: &TenantId, ahead: &Ahead, wanted: &Wanted) -> Result<SealedVersion, Failure> {
@@ -114,7 +115,11 @@ async fn version(ledger: &Ledger, tenant: &TenantId, ahead: &Ahead, wanted: &Wan
         Some(config) => Some(sealed(ledger, tenant, ahead, config).await?),
         None => None,
     };
-    Ok(SealedVersion { of: wanted.version, event, content, config })
+    let variables = match &event.variables {
+        Some(variables) => Some(sealed(ledger, tenant, ahead, variables).await?),
+        None => None,
+    };
+    Ok(SealedVersion { of: wanted.version, event, content, config, variables })
 }
 
 async fn sealed(ledger: &Ledger, tenant: &TenantId, ahead: &Ahead, content: &Content) -> Result<Sealed, Failure> {
@@ -147,29 +152,46 @@ struct Opened {
     of: VersionRef,
     content: String,
     config: Option<String>,
+    syntax: Syntax,
+    variables: Option<String>,
+    includes: Vec<Include>,
 }
 
 impl Opened {
     fn said(&self, kind: Kind) -> Said<'_> {
-        Said { of: self.of, version: Version { kind, content: &self.content, config: self.config.as_deref() } }
+        let (config, variables) = (self.config.as_deref(), self.variables.as_deref());
+        let version = Version { kind, content: &self.content, config, syntax: self.syntax, variables };
+        Said { of: self.of, version }
     }
 }
 
 fn open_version(keys: &KeyStore, tenant: &TenantId, sealed: &SealedVersion) -> Result<Opened, Failure> {
-    let config = sealed.event.config.as_ref().zip(sealed.config.as_ref());
+    let event = &sealed.event;
+    let opened = |content: Option<&Content>, sealed: Option<&Sealed>| {
+        content.zip(sealed).map(|(content, sealed)| open(keys, tenant, content.id, sealed)).transpose()
+    };
     Ok(Opened {
         of: sealed.of,
-        content: open(keys, tenant, sealed.event.content.id, &sealed.content)?,
-        config: config.map(|(content, sealed)| open(keys, tenant, content.id, sealed)).transpose()?,
+        content: open(keys, tenant, event.content.id, &sealed.content)?,
+        config: opened(event.config.as_deref(), sealed.config.as_ref())?,
+        syntax: event.syntax,
+        variables: opened(event.variables.as_deref(), sealed.variables.as_ref())?,
+        includes: event.includes.clone(),
     })
 }
 
 fn copy(sealer: &mut Sealer<'_>, origin: &Opened) -> Result<Copied, Failure> {
-    let config = origin.config.as_ref();
+    let mut json = |json: &Option<String>| {
+        json.as_ref().map(|json| sealer.content("/from", limits::JSON_MAX_BYTES, json.as_bytes())).transpose()
+    };
+    let (config, variables) = (json(&origin.config)?, json(&origin.variables)?);
     Ok(Copied {
         of: origin.of.version,
         content: sealer.content("/from", limits::CONTENT_MAX_BYTES, origin.content.as_bytes())?,
-        config: config.map(|json| sealer.content("/from", limits::JSON_MAX_BYTES, json.as_bytes())).transpose()?,
+        config,
+        syntax: origin.syntax,
+        variables,
+        includes: origin.includes.clone(),
     })
 }
 

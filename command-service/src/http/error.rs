@@ -67,6 +67,15 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         Rejection::BranchReserved => Problem::new(ProblemType::BRANCH_RESERVED, detail).with("field", "/branch"),
         Rejection::MergeConflict => Problem::new(ProblemType::MERGE_CONFLICT, detail),
         Rejection::UnrelatedVersions => Problem::new(ProblemType::UNRELATED_VERSIONS, detail).with("field", "/from"),
+        Rejection::IncludeNotFound(written) => {
+            Problem::new(ProblemType::INCLUDE_NOT_FOUND, detail).with("include", written.to_string())
+        }
+        Rejection::IncludeNotText(written) => {
+            Problem::new(ProblemType::INCLUDE_NOT_TEXT, detail).with("include", written.to_string())
+        }
+        Rejection::IncludeCycle(written) => {
+            Problem::new(ProblemType::INCLUDE_CYCLE, detail).with("include", written.to_string())
+        }
         // Gathered, and decided again: a caller meets it only in a command that is not meant to rest on contents.
         Rejection::ContentsWanted(_) => Problem::new(ProblemType::UNAVAILABLE, detail),
         Rejection::DelegationExceeds(action) => {

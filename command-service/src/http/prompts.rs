@@ -15,7 +15,7 @@ use crate::service::Service;
 /// A new prompt with its first version.
 #[utoipa::path(post, path = "/v1/prompts", tag = "prompts",
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time")),
-    request_body(content = Object, description = "`key`, exactly one of `text` and `messages`; `config`, `labels`, `tags`, `metadata`; also `message`, `occurred_at`, `author`"),
+    request_body(content = Object, description = "`key`, exactly one of `text` and `messages`; `config`, `template` (`none`, `simple` or `jinja`), `variables`, `labels`, `tags`, `metadata`; also `message`, `occurred_at`, `author`"),
     responses((status = 201, description = "Done, or done before", body = OutcomeDocument),
         (status = "4XX", description = "Refused; nothing was written", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "5XX", description = "Not available, or the outcome is not known: repeat with the same idempotency key", body = ProblemDocument, content_type = "application/problem+json")),
@@ -33,7 +33,7 @@ pub async fn create(
 /// A new version of a prompt.
 #[utoipa::path(post, path = "/v1/prompts/{prompt}/versions", tag = "prompts",
     params(("prompt" = String, Path, description = "Key (percent-encoded, `/` as `%2F`) or id"), ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time"), ("If-Match" = Option<String>, Header, description = "The version that must be current")),
-    request_body(content = Object, description = "exactly one of `text` and `messages`; `config`, `labels`; also `message`, `occurred_at`, `author`"),
+    request_body(content = Object, description = "exactly one of `text` and `messages`; `config`, `template` (`none`, `simple` or `jinja`), `variables`, `labels`; also `message`, `occurred_at`, `author`"),
     responses((status = 201, description = "Done, or done before", body = OutcomeDocument),
         (status = "4XX", description = "Refused; nothing was written", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "5XX", description = "Not available, or the outcome is not known: repeat with the same idempotency key", body = ProblemDocument, content_type = "application/problem+json")),
@@ -52,7 +52,7 @@ pub async fn add_version(
 /// Another key for a prompt, and a new version with it if there is a text.
 #[utoipa::path(put, path = "/v1/prompts/{prompt}/key", tag = "prompts",
     params(("prompt" = String, Path, description = "Key (percent-encoded, `/` as `%2F`) or id"), ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time"), ("If-Match" = Option<String>, Header, description = "The version that must be current")),
-    request_body(content = Object, description = "`to`: the new key; `text` or `messages`, `config`; also `message`, `occurred_at`, `author`"),
+    request_body(content = Object, description = "`to`: the new key; `text` or `messages`, `config`, `template`, `variables`; also `message`, `occurred_at`, `author`"),
     responses((status = 200, description = "Done, or done before", body = OutcomeDocument),
         (status = "4XX", description = "Refused; nothing was written", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "5XX", description = "Not available, or the outcome is not known: repeat with the same idempotency key", body = ProblemDocument, content_type = "application/problem+json")),

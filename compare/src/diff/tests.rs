@@ -6,8 +6,11 @@ use proptest::prelude::*;
 
 use super::*;
 
+const PLAIN: Version<'static> =
+    Version { kind: Kind::Text, content: "", config: None, syntax: Syntax::Simple, variables: None };
+
 fn texts(from: &str, to: &str) -> TextDiff {
-    let side = |content| Version { kind: Kind::Text, content, config: None };
+    let side = |content| Version { kind: Kind::Text, content, config: None, syntax: Syntax::Simple, variables: None };
     match compare(Some(side(from)), side(to)).unwrap().content {
         ContentDiff::Text(diff) => diff,
         other => panic!("{other:?}"),
@@ -15,7 +18,7 @@ fn texts(from: &str, to: &str) -> TextDiff {
 }
 
 fn chats(from: &str, to: &str) -> Vec<MessageChange> {
-    let side = |content| Version { kind: Kind::Chat, content, config: None };
+    let side = |content| Version { kind: Kind::Chat, content, config: None, syntax: Syntax::Simple, variables: None };
     match compare(Some(side(from)), side(to)).unwrap().content {
         ContentDiff::Messages(changes) => changes,
         other => panic!("{other:?}"),
@@ -58,7 +61,7 @@ fn what_is_far_apart_is_two_hunks_and_nothing_is_none() {
 
 #[test]
 fn a_first_version_is_all_new_and_missing_line_ends_are_said() {
-    let to = Version { kind: Kind::Text, content: "a\nb", config: Some(r#"{"model":"m"}"#) };
+    let to = Version { kind: Kind::Text, content: "a\nb", config: Some(r#"{"model":"m"}"#), ..PLAIN };
     let first = compare(None, to).unwrap();
     let ContentDiff::Text(text) = &first.content else { panic!("{first:?}") };
     assert_eq!(text.unified(), "@@ -0,0 +1,2 @@\n+a\n+b\n\\ No newline at end of file\n");
@@ -89,7 +92,7 @@ fn messages_change_come_and_go() {
 
 #[test]
 fn configurations_differ_by_key() {
-    let side = |config| Version { kind: Kind::Text, content: "", config };
+    let side = |config| Version { kind: Kind::Text, content: "", config, ..PLAIN };
     let from = Some(r#"{"model":"m","sampling":{"t":1,"p":1},"stop":["a"]}"#);
     let to = Some(r#"{"model":"m","sampling":{"t":2,"p":1},"seed":7}"#);
     let changes = compare(Some(side(from)), side(to)).unwrap().config;
@@ -129,4 +132,15 @@ proptest! {
         }
         prop_assert_eq!(std::fs::read_to_string(folder.path().join("text")).unwrap(), to);
     }
+}
+
+#[test]
+fn another_syntax_and_other_variables_are_differences() {
+    let from = Version { variables: Some(r#"{"a":{"type":"string"}}"#), ..PLAIN };
+    let to = Version { syntax: Syntax::Jinja, variables: Some(r#"{"a":{"type":"list"}}"#), ..PLAIN };
+    let diff = compare(Some(from), to).unwrap();
+    assert_eq!(diff.syntax, Some(SyntaxChange { from: Syntax::Simple, to: Syntax::Jinja }));
+    assert_eq!(diff.variables[0].path, "/a/type");
+    let same = compare(Some(to), to).unwrap();
+    assert_eq!((same.syntax, same.variables), (None, vec![]));
 }

@@ -10,7 +10,8 @@ use serde_json::json;
 use super::*;
 
 fn of(kind: Kind, contents: [&str; 3], configs: [Option<&str>; 3]) -> Merged {
-    let side = |n: usize| Version { kind, content: contents[n], config: configs[n] };
+    let side =
+        |n: usize| Version { kind, content: contents[n], config: configs[n], syntax: Syntax::Simple, variables: None };
     merge(side(0), side(1), side(2)).unwrap()
 }
 
@@ -194,8 +195,25 @@ fn a_key_that_both_changed_is_a_conflict_with_its_path() {
 
 #[test]
 fn what_is_not_of_its_form_is_an_error() {
-    let side = |content, config| Version { kind: Kind::Chat, content, config };
+    let side = |content, config| Version { kind: Kind::Chat, content, config, syntax: Syntax::Simple, variables: None };
     let good = side("[]", None);
     assert!(merge(good, side("{}", None), good).is_err());
     assert!(merge(good, side("[]", Some("[]")), good).is_err());
+}
+
+#[test]
+fn a_syntax_and_declared_variables_are_merged_like_the_rest() {
+    let side = |syntax, variables| Version { kind: Kind::Text, content: "x", config: None, syntax, variables };
+    use Syntax::{Jinja, None as Literal, Simple};
+    let merged = |base, ours, theirs| merge(base, ours, theirs).unwrap();
+    let (a, b) = (r#"{"a":{}}"#, r#"{"a":{},"b":{"type":"string"}}"#);
+    let clean = merged(side(Simple, Some(a)), side(Jinja, Some(a)), side(Simple, Some(b)));
+    assert_eq!((clean.syntax, clean.variables), (Ok(Jinja), Ok(Some(b.to_owned()))));
+    let same = merged(side(Simple, None), side(Jinja, None), side(Jinja, None));
+    assert_eq!((same.syntax, same.variables), (Ok(Jinja), Ok(None)));
+    let other = r#"{"a":{"type":"list"}}"#;
+    let ours = r#"{"a":{"type":"string"}}"#;
+    let conflict = merged(side(Simple, Some(a)), side(Jinja, Some(ours)), side(Literal, Some(other)));
+    assert_eq!(conflict.syntax, Err(SyntaxConflict { base: Simple, ours: Jinja, theirs: Literal }));
+    assert_eq!(conflict.variables.unwrap_err().conflicts[0].path, "/a/type");
 }

@@ -25,6 +25,7 @@ fn one_of_each() -> Vec<Event> {
     let (principal, key) = (PrincipalId([8; 16]), KeyId([9; 8]));
     let tenant: TenantId = "acme".parse().unwrap();
     let path = |text: &str| text.parse().unwrap();
+    let path_of = |text: &str| text.parse::<Written>().unwrap();
     let path_to = |text: &str| text.parse::<Prefix>().unwrap();
     let group = GroupId([19; 16]);
     vec![
@@ -66,7 +67,13 @@ fn one_of_each() -> Vec<Event> {
             ],
             before: Some(ContentId([12; 32])),
             content: content(ContentBody::Inline(sealed())),
-            config: Some(content(ContentBody::At(77))),
+            config: Some(Box::new(content(ContentBody::At(77)))),
+            syntax: Syntax::Jinja,
+            variables: Some(Box::new(content(ContentBody::Inline(sealed())))),
+            includes: vec![
+                Include { written: path_of("team/footer@300"), prompt: PromptId([23; 16]) },
+                Include { written: path_of("team/tone@production"), prompt: PromptId([24; 16]) },
+            ],
         }),
         Event::PromptRenamed(PromptRenamed { prompt, before: path("a"), after: path("b") }),
         Event::TagsSet(TagsSet { prompt, before: vec![], after: vec!["x".parse().unwrap()] }),

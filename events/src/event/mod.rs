@@ -20,8 +20,8 @@ pub use access::{
 };
 pub use attest::{Attempt, AttemptAgain, AttemptDenied, AttemptsCounted, Door, UnauthenticatedCounted};
 pub use prompt::{
-    BranchClosed, BranchCreated, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
-    PromptRenamed, PromptRestored, TagsSet, VersionAdded, VersionRef,
+    BranchClosed, BranchCreated, Include, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
+    PromptRenamed, PromptRestored, Selector, Syntax, TagsSet, VersionAdded, VersionRef, Written,
 };
 pub use release::{
     CommentAdded, CommentOn, FreezeLifted, FreezeOverridden, FreezeSet, LabelProtected, LabelRolledBack,
@@ -245,12 +245,12 @@ impl Event {
 
     /// The contents that this event names.
     pub fn contents(&self) -> impl Iterator<Item = &Content> {
-        let (content, config) = match self {
-            Self::VersionAdded(e) => (Some(&e.content), e.config.as_ref()),
-            Self::MetadataSet(e) => (Some(&e.after), None),
-            _ => (None, None),
+        let (content, config, variables) = match self {
+            Self::VersionAdded(e) => (Some(&e.content), e.config.as_deref(), e.variables.as_deref()),
+            Self::MetadataSet(e) => (Some(&e.after), None, None),
+            _ => (None, None, None),
         };
-        content.into_iter().chain(config)
+        content.into_iter().chain(config).chain(variables)
     }
 
     /// The sealed bytes of a content, if this event carries them.

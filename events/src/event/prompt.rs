@@ -1,5 +1,8 @@
 //! What happens to prompts.
 
+use std::fmt;
+use std::str::FromStr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +29,71 @@ pub struct PromptCreated {
     pub key: PromptKey,
     /// What its content is.
     pub kind: Kind,
+}
+
+/// What a version's content is to whoever renders it. The stored bytes are the same in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Syntax {
+    /// Nothing in it stands for anything else.
+    None,
+    /// `{{ name }}` stands for a variable, and everything else for itself. Every text is one.
+    #[default]
+    Simple,
+    /// A Jinja template: variables, conditionals, loops, filters, includes.
+    Jinja,
+}
+
+/// Which version of a prompt an include means.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Selector {
+    /// This one, for ever.
+    Number(u32),
+    /// Where this label points when it is rendered; `latest` is the head of `main`.
+    Label(Label),
+}
+
+/// A version of a prompt as a content names it: `team/footer@production`, `team/footer@3`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Written {
+    /// The prompt's key.
+    pub key: PromptKey,
+    /// Which of its versions.
+    pub at: Selector,
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            Selector::Number(number) => write!(f, "{}@{number}", self.key),
+            Selector::Label(label) => write!(f, "{}@{label}", self.key),
+        }
+    }
+}
+
+impl FromStr for Written {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (key, at) = text.rsplit_once('@').ok_or("says no version: write `key@label` or `key@3`")?;
+        let key = key.parse().map_err(|error| format!("the key {error}"))?;
+        // Only digits are a number: labels of nothing else can't be named here.
+        let at = if !at.is_empty() && at.bytes().all(|byte| byte.is_ascii_digit()) {
+            Selector::Number(at.parse().map_err(|_| "a version is a number from 1 on".to_owned())?)
+        } else {
+            Selector::Label(at.parse().map_err(|error| format!("the label {error}"))?)
+        };
+        Ok(Self { key, at })
+    }
+}
+
+/// A version of another prompt that stands in a version's content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Include {
+    /// As the content names it. The prompt may have another key by now.
+    pub written: Written,
+    /// The prompt that held the key.
+    pub prompt: PromptId,
 }
 
 /// One version of one prompt. The number and the id say the same; both are here so that neither needs a look-up.
@@ -58,7 +126,14 @@ pub struct VersionAdded {
     /// Its content.
     pub content: Content,
     /// Its model configuration: a JSON object.
-    pub config: Option<Content>,
+    // Boxed, like the variables: most versions have none, and no event should be larger for it.
+    pub config: Option<Box<Content>>,
+    /// What its content is to whoever renders it.
+    pub syntax: Syntax,
+    /// The variables that it declares: a JSON object.
+    pub variables: Option<Box<Content>>,
+    /// What its content includes, each once, in the order in which it is first named.
+    pub includes: Vec<Include>,
 }
 
 /// A prompt got another key.

@@ -109,13 +109,18 @@ fn cut(told: &mut Told) -> bool {
             answer.next = answer.events.last().map_or(answer.next, |event| event.stamp.index + 1);
             shorter
         }
-        Answer::Prompt(_) | Answer::Status(_) | Answer::Diff(_) => false,
+        Answer::Dependents(answer) => {
+            let shorter = halve(&mut answer.items);
+            answer.next = answer.items.last().map_or(answer.next, |item| Some(item.stamp.index));
+            shorter
+        }
+        Answer::Prompt(_) | Answer::Status(_) | Answer::Diff(_) | Answer::Rendered(_) => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use promptory_events::event::Kind;
+    use promptory_events::event::{Kind, Syntax};
     use promptory_events::{Incarnation, PrincipalId, Timestamp, VersionId};
 
     use super::*;
@@ -134,7 +139,18 @@ mod tests {
         };
         let content_id = promptory_events::ContentId([1; 32]);
         let (branch, parents) = (promptory_events::Branch::main(), Vec::new());
-        VersionSummary { id: VersionId([2; 16]), number, branch, parents, content_id, bytes: 1, stamp }
+        let (syntax, includes) = (Syntax::Simple, Vec::new());
+        VersionSummary {
+            id: VersionId([2; 16]),
+            number,
+            branch,
+            parents,
+            content_id,
+            bytes: 1,
+            syntax,
+            includes,
+            stamp,
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Weighter<OpenedKey, Arc<Opened>> for Bytewise {
     fn weight(&self, _: &OpenedKey, opened: &Arc<Opened>) -> u64 {
         let answer = &opened.answer;
         let json = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let text = answer.content.len() + json(&answer.config) + json(&answer.metadata);
+        let text = answer.content.len() + json(&answer.config) + json(&answer.metadata) + answer.variables.len();
         let runs = answer.prompt.rollouts.values().map(|rollout| 256 + 32 * rollout.table.runs().len());
         let names = answer.prompt.key.as_str().len() + answer.prompt.labels.len() * 96 + answer.prompt.tags.len() * 64;
         // The rendered body comes later and is about as long again, so it is counted from the start.

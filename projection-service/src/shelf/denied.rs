@@ -54,6 +54,8 @@ impl Question {
             | Self::Versions { prompt, .. }
             | Self::LabelHistory { prompt, .. }
             | Self::Comments { prompt, .. }
+            | Self::Render { prompt, .. }
+            | Self::Dependents { prompt, .. }
             | Self::Forks { prompt, .. } => (Some(prompt), None),
             Self::Diff { prompt, against: Against::Version(other, _), .. } => (Some(prompt), other.as_ref()),
             Self::Diff { prompt, .. } => (Some(prompt), None),

@@ -26,6 +26,8 @@ pub enum Key {
     Tenant(TenantId),
     /// F: a prompt was forked, by the event that added the fork's first version.
     Fork(PromptId, u64),
+    /// D: a prompt is included by a version, by the event that added it.
+    Dependent(PromptId, u64),
     /// A: a group.
     Group(GroupId),
     /// A: a custom role.
@@ -65,6 +67,8 @@ pub mod family {
     pub const TENANT: u8 = 10;
     /// [`super::Key::Fork`]
     pub const FORK: u8 = 11;
+    /// [`super::Key::Dependent`]
+    pub const DEPENDENT: u8 = 12;
     // The order is the one in which they are needed when they are read: who is there, then what they hold.
     /// [`super::Key::Group`]
     pub const GROUP: u8 = 20;
@@ -122,6 +126,7 @@ impl Key {
             Self::Request(request) => join(family::REQUEST, &[&request.0]),
             Self::Comment(prompt, index) => join(family::COMMENT, &[&prompt.0, &index.to_be_bytes()]),
             Self::Fork(prompt, index) => join(family::FORK, &[&prompt.0, &index.to_be_bytes()]),
+            Self::Dependent(prompt, index) => join(family::DEPENDENT, &[&prompt.0, &index.to_be_bytes()]),
         }
     }
 
@@ -146,6 +151,10 @@ impl Key {
             family::FORK => {
                 let (prompt, index) = rest.split_first_chunk()?;
                 Self::Fork(PromptId(*prompt), u64::from_be_bytes(index.try_into().ok()?))
+            }
+            family::DEPENDENT => {
+                let (prompt, index) = rest.split_first_chunk()?;
+                Self::Dependent(PromptId(*prompt), u64::from_be_bytes(index.try_into().ok()?))
             }
             family::TENANT => Self::Tenant(std::str::from_utf8(rest).ok()?.parse().ok()?),
             family::GROUP => Self::Group(GroupId(rest.try_into().ok()?)),
@@ -255,6 +264,7 @@ mod tests {
             (prompt(), index()).prop_map(|(p, i)| Key::Comment(p, i)),
             "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),
             (prompt(), index()).prop_map(|(p, i)| Key::Fork(p, i)),
+            (prompt(), index()).prop_map(|(p, i)| Key::Dependent(p, i)),
         ]
     }
 

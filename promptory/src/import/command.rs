@@ -79,6 +79,8 @@ impl Mapper {
                     text,
                     messages: None,
                     config: None,
+                    template: None,
+                    variables: None,
                     labels: vec![],
                     tags: vec![],
                     metadata,
@@ -88,7 +90,16 @@ impl Mapper {
                 self.check_holder(&named)?;
                 self.hold(&named, sha256(&text));
                 let (prompt, text) = (named.key, Some(text));
-                wire::Change::AddVersion { prompt, text, messages: None, config: None, labels: vec![], branch: None }
+                wire::Change::AddVersion {
+                    prompt,
+                    text,
+                    messages: None,
+                    config: None,
+                    template: None,
+                    variables: None,
+                    labels: vec![],
+                    branch: None,
+                }
             }
             Change::Delete => {
                 self.check_holder(&named)?;
@@ -111,7 +122,9 @@ impl Mapper {
         if let Some(after) = text.as_deref().map(sha256).or(before) {
             self.hold(&to, after);
         }
-        Ok(wire::Change::RenamePrompt { prompt: from.key, to: to.key, text, messages: None, config: None })
+        let (prompt, to) = (from.key, to.key);
+        let (messages, config, template, variables) = (None, None, None, None);
+        Ok(wire::Change::RenamePrompt { prompt, to, text, messages, config, template, variables })
     }
 
     fn named(&self, path: &str) -> Result<Named, String> {

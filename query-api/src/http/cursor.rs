@@ -42,6 +42,15 @@ pub enum Cursor {
         /// The index of the last comment of the page before.
         after: u64,
     },
+    /// Among the versions that include a prompt.
+    Dependents {
+        /// The point that it is answered at.
+        as_of: AsOf,
+        /// Whether those that nothing leads to are among them.
+        all: bool,
+        /// The index that the page before came to.
+        after: u64,
+    },
     /// Among what is known about access.
     Access {
         /// Which list.

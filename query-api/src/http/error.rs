@@ -2,7 +2,10 @@
 
 use promptory_platform::problem_set;
 use promptory_platform::{Problem, ProblemType};
-use promptory_projection::ask::AskError;
+use promptory_projection::ask::{AskError, NotRendered};
+use promptory_template::Refusal;
+use promptory_template::render::Place;
+use serde_json::json;
 
 /// The problem that a refusal is for the caller.
 pub fn problem(error: AskError) -> Problem {
@@ -21,6 +24,7 @@ pub fn problem(error: AskError) -> Problem {
         AskError::BranchNotFound(branch) => {
             Problem::new(ProblemType::BRANCH_NOT_FOUND, detail).with("branch", branch.as_str())
         }
+        AskError::NotRendered(refused) => not_rendered(*refused, detail),
         AskError::KindMismatch => Problem::new(ProblemType::KIND_MISMATCH, detail),
         AskError::ForeignCursor => super::cursor::foreign(),
         AskError::IndexBeyondEnd(index) => Problem::new(ProblemType::INDEX_BEYOND_END, detail).with("index", index),
@@ -41,7 +45,43 @@ pub fn problem(error: AskError) -> Problem {
     }
 }
 
+/// Why a version says nothing, with what is to blame: variables, a place in a content, an include, a limit.
+fn not_rendered(refused: NotRendered, detail: String) -> Problem {
+    let problem = match refused.refusal {
+        Refusal::Variables(faults) => {
+            let faults = faults.iter().map(|fault| {
+                json!({ "field": format!("/variables/{}", fault.name), "problem": fault.kind, "detail": fault.detail })
+            });
+            Problem::new(ProblemType::VARIABLES_INVALID, detail).with("fields", faults.collect::<Vec<_>>())
+        }
+        Refusal::Failed { place, .. } => at(Problem::new(ProblemType::RENDER_FAILED, detail), place),
+        Refusal::NotIncluded { place, written } => {
+            at(Problem::new(ProblemType::INCLUDE_NOT_FOUND, detail).with("include", written), place)
+        }
+        Refusal::Limit { max, .. } => Problem::new(ProblemType::RENDER_LIMIT, detail).with("limit", max),
+    };
+    match refused.included {
+        Some(part) => problem.with("prompt", part.key.as_str()).with("version", part.version.number),
+        None => problem,
+    }
+}
+
+fn at(problem: Problem, place: Place) -> Problem {
+    let numbers = [("line", place.line), ("message", place.message)];
+    numbers.into_iter().fold(problem, |problem, (name, number)| match number {
+        Some(number) => problem.with(name, number),
+        None => problem,
+    })
+}
+
 problem_set! {
+    /// What a version says.
+    pub RenderProblems = [
+        MALFORMED_REQUEST, INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, PROMPT_NOT_FOUND,
+        VERSION_NOT_FOUND, LABEL_NOT_FOUND, BRANCH_NOT_FOUND, REQUEST_TIMEOUT, ERASED, TOO_LARGE, URI_TOO_LONG,
+        UNSUPPORTED_MEDIA_TYPE, INCLUDE_NOT_FOUND, VARIABLES_INVALID, RENDER_FAILED, RENDER_LIMIT, INDEX_BEYOND_END,
+        OTHER_INCARNATION, OVERLOADED, INTERNAL, UNAVAILABLE, BEHIND,
+    ];
     /// What every read of a tenant can be refused with.
     pub ReadProblems = [
         INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, URI_TOO_LONG, OTHER_INCARNATION, OVERLOADED,

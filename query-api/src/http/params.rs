@@ -83,6 +83,31 @@ pub struct ResolveParams {
     pub at_least: Option<Position>,
 }
 
+/// The versions that include a prompt.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct DependentsParams {
+    /// Also those that neither a label nor a branch leads to, and those of archived prompts.
+    pub all: bool,
+    /// Items on the page, 1 to 1,000.
+    #[serde(deserialize_with = "page_size")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before. It carries the point in time and `all` on.
+    pub cursor: Option<String>,
+    /// As it was then: an event's index, or an RFC 3339 time. Not with `cursor`.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>)]
+    pub as_of: Option<Point>,
+    /// On which clock a time in `as_of` is read.
+    #[param(inline)]
+    pub clock: OnClock,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
 /// Which versions are compared.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]

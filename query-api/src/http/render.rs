@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use promptory_compare::diff::{ContentDiff, Hunk, KeyChange, MessageChange, Op, Part, TextDiff};
-use promptory_events::event::{CommentOn, Kind};
+use promptory_events::event::{CommentOn, Kind, Selector};
 use promptory_events::{Position, TenantId};
 use promptory_platform::Problem;
 use promptory_projection::ask::{
-    self, AccessItem, Comment, DiffAnswer, EventRecord, Fork, LabelMove, Listing, PromptAnswer, PromptSummary,
-    StatusAnswer, VersionSummary,
+    self, AccessItem, Comment, Dependent, DiffAnswer, EventRecord, Fork, LabelMove, Listing, PromptAnswer,
+    PromptSummary, RenderedAnswer, StatusAnswer, VersionSummary,
 };
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::wire;
@@ -40,7 +41,7 @@ fn defect(what: &'static str, error: &serde_json::Error) -> Problem {
 /// # Errors
 /// `internal` if a part of it that should be JSON is none.
 pub fn prompt(answer: &PromptAnswer) -> Result<Bytes, Problem> {
-    let PromptAnswer { prompt, version: of, content, config, metadata } = answer;
+    let PromptAnswer { prompt, version: of, content, config, variables, metadata } = answer;
     let chat = prompt.kind == Kind::Chat;
     json(&wire::Prompt {
         id: prompt.id,
@@ -50,6 +51,7 @@ pub fn prompt(answer: &PromptAnswer) -> Result<Bytes, Problem> {
         text: (!chat).then_some(content),
         messages: if chat { Some(raw(content)?) } else { None },
         config: config.as_deref().map(raw).transpose()?,
+        variables: raw(variables)?,
         metadata: metadata.as_deref().map(raw).transpose()?,
         labels: &prompt.labels,
         rollouts: wire::rollouts(&prompt.labels, &prompt.rollouts),
@@ -96,6 +98,46 @@ pub fn moves(items: &[LabelMove], next_cursor: Option<String>) -> Result<Bytes, 
 /// As [`json`].
 pub fn forks(items: &[Fork], next_cursor: Option<String>) -> Result<Bytes, Problem> {
     json(&wire::ForkPage { forks: items.iter().map(fork).collect(), next_cursor })
+}
+
+/// What a version says.
+///
+/// # Errors
+/// `internal` if messages are no JSON.
+pub fn rendered(answer: &RenderedAnswer) -> Result<Bytes, Problem> {
+    let RenderedAnswer { prompt, version: of, said, included } = answer;
+    let chat = prompt.kind == Kind::Chat;
+    json(&wire::Rendered {
+        id: prompt.id,
+        key: &prompt.key,
+        text: (!chat).then_some(said),
+        messages: if chat { Some(raw(said)?) } else { None },
+        version: version(of),
+        included: included.iter().map(|part| wire::IncludedVersion { key: &part.key, version: part.version }).collect(),
+    })
+}
+
+/// One page of versions that include a prompt.
+///
+/// # Errors
+/// As [`json`].
+pub fn dependents(items: &[Dependent], next_cursor: Option<String>) -> Result<Bytes, Problem> {
+    json(&wire::DependentPage { dependents: items.iter().map(dependent).collect(), next_cursor })
+}
+
+fn dependent(item: &Dependent) -> wire::Dependent<'_> {
+    let at = |at: &Selector| match at {
+        Selector::Number(number) => Value::from(*number),
+        Selector::Label(label) => Value::from(label.as_str()),
+    };
+    wire::Dependent {
+        prompt: summary(&item.prompt),
+        version: item.version,
+        at: item.at.iter().map(at).collect(),
+        labels: &item.labels,
+        branches: &item.branches,
+        stamp: stamp(&item.stamp),
+    }
 }
 
 /// One page of events.
@@ -179,7 +221,10 @@ pub fn diff(answer: &DiffAnswer) -> Result<Bytes, Problem> {
         }
     };
     let config = comparison.config.iter().map(key_change).collect::<Result<Vec<_>, _>>()?;
-    json(&wire::Diff { from: *from, to: *to, equal: equal && config.is_empty(), text, messages, config })
+    let variables = comparison.variables.iter().map(key_change).collect::<Result<Vec<_>, _>>()?;
+    let template = comparison.syntax.map(|change| wire::TemplateChange { from: change.from, to: change.to });
+    let equal = equal && config.is_empty() && variables.is_empty() && template.is_none();
+    json(&wire::Diff { from: *from, to: *to, equal, text, messages, config, template, variables })
 }
 
 /// How a tenant's model stands.
@@ -213,6 +258,8 @@ fn version(version: &VersionSummary) -> wire::Version<'_> {
         parents: &version.parents,
         content_id: version.content_id,
         bytes: version.bytes,
+        template: version.syntax,
+        includes: version.includes.iter().map(|include| include.written.to_string()).collect(),
         stamp: stamp(&version.stamp),
     }
 }

@@ -2,10 +2,11 @@
 
 mod diff;
 mod rollout;
+mod template;
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{Kind, VersionRef};
+use promptory_events::event::{Kind, Syntax, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, ContentId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey,
     RequestId, Tag, TenantId, Timestamp, VersionId,
@@ -15,9 +16,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+pub use diff::{Diff, Hunk, KeyChange, MessageChange, TemplateChange, TextDiff, Word};
 pub use rollout::{Rollout, rollouts};
-
-pub use diff::{Diff, Hunk, KeyChange, MessageChange, TextDiff, Word};
+pub use template::{Dependent, DependentPage, IncludedVersion, RenderBody, Rendered};
 
 /// Who did something, when and by which right.
 #[derive(Debug, Serialize, ToSchema)]
@@ -65,6 +66,12 @@ pub struct Version<'a> {
     pub content_id: ContentId,
     /// Length of its content.
     pub bytes: u32,
+    /// How its content is read: `none`, `simple` or `jinja`.
+    #[schema(value_type = String, example = "simple")]
+    pub template: Syntax,
+    /// What its content includes, as it is written there: `key@label` or `key@number`.
+    #[schema(value_type = Vec<String>, example = json!(["team/footer@production"]))]
+    pub includes: Vec<String>,
     /// How it came to be.
     #[serde(flatten)]
     pub stamp: Stamp<'a>,
@@ -108,6 +115,10 @@ pub struct Prompt<'a> {
     /// The version's model configuration.
     #[schema(value_type = Option<Object>)]
     pub config: Option<&'a RawValue>,
+    /// The version's variables by name: whether each is `declared`, `used` and `required`, and its `type`, `default` and
+    /// `description` if it has one.
+    #[schema(value_type = Object)]
+    pub variables: &'a RawValue,
     /// The prompt's metadata.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<&'a RawValue>,
@@ -147,14 +158,18 @@ pub struct Prompt<'a> {
     pub basis: Basis,
 }
 
-/// One message of a chat.
+/// One item of a chat: a message has `role` and `content`, a placeholder `type` and `name`.
 #[derive(Debug, Serialize, ToSchema)]
 #[allow(dead_code, reason = "only its schema is used: messages are passed on as they are")]
 pub struct Message {
     /// Who speaks: `system`, `user`, `assistant`, …
-    role: String,
+    role: Option<String>,
     /// What is said.
-    content: String,
+    content: Option<String>,
+    /// `placeholder`.
+    r#type: Option<String>,
+    /// The variable whose messages stand in a placeholder's place.
+    name: Option<String>,
 }
 
 /// One prompt of a listing.

@@ -1,6 +1,6 @@
 //! Given, when, then: forks.
 
-use promptory_events::event::{Action, Role, Subject, VersionRef};
+use promptory_events::event::{Action, Role, Subject, Syntax, VersionRef};
 use promptory_events::{ContentBody, Prefix};
 
 use crate::command::*;
@@ -25,7 +25,14 @@ fn two_versions() -> (Story, [Wanted; 2]) {
 }
 
 fn copied(of: &Wanted, text: &str) -> Copied {
-    Copied { of: of.version.version, content: material(text), config: Some(material("{}")) }
+    Copied {
+        of: of.version.version,
+        content: material(text),
+        config: Some(material("{}")),
+        syntax: Syntax::Jinja,
+        variables: None,
+        includes: vec![],
+    }
 }
 
 #[test]

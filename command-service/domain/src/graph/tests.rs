@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use promptory_events::event::{Event, Kind, PromptCreated, VersionAdded, VersionRef};
+use promptory_events::event::{Event, Kind, PromptCreated, Syntax, VersionAdded, VersionRef};
 use promptory_events::{Branch, Content, ContentBody, PrincipalId, PromptId, VersionId};
 
 use super::*;
@@ -32,6 +32,9 @@ fn tenant(versions: &[(u8, &[usize])]) -> (Tenant, Vec<At>) {
             before: None,
             content: Content { id: text.id, bytes: 1, body: ContentBody::Inline(text.sealed) },
             config: None,
+            syntax: Syntax::Simple,
+            variables: None,
+            includes: vec![],
         }));
         all.push((id, *number));
     }

@@ -40,7 +40,7 @@ fn outcome(ours: VersionId, theirs: VersionId, outcome: MergeOutcome) -> Merged 
 }
 
 fn clean(text: &str) -> MergeOutcome {
-    MergeOutcome::Clean { content: Box::new(material(text)), config: None }
+    MergeOutcome::Clean { content: Box::new(material(text)), config: None, template: Box::default() }
 }
 
 fn tried() -> Pick {

@@ -6,6 +6,7 @@ mod diff;
 pub(crate) mod history;
 mod prompt;
 mod releases;
+mod render;
 
 pub use prompt::number;
 
@@ -87,6 +88,16 @@ impl<R: Rows> Desk<'_, R> {
             Question::Diff { prompt, which, against } => {
                 let row = self.model.find(prompt, now, sight)?;
                 (now, Answer::Diff(Box::new(self.diff(&row, which, against, sight)?)))
+            }
+            Question::Render { prompt, which, as_of, variables } => {
+                let point = self.model.resolve(*as_of)?;
+                let row = self.model.find(prompt, point, sight)?;
+                (point, Answer::Rendered(Box::new(self.rendered(&row, which, variables, point, sight)?)))
+            }
+            Question::Dependents { prompt, all, after, limit, as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                let row = self.model.find(prompt, point, sight)?;
+                (point, Answer::Dependents(self.dependents(&row, *all, *after, page(*limit), point, sight)?))
             }
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
         };

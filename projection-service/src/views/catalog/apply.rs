@@ -166,6 +166,10 @@ fn add_version(
         row.forked_from = Some(*origin);
         staged.put(&mut hot.sum, &Key::Fork(origin.prompt, step.index), Vec::new());
     }
+    let included: std::collections::BTreeSet<PromptId> = event.includes.iter().map(|include| include.prompt).collect();
+    for prompt in included {
+        staged.put(&mut hot.sum, &Key::Dependent(prompt, step.index), Vec::new());
+    }
     Ok(())
 }
 

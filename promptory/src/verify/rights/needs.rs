@@ -52,7 +52,9 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
             on_prompt(facts, case, Action::WritePrompts, e.prompt)?;
             // What a fork or a merge brings along from another prompt was read there.
             let mut others = e.parents.iter().filter(|parent| parent.prompt != e.prompt);
-            others.try_for_each(|parent| on_prompt(facts, case, Action::Read, parent.prompt))
+            others.try_for_each(|parent| on_prompt(facts, case, Action::Read, parent.prompt))?;
+            // And so was what its content includes.
+            e.includes.iter().try_for_each(|include| on_prompt(facts, case, Action::Read, include.prompt))
         }
         Event::BranchCreated(e) => on_prompt(facts, case, Action::WritePrompts, e.prompt),
         Event::BranchClosed(e) => on_prompt(facts, case, Action::WritePrompts, e.prompt),

@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 use promptory_domain::command::KeyHolder;
-use promptory_domain::{Change, Command, Context, Material, NewVersion, Presented, PromptRef, Tenant, decide};
+use promptory_domain::{
+    Change, Command, Context, Material, NewTemplate, NewVersion, Presented, PromptRef, Tenant, decide,
+};
 use promptory_events::event::{
     Action, FreezeLifted, GroupCreated, KeyScope, Kind, LabelSet, LedgerOpened, MemberAdded, ReleaseExecuted,
     RoleGranted,
@@ -152,12 +154,14 @@ fn at(path: &str) -> PromptRef {
 }
 
 fn create(path: &str) -> Change {
-    let version = NewVersion { content: material("one"), config: None, labels: vec![] };
+    let version =
+        NewVersion { content: material("one"), config: None, labels: vec![], template: NewTemplate::default() };
     Change::CreatePrompt { key: path.parse().unwrap(), kind: Kind::Text, version, tags: vec![], metadata: None }
 }
 
 fn add(path: &str) -> Change {
-    let version = NewVersion { content: material("a second"), config: None, labels: vec![] };
+    let version =
+        NewVersion { content: material("a second"), config: None, labels: vec![], template: NewTemplate::default() };
     Change::AddVersion { prompt: at(path), kind: Kind::Text, version, branch: Branch::main(), if_match: None }
 }
 
@@ -233,7 +237,7 @@ fn what_decide_accepts_is_lawful() {
     let events = acme.by(&editor, issue);
     let [Event::KeyIssued(issued)] = &events[..] else { panic!("{events:?}") };
     let narrow = Presented::ApiKey { key: issued.key, secret_hash: [4; 32] };
-    acme.by(&narrow, Change::RotateKey { key: issued.key, secret_hash: [6; 32], expires_at: None });
+    acme.by(&narrow, Change::RotateKey { key: issued.key, secret_hash: [6; 32], expires_at: None, overlap_s: 0 });
     acme.by(
         &owner,
         Change::RenamePrompt {
@@ -302,6 +306,25 @@ fn an_event_without_right_is_found() {
         vec![Event::TagsSet(promptory_events::event::TagsSet { prompt, before: vec![], after: vec![] })],
     );
     found(&system, &copy, index, "`import`");
+}
+
+#[test]
+fn what_is_included_was_read() {
+    let World { system, mut acme, owner, editor, editor_id, editor_grant } = world();
+    acme.by(&owner, create("secret"));
+    let including = |key: &str| {
+        let includes = vec![key.parse().unwrap()];
+        let template = NewTemplate { syntax: promptory_events::event::Syntax::Jinja, variables: None, includes };
+        let Change::AddVersion { prompt, kind, version, branch, if_match } = add("team/greet") else { panic!() };
+        Change::AddVersion { prompt, kind, version: NewVersion { template, ..version }, branch, if_match }
+    };
+    acme.by(&editor, create("team/footer"));
+    acme.by(&editor, including("team/footer@1"));
+    let mut allowed = acme.clone();
+    let written = allowed.by(&owner, including("secret@latest"));
+    assert_eq!(violations(&system, &allowed), []);
+    let index = acme.write(forged(editor_id, &editor, &[editor_grant]), written);
+    found(&system, &acme, index, "`read` on `secret`");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The JSON that clients rely on, in full.
 
-use promptory_events::event::{Role, VersionRef};
+use promptory_events::event::{Include, Role, Syntax, VersionRef};
 use promptory_events::{Branch, CommandId, ContentId, Incarnation, PrincipalId, PromptId, Timestamp, VersionId};
 use promptory_projection::ask::{Basis, Stamp};
 use serde_json::{Value, json as value};
@@ -52,6 +52,8 @@ fn one_version(number: u32) -> VersionSummary {
         parents: vec![VersionRef { prompt: PromptId([3; 16]), number: 1, version: VersionId([6; 16]) }],
         content_id: ContentId([7; 32]),
         bytes: 11,
+        syntax: Syntax::Jinja,
+        includes: vec![Include { written: "team/footer@production".parse().unwrap(), prompt: PromptId([8; 16]) }],
         stamp: stamp_of(7),
     }
 }
@@ -62,6 +64,7 @@ fn answer(kind: Kind, content: &str) -> PromptAnswer {
         version: one_version(2),
         content: content.into(),
         config: Some(r#"{"temperature":0.10}"#.into()),
+        variables: r#"{"name":{"declared":false}}"#.into(),
         metadata: None,
     }
 }
@@ -100,6 +103,8 @@ fn version_json(number: u32) -> Value {
         }],
         "content_id": format!("cid_{}", "07".repeat(32)),
         "bytes": 11,
+        "template": "jinja",
+        "includes": ["team/footer@production"],
     });
     with(own, stamp_json(7))
 }
@@ -114,6 +119,7 @@ fn a_prompt_of_text() {
         "archived": false,
         "text": "Hello, {{name}}\u{2028}!",
         "config": {"temperature": 0.1},
+        "variables": {"name": {"declared": false}},
         "metadata": null,
         "labels": {"production": 2},
         "tags": ["eu"],

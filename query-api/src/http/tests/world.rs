@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use promptory_events::event::{
     KeyIssued, KeyRevoked, Kind, LabelSet, PrincipalAdded, PromptCreated, PromptRenamed, Role, RoleGranted, Subject,
-    VersionAdded, VersionRef,
+    Syntax, VersionAdded, VersionRef,
 };
 use promptory_events::{
     Batch, BatchHeader, BatchId, CommandHash, CommandId, Commit, CommitHeader, Content, ContentBody, Credential, Event,
@@ -194,6 +194,9 @@ impl World {
             before: None,
             content: Content { id, bytes, body: ContentBody::Inline(sealed) },
             config: None,
+            syntax: Syntax::Simple,
+            variables: None,
+            includes: vec![],
         })
     }
 

@@ -1,7 +1,7 @@
 //! The JSON of what differs between two versions.
 
 use promptory_compare::diff::Op;
-use promptory_events::event::VersionRef;
+use promptory_events::event::{Syntax, VersionRef};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -27,6 +27,21 @@ pub struct Diff<'a> {
     pub messages: Option<Vec<MessageChange<'a>>>,
     /// The keys of the configuration whose values differ.
     pub config: Vec<KeyChange<'a>>,
+    /// How the contents are read, if that differs.
+    pub template: Option<TemplateChange>,
+    /// The keys of the declared variables whose values differ.
+    pub variables: Vec<KeyChange<'a>>,
+}
+
+/// Another way to read a content.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TemplateChange {
+    /// That of the first version.
+    #[schema(value_type = String, example = "simple")]
+    pub from: Syntax,
+    /// That of the second one.
+    #[schema(value_type = String, example = "jinja")]
+    pub to: Syntax,
 }
 
 /// Where two texts differ.

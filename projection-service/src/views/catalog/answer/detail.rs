@@ -1,6 +1,6 @@
 //! What is special to an event, as JSON: ids, numbers and names; never prompt text, never a secret or its hash.
 
-use promptory_events::event::{Attempt, CommentOn, KeyScope, Split, Subject, VersionAdded};
+use promptory_events::event::{Attempt, CommentOn, Include, KeyScope, Selector, Split, Subject, VersionAdded};
 use promptory_events::{Credential, Event};
 use serde_json::{Value, json};
 
@@ -151,6 +151,15 @@ pub(super) fn scope(scope: &KeyScope) -> Value {
     json!({ "role": scope.role.to_string(), "prefix": scope.prefix })
 }
 
+/// What is included: the prompt by id and by the key that the content has, with `version` or `label`.
+fn include(include: &Include) -> Value {
+    let (prompt, key) = (include.prompt, &include.written.key);
+    match &include.written.at {
+        Selector::Number(number) => json!({ "prompt": prompt, "key": key, "version": number }),
+        Selector::Label(label) => json!({ "prompt": prompt, "key": key, "label": label }),
+    }
+}
+
 fn version(event: &VersionAdded) -> Value {
     json!({
         "version": event.version,
@@ -161,5 +170,8 @@ fn version(event: &VersionAdded) -> Value {
         "before": event.before,
         "bytes": event.content.bytes,
         "content_changed": event.before != Some(event.content.id),
+        "template": event.syntax,
+        "variables": event.variables.as_ref().map(|variables| variables.id),
+        "includes": event.includes.iter().map(include).collect::<Vec<_>>(),
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use promptory_compare::{Version, diff};
-use promptory_events::event::{Kind, VersionRef};
+use promptory_events::event::{Kind, Syntax, VersionRef};
 
 use super::prompt::number;
 use super::{AnswerError, Desk};
@@ -20,6 +20,8 @@ struct Opened {
     parent: Option<VersionRef>,
     content: String,
     config: Option<String>,
+    syntax: Syntax,
+    variables: Option<String>,
 }
 
 impl<R: Rows> Desk<'_, R> {
@@ -69,6 +71,8 @@ impl<R: Rows> Desk<'_, R> {
             parent: event.parents.first().copied(),
             content: self.content(&event.content)?,
             config: event.config.as_ref().map(|config| self.content(config)).transpose()?,
+            syntax: event.syntax,
+            variables: event.variables.as_ref().map(|variables| self.content(variables)).transpose()?,
         })
     }
 }
@@ -76,6 +80,7 @@ impl<R: Rows> Desk<'_, R> {
 impl Opened {
     /// What it says.
     fn said(&self) -> Version<'_> {
-        Version { kind: self.kind, content: &self.content, config: self.config.as_deref() }
+        let (config, variables) = (self.config.as_deref(), self.variables.as_deref());
+        Version { kind: self.kind, content: &self.content, config, syntax: self.syntax, variables }
     }
 }

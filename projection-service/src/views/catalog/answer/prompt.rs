@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use promptory_events::event::VersionAdded;
+use promptory_events::event::{Kind, VersionAdded};
 use promptory_events::{Event, Label};
+use promptory_template::variables::effective;
+use promptory_template::{Declared, inspect};
 
 use super::{AnswerError, Desk};
 use crate::ask::{AskError, PromptAnswer, VersionSummary, Which};
@@ -61,9 +63,11 @@ impl<R: Rows> Desk<'_, R> {
                 _ => return Err(RowError::Row("metadata").into()),
             },
         };
+        let content = self.content(&event.content)?;
         Ok(PromptAnswer {
             prompt: row.summary().ok_or(AskError::PromptNotFound)?,
-            content: self.content(&event.content)?,
+            variables: self.variables(row.kind, &event, &content)?,
+            content,
             config: event.config.as_ref().map(|config| self.content(config)).transpose()?,
             metadata,
             version: self.summary(index, &event_row, event)?,
@@ -99,7 +103,27 @@ impl<R: Rows> Desk<'_, R> {
         }
     }
 
-    fn summary(&self, index: u64, row: &EventRow, event: VersionAdded) -> Result<VersionSummary, AnswerError> {
+    /// All variables of a version, as JSON text.
+    fn variables(&self, kind: Kind, event: &VersionAdded, content: &str) -> Result<String, AnswerError> {
+        // What was taken as a template is one. If not, what is said of its variables is all there is to show.
+        let found = inspect(kind, event.syntax, content).unwrap_or_default();
+        let json = serde_json::to_string(&effective(&found, &self.declared(event)?));
+        Ok(json.map_err(|_| RowError::Row("variables"))?)
+    }
+
+    /// The variables that a version declares.
+    pub(super) fn declared(&self, event: &VersionAdded) -> Result<Declared, AnswerError> {
+        let Some(variables) = &event.variables else { return Ok(Declared::new()) };
+        let json = self.content(variables)?;
+        Ok(serde_json::from_str(&json).map_err(|_| RowError::Row("variables"))?)
+    }
+
+    pub(super) fn summary(
+        &self,
+        index: u64,
+        row: &EventRow,
+        event: VersionAdded,
+    ) -> Result<VersionSummary, AnswerError> {
         Ok(VersionSummary {
             id: event.version,
             number: event.number,
@@ -107,6 +131,8 @@ impl<R: Rows> Desk<'_, R> {
             parents: event.parents,
             content_id: event.content.id,
             bytes: event.content.bytes,
+            syntax: event.syntax,
+            includes: event.includes,
             stamp: self.stamp(index, row, &mut None)?,
         })
     }

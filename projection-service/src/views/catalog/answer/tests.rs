@@ -25,7 +25,7 @@ async fn told(world: &World) -> (Scribe, PromptId) {
     scribe.now = scribe.now.plus_ms(60_000);
     let mut second = scribe.version(prompt, 2, "hello again");
     if let Event::VersionAdded(version) = &mut second {
-        version.config = Some(scribe.content("{\"model\":\"m\"}"));
+        version.config = Some(Box::new(scribe.content("{\"model\":\"m\"}")));
     }
     let set = |after, before| Event::LabelSet(LabelSet { prompt, label: label("production"), before, after });
     scribe.commit_with(None, Some("say it again"), vec![second, set(2, None)]); // 5, 6
@@ -206,4 +206,56 @@ async fn a_listing_stays_at_the_index_of_its_first_page() {
     assert_eq!(list("", Some("other"), AsOf::Now).await, (15, vec!["p".to_owned()]));
     assert_eq!(list("team/", None, AsOf::Now).await.1, ["team/greet"]);
     assert!(list("", Some("team/greet"), AsOf::Index(index)).await.1.is_empty());
+}
+
+/// A version of a prompt, in the syntax that includes others.
+fn including(scribe: &Scribe, prompt: PromptId, number: u32, text: &str, other: (&str, PromptId)) -> Event {
+    let mut event = scribe.version(prompt, number, text);
+    if let Event::VersionAdded(version) = &mut event {
+        version.syntax = Syntax::Jinja;
+        version.includes = vec![Include { written: other.0.parse().unwrap(), prompt: other.1 }];
+    }
+    event
+}
+
+fn render(key: &str, as_of: AsOf) -> Question {
+    let which = Which::Label(label("latest"));
+    Question::Render { prompt: by_key(key), which, as_of, variables: "{}".to_owned() }
+}
+
+/// Effective time is each prompt's own, so at some time two prompts may include each other that never did so at any index.
+#[tokio::test]
+async fn a_circle_that_there_only_is_at_an_occurred_time_ends() {
+    let world = World::new(4);
+    let mut scribe = world.scribe("acme");
+    let (a, b) = (scribe.create("a", "a"), scribe.create("b", "b"));
+    scribe.append(&world.ledger).await;
+    scribe.now = scribe.now.plus_ms(60_000);
+    let (time, later) = (scribe.now, scribe.now.plus_ms(60_000));
+    let forth = including(&scribe, a, 2, "a{% include 'b@latest' %}", ("b@latest", b));
+    scribe.commit(None, vec![forth]);
+    scribe.append(&world.ledger).await;
+    scribe.now = later;
+    let plain = scribe.version(a, 3, "a again");
+    scribe.commit(None, vec![plain]);
+    // It is claimed to have happened while `a` still included `b`.
+    let back = including(&scribe, b, 2, "b{% include 'a@latest' %}", ("a@latest", a));
+    scribe.commit(Some(time), vec![back]);
+    scribe.append(&world.ledger).await;
+    let said = |question| async {
+        match world.ask("acme", question).await {
+            Ok(Reply { answer: Answer::Rendered(answer), .. }) => Ok(answer.said),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error),
+        }
+    };
+    assert_eq!(said(render("b", AsOf::Now)).await.unwrap(), "ba again");
+    assert_eq!(said(render("a", AsOf::Now)).await.unwrap(), "a again");
+    let refused = said(render("a", AsOf::Occurred(time))).await.unwrap_err();
+    assert!(matches!(&refused, AskError::NotRendered(_)), "{refused:?}");
+    let question =
+        Question::Dependents { prompt: by_key("b"), all: true, after: None, limit: 9, as_of: AsOf::Occurred(time) };
+    let Answer::Dependents(found) = world.ask("acme", question).await.unwrap().answer else { panic!() };
+    let found: Vec<_> = found.items.iter().map(|item| (item.prompt.key.to_string(), item.version.number)).collect();
+    assert_eq!(found, [("a".to_owned(), 2)]);
 }
