@@ -134,6 +134,18 @@ reasons! {
     UnrelatedVersions: "unrelated-versions" => Some(|g| {
         code(&g.owner.post("/v1/prompts/there/merges", &json!({"from": {"prompt": "safe/a"}})))
     });
+    IncludeNotFound: "include-not-found" => Some(|g| code(&g.template("t/1", r#"{% include "nobody@x" %}"#)));
+    IncludeNotText: "include-not-text" => Some(|g| {
+        let chat = json!({"key": "chat", "messages": [{"role": "user", "content": "x"}], "labels": ["x"]});
+        let _ = g.owner.post("/v1/prompts", &chat).expect(201);
+        code(&g.template("t/2", r#"{% include "chat@x" %}"#))
+    });
+    IncludeCycle: "include-cycle" => Some(|g| {
+        let _ = g.create("round", "x").expect(201);
+        let itself = json!({"text": r#"{% include "round@x" %}"#, "template": "jinja", "labels": ["x"]});
+        let _ = g.label("round", "x", 1).expect(200);
+        code(&g.owner.post("/v1/prompts/round/versions", &itself))
+    });
     ContentsWanted: "unavailable" => None;
 }
 
@@ -142,6 +154,13 @@ const OTHERS: &[(&str, Provoke)] = &[
     ("malformed-request", |g| raw(g, "application/json", "{")),
     ("unsupported-media-type", |g| raw(g, "text/plain", "{}")),
     ("invalid-field", |g| code(&g.owner.get("/v1/prompts?limit=0"))),
+    ("template-invalid", |g| code(&g.template("t/3", "{% if %}"))),
+    ("variables-invalid", |g| code(&g.rendered("t/4", "{{ name }}"))),
+    ("render-failed", |g| code(&g.rendered("t/5", "{{ 'x' | no_such_filter }}"))),
+    ("render-limit", |g| {
+        let much = "{% for i in range(1000) %}{% for j in range(1000) %}{{ j }}{% endfor %}{% endfor %}";
+        code(&g.rendered("t/6", much))
+    }),
     ("not-found", |g| code(&g.owner.get("/v1/nowhere"))),
     ("method-not-allowed", |g| code(&g.delete("/v1/prompts"))),
     ("uri-too-long", |g| code(&g.owner.get(&format!("/v1/prompts?prefix={}", "x".repeat(9000))))),
@@ -258,6 +277,18 @@ impl Ground {
 
     fn create(&self, key: &str, text: &str) -> Answer {
         self.owner.post("/v1/prompts", &json!({"key": key, "text": text}))
+    }
+
+    /// A prompt whose text is a Jinja template.
+    fn template(&self, key: &str, text: &str) -> Answer {
+        self.owner.post("/v1/prompts", &json!({"key": key, "text": text, "template": "jinja"}))
+    }
+
+    /// The answer to rendering one, without any values.
+    fn rendered(&self, key: &str, text: &str) -> Answer {
+        let made = self.template(key, text).expect(201);
+        self.owner.wait_for(made.json["position"].as_str().unwrap());
+        self.owner.post(&self.at(&key.replace('/', "%2F"), "render"), &json!({"variables": {}}))
     }
 
     fn add(&self, prompt: &str, text: &str) -> Answer {

@@ -12,9 +12,10 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion};
+use promptory_domain::command::NewTemplate;
 use promptory_domain::{Change, Command, Context, Material, NewVersion, Presented, PromptRef, Tenant, decide};
 use promptory_events::event::{
-    Event, KeyIssued, Kind, LabelSet, PrincipalAdded, PromptCreated, Role, RoleGranted, Subject, VersionAdded,
+    Event, KeyIssued, Kind, LabelSet, PrincipalAdded, PromptCreated, Role, RoleGranted, Subject, Syntax, VersionAdded,
 };
 use promptory_events::{
     Branch, CommandId, Content, ContentBody, ContentId, DataKeyId, KeyId, PrincipalId, PromptId, PromptKey, Sealed,
@@ -88,6 +89,9 @@ fn put(state: &mut Tenant, n: u32) {
             before: None,
             content,
             config: None,
+            syntax: Syntax::default(),
+            variables: None,
+            includes: Vec::new(),
         }),
     );
     let label = "production".parse().unwrap();
@@ -100,7 +104,12 @@ fn command(change: Change) -> Command {
 
 /// Commands of a kind on prompts all over the tenant.
 fn commands(kind: &str, prompts: u32) -> Vec<(Context, Command)> {
-    let version = |n: u32| NewVersion { content: material(n), config: None, labels: Vec::new() };
+    let version = |n: u32| NewVersion {
+        content: material(n),
+        config: None,
+        labels: Vec::new(),
+        template: NewTemplate::default(),
+    };
     let change = |n: u32| {
         let at = PromptRef::Key(key(n.wrapping_mul(2_654_435_761) % prompts));
         match kind {
