@@ -3,6 +3,7 @@
 //! What comes out holds no plaintext and never changes, so a conflict repeats `decide` and not this.
 
 mod access;
+mod config;
 mod contents;
 mod merged;
 mod names;
@@ -234,7 +235,7 @@ fn required_version(sealer: &mut Sealer<'_>, said: Said, labels: Vec<String>) ->
     let syntax = said.template.unwrap_or_default();
     let template = templates::template(sealer, kind, &text, syntax, said.variables)?;
     let content = sealed(sealer, kind, &text)?;
-    let config = said.config.map(|config| sealer.json("/config", &config)).transpose()?;
+    let config = said.config.map(|config| config::given(sealer, &config)).transpose()?;
     Ok((kind, NewVersion { content, config, labels: names::labels(&labels)?, template }))
 }
 

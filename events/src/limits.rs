@@ -4,6 +4,16 @@
 pub const CONTENT_MAX_BYTES: usize = 512 * 1024;
 /// A version's model configuration, or a prompt's metadata, as JSON.
 pub const JSON_MAX_BYTES: usize = 64 * 1024;
+/// A model's name.
+pub const MODEL_MAX_BYTES: usize = 256;
+/// Tools of one configuration.
+pub const TOOLS_MAX: usize = 128;
+/// A tool's name.
+pub const TOOL_NAME_MAX_BYTES: usize = 64;
+/// Levels of brackets in a JSON Schema.
+pub const SCHEMA_DEPTH_MAX: usize = 64;
+/// Subschemas of all JSON Schemas of one configuration.
+pub const SCHEMAS_MAX: usize = 2000;
 /// A commit message.
 pub const MESSAGE_MAX_BYTES: usize = 64 * 1024;
 /// A prompt key.

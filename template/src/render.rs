@@ -111,8 +111,7 @@ pub fn render(parts: &[Part], given: &Map<String, Value>) -> Result<String, Refu
     .map_err(broken)?
 }
 
-struct Rendering<'a> {
-    parts: &'a [Part],
+struct Rendering {
     values: Map<String, Value>,
     environment: Environment<'static>,
     /// The same values, as the engine has them.
@@ -128,8 +127,8 @@ type Missing = Arc<Mutex<Option<String>>>;
 /// A name that no part has.
 const NOWHERE: &str = "!";
 
-impl<'a> Rendering<'a> {
-    fn new(parts: &'a [Part], values: Map<String, Value>) -> Self {
+impl Rendering {
+    fn new(parts: &[Part], values: Map<String, Value>) -> Self {
         let missing = Missing::default();
         let mut environment = engine::environment();
         // Included texts, in the engine's syntax.
@@ -154,7 +153,7 @@ impl<'a> Rendering<'a> {
         });
         let context = EngineValue::from(Serde(&values));
         let (steps_left, bytes_left) = (RENDER_STEPS_MAX, RENDER_OUTPUT_MAX_BYTES);
-        Self { parts, values, environment, context, missing, steps_left, bytes_left }
+        Self { values, environment, context, missing, steps_left, bytes_left }
     }
 
     fn all(&mut self, part: &Part) -> Result<String, Refusal> {
@@ -248,13 +247,14 @@ impl<'a> Rendering<'a> {
                 let noted = self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 Refusal::NotIncluded { place, written: noted.unwrap_or_default() }
             }
-            ErrorKind::UndefinedError => self.undefined(error, place),
+            // Operators say it of their operands.
+            ErrorKind::UndefinedError | ErrorKind::InvalidOperation => Self::undefined(error, place),
             _ => Refusal::Failed { place, reason: engine_said(error) },
         }
     }
 
     /// A value that was needed after all. What has a name is a fault of that variable.
-    fn undefined(&self, error: &Error, place: Place) -> Refusal {
+    fn undefined(error: &Error, place: Place) -> Refusal {
         // The engine says it in words: "`user.name` is undefined". The version is pinned, and a test knows the words.
         let before = error.detail().and_then(|detail| detail.split_once("` is undefined"));
         let name = before.and_then(|(before, _)| before.rsplit_once('`')).map(|(_, name)| name).unwrap_or_default();

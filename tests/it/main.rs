@@ -7,6 +7,7 @@ mod attest;
 mod backup;
 mod bad_input;
 mod codes;
+mod config;
 mod crash;
 mod docs;
 mod feed;

@@ -77,6 +77,14 @@ fn a_key_gets_its_version_and_the_answer_says_which_and_why() {
         let bucket = bucket(rollout_id, &key);
         assert_eq!(number(&answer), u64::from(table.version(bucket)));
         assert_eq!(answer.header("promptory-rollout"), id);
+        if n < 20 {
+            let path = format!("/v1/prompts/team%2Fgreet/render?label=production&bucket_key={}", segment(&key));
+            let rendered = owner.post(&path, &json!({"variables": {}})).expect(200);
+            assert_eq!(
+                (&rendered.json["text"], rendered.header("promptory-bucket")),
+                (&answer.json["text"], &*bucket.to_string())
+            );
+        }
         assert_eq!(answer.header("promptory-bucket"), bucket.to_string());
         assert_eq!(answer.header("promptory-arm"), number(&answer).to_string());
         *counts.entry(number(&answer)).or_insert(0) += 1;

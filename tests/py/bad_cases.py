@@ -173,7 +173,7 @@ def creations(world):
         "both contents": {"messages": [{"role": "user", "content": "x"}]}, "text too long": {"text": "x" * (512 * 1024 + 1)},
         "label in capitals": {"labels": ["Production"]}, "label latest": {"labels": ["latest"]}, "label too long": {"labels": ["l" * 65]},
         "labels a string": {"labels": "production"}, "tags too many": {"tags": [f"t{n}" for n in range(65)]}, "tag too long": {"tags": ["t" * 129]},
-        "tag empty": {"tags": [""]}, "config a list": {"config": []}, "config too large": {"config": {"a": "x" * 70_000}}, "metadata a string": {"metadata": "x"},
+        "tag empty": {"tags": [""]}, "config a list": {"config": []}, "config with a model that is none": {"config": {"model": {}}}, "config with a schema that is none": {"config": {"output_schema": {"type": "strng"}}}, "config that fetches": {"config": {"output_schema": {"$ref": "https://example.com/x"}}}, "config with two tools of one name": {"config": {"tools": [{"name": "a"}, {"name": "a"}]}}, "config too large": {"config": {"a": "x" * 70_000}}, "metadata a string": {"metadata": "x"},
         "occurred_at a word": {"occurred_at": "yesterday"}, "occurred_at in the future": {"occurred_at": "2999-01-01T00:00:00Z"},
         "occurred_at a number": {"occurred_at": 1700000000}, "author with an address": {"author": "somebody@example.org"},
         "author with spaces": {"author": "Some Body"}, "author too long": {"author": "a" * 65}, "message too long": {"message": "m" * 70_000},

@@ -10,7 +10,7 @@ use promptory_platform::Problem;
 use serde_json::json;
 
 use super::contents::Sealer;
-use super::{Sides, names, plain, sealed, templates};
+use super::{Sides, config, names, plain, sealed, templates};
 use crate::failure::Failure;
 use crate::wire;
 
@@ -36,7 +36,7 @@ pub fn change(sealer: &mut Sealer<'_>, change: wire::Change, if_match: Option<Ve
     let content = plain(text, messages)?;
     let resolved = Resolved {
         content: content.map(|(kind, text)| Ok::<_, Failure>((kind, sealed(sealer, kind, &text)?))).transpose()?,
-        config: config.map(|config| sealer.json("/config", &config)).transpose()?,
+        config: config.map(|config| config::given(sealer, &config)).transpose()?,
         syntax: template,
         variables: variables.map(|variables| templates::variables(sealer, variables)).transpose()?,
     };
@@ -111,7 +111,11 @@ pub fn with_contents(
         }
         (None, Err(conflict)) => (None, Some(conflict)),
     };
-    let (config, in_config) = object(sealer, resolved.config.as_ref(), parts.config)?;
+    let config = match parts.config {
+        Ok(json) => config::together(json, [base, ours, theirs].map(|said| said.version.config))?,
+        Err(conflict) => Err(conflict),
+    };
+    let (config, in_config) = object(sealer, resolved.config.as_ref(), config)?;
     if let Ok(Some(json)) = &parts.variables {
         templates::check(json)?; // each side may fit, and not both together
     }

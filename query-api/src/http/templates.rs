@@ -41,11 +41,13 @@ pub async fn render(
         return Err(problem.with("limit", RENDER_VARIABLES_MAX_BYTES));
     }
     let as_of = params::as_of(params.as_of, params.clock);
-    let question = Question::Render { prompt: params::prompt(&prompt)?, which: params.which()?, as_of, variables };
+    let (prompt, which) = (params::prompt(&prompt)?, params.which()?);
+    let question = Question::Render { prompt, which: which.clone(), as_of, variables };
     let reply = app.read_side.ask(params::ask(&presented, params.at_least, question)).await.map_err(problem)?;
     let Answer::Rendered(answer) = reply.answer else { return Err(Problem::internal()) };
     // What is said depends on more than the version, so the ETag only names it: there is no 304.
-    Ok(respond::version(reply.as_of, answer.version.id, body::rendered(&answer)?))
+    let response = respond::version(reply.as_of, answer.version.id, body::rendered(&answer)?);
+    Ok(respond::with_arm(response, which.arm(&answer.prompt.labels, &answer.prompt.rollouts)))
 }
 
 /// The versions that include a prompt, oldest first: those that a label or a branch leads to, or all.

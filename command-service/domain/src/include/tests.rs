@@ -133,7 +133,7 @@ fn an_approved_release_closes_no_circle_either() {
     let (prefix, name) = ("".parse().unwrap(), label("production"));
     acme.accept(Change::ProtectLabel { prefix, label: name.clone(), approvals: 1 });
     let (prompt, version) = (at("footer"), Some(2));
-    let events = acme.accept(Change::RequestRelease { prompt, label: name, version, expires_at: None });
+    let events = acme.accept(Change::RequestRelease { prompt, label: name, version, split: None, expires_at: None });
     let Some(Event::ReleaseRequested(asked)) = events.first() else { panic!("{events:?}") };
     let (reviewer, _) = acme.key_for(Role::Reviewer);
     let approve = Change::ApproveRelease { request: asked.request };
