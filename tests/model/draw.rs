@@ -10,6 +10,7 @@ use crate::plain::{Call, Model, text};
 const KEYS: [&str; 8] = ["a", "team/a", "team/b", "free/a", "team/x/a", "b", "free/b", "teams/a"];
 pub const PREFIXES: [&str; 5] = ["", "team/", "free/", "team/x/", "other/"];
 pub const LABELS: [&str; 3] = ["production", "staging", "canary"];
+const MODELS: [&str; 3] = ["small", "middle", "large"];
 const BRANCHES: [&str; 3] = ["try", "fix", "main"];
 const ROLES: [&str; 11] = [
     "editor", "viewer", "reviewer", "admin", "poet", "approver", "owner", "importer", "auditor", "service", "operator",

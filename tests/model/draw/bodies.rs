@@ -3,7 +3,7 @@
 use promptory_events::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{ACTIONS, BRANCHES, KEYS, LABELS, Maker, ROLES, unknown};
+use super::{ACTIONS, BRANCHES, KEYS, LABELS, MODELS, Maker, ROLES, unknown};
 
 impl Maker<'_> {
     pub(super) fn body(&mut self, kind: &str) -> Value {
@@ -215,9 +215,9 @@ impl Maker<'_> {
         let mut body = Map::from_iter([(field.to_owned(), content)]);
         let config = match self.draw.below(6) {
             0..3 => return Value::Object(body),
-            3 => json!({"model": self.draw.below(3)}),
+            3 => json!({"model": self.draw.of(&MODELS)}),
             4 => json!({"temperature": self.draw.below(3)}),
-            _ => json!({"model": self.draw.below(3), "temperature": self.draw.below(3)}),
+            _ => json!({"model": self.draw.of(&MODELS), "temperature": self.draw.below(3)}),
         };
         body.insert("config".into(), config);
         Value::Object(body)
