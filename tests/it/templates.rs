@@ -254,7 +254,7 @@ fn what_depends_on_a_prompt_is_listed_now_and_then() {
     assert_eq!((page, last), (vec![("other".to_owned(), 1)], None));
     assert_eq!((&other["at"], &other["labels"]), (&json!([1, "production"]), &json!(["a"])));
     let events = client.get("/v1/events?from=0&limit=1000").expect(200).json["events"].clone();
-    let added = events.as_array().unwrap().iter().filter(|event| event["type"] == "version.added").next_back().unwrap();
+    let added = events.as_array().unwrap().iter().rfind(|event| event["type"] == "version.added").unwrap();
     assert_eq!(added["detail"]["template"], "jinja");
     assert_eq!(
         (&added["detail"]["includes"][0]["version"], &added["detail"]["includes"][1]["label"]),
@@ -264,8 +264,7 @@ fn what_depends_on_a_prompt_is_listed_now_and_then() {
 
 #[test]
 fn whoever_may_not_read_what_is_included_neither_writes_nor_renders_it() {
-    let (_world, client) = two();
-    let owner = client.clone();
+    let (_world, owner) = two();
     let secret = "{% include 'secret/rules@latest' %}";
     create(&owner, &json!({"key": "secret/rules", "text": "none of your business"}));
     create(&owner, &json!({"key": "open/a", "text": secret, "template": "jinja"}));
