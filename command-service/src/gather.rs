@@ -5,6 +5,7 @@
 mod access;
 mod config;
 mod contents;
+mod identity;
 mod merged;
 mod names;
 mod releases;
@@ -94,9 +95,9 @@ pub fn gather_as(
     }
     let issued = matches!(request.change, wire::Change::IssueKey { .. } | wire::Change::RotateKey { .. });
     let secret = if issued { Some(new_key(origin.tenant, command_id)?) } else { None };
-    let secret_hash = secret.as_ref().map(|key| key.presented().secret_hash).unwrap_or_default();
+    let secret_hash = secret.as_ref().map(ApiKey::secret_hash).unwrap_or_default();
     let command = Command {
-        change: change(&mut sealer, request.change, if_match, secret_hash)?,
+        change: change(&mut sealer, origin, request.change, if_match, secret_hash)?,
         occurred_at: names::time("/occurred_at", request.claims.occurred_at.as_deref())?,
         author: names::author(request.claims.author.as_deref())?,
         message: sealer.message(request.claims.message.as_deref())?,
@@ -147,6 +148,7 @@ fn new_key(tenant: &TenantId, command_id: CommandId) -> Result<ApiKey, Failure> 
 
 fn change(
     sealer: &mut Sealer<'_>,
+    origin: &Origin<'_>,
     change: wire::Change,
     if_match: Option<promptory_events::VersionId>,
     secret_hash: [u8; 32],
@@ -212,7 +214,10 @@ fn change(
             Ok(change) => change,
             Err(other) => match releases::change(sealer, other, if_match)? {
                 Ok(change) => change,
-                Err(other) => access::change(sealer, other, secret_hash)?,
+                Err(other) => match identity::change(sealer, origin, other)? {
+                    Ok(change) => change,
+                    Err(other) => access::change(sealer, other, secret_hash)?,
+                },
             },
         },
     })

@@ -8,6 +8,7 @@ mod branches;
 mod error;
 mod grants;
 mod groups;
+mod identity;
 mod prompts;
 mod protections;
 mod releases;
@@ -61,6 +62,11 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(groups::create_group))
         .routes(routes!(groups::add_member, groups::remove_member))
         .routes(routes!(groups::define_role))
+        .routes(routes!(identity::trust_issuer))
+        .routes(routes!(identity::distrust_issuer))
+        .routes(routes!(identity::map_claim, identity::unmap_claim))
+        .routes(routes!(identity::add_principal))
+        .routes(routes!(identity::revoke_session))
         .routes(routes!(releases::open))
         .routes(routes!(releases::approve))
         .routes(routes!(releases::reject))

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use promptory_domain::rollout;
-use promptory_events::event::{Event, Subject};
+use promptory_events::event::{Event, Session, SessionRevoked, Subject};
 use promptory_events::{
-    CommandId, CommentId, FreezeId, GroupId, Incarnation, KeyId, Position, PrincipalId, PromptId, PromptKey, RawCommit,
-    RequestId, RolloutId, VersionId,
+    CommandId, CommentId, FreezeId, GroupId, Incarnation, IssuerId, KeyId, Position, PrincipalId, PromptId, PromptKey,
+    RawCommit, RequestId, RolloutId, VersionId,
 };
 use promptory_platform::ApiKey;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,8 @@ pub struct Outcome {
     pub rollout: Option<RolloutId>,
     /// The comment that it added.
     pub comment: Option<CommentId>,
+    /// The issuer that it trusts, or does no more, or whose groups it mapped.
+    pub issuer: Option<IssuerId>,
     /// The API key that it issued or revoked.
     pub key_id: Option<KeyId>,
     /// The API key itself: only the first time. It never travels.
@@ -67,6 +69,7 @@ impl Outcome {
             freeze: None,
             rollout: None,
             comment: None,
+            issuer: None,
             key_id: None,
             api_key: None,
         }
@@ -116,6 +119,13 @@ impl Outcome {
             Event::GroupCreated(e) => self.group = Some(e.group),
             Event::MemberAdded(e) => (self.group, self.principal) = (Some(e.group), Some(e.principal)),
             Event::MemberRemoved(e) => (self.group, self.principal) = (Some(e.group), Some(e.principal)),
+            Event::IssuerTrusted(e) => self.issuer = Some(e.issuer),
+            Event::IssuerDistrusted(e) => self.issuer = Some(e.issuer),
+            Event::ClaimMapped(e) => (self.issuer, self.group) = (Some(e.issuer), Some(e.after)),
+            Event::ClaimUnmapped(e) => (self.issuer, self.group) = (Some(e.issuer), Some(e.before)),
+            Event::SessionRevoked(SessionRevoked { session: Session::Before { principal, .. }, .. }) => {
+                self.principal = Some(*principal);
+            }
             Event::KeyIssued(e) => {
                 self.principal = Some(e.principal);
                 self.key_id = Some(e.key);

@@ -1,5 +1,6 @@
 //! The command service: authenticate, gather, hand over to the tenant's writer, wait for the answer.
 
+mod admit;
 mod backup;
 mod execute;
 mod together;
@@ -9,11 +10,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use promptory_domain::access::Action;
 use promptory_domain::state::TenantStatus;
 use promptory_domain::{Presented, Rejection};
-use promptory_events::event::{Attempt, AttemptDenied, Door};
-use promptory_events::{CommandId, Credential, Prefix, PrincipalId, TenantId};
+use promptory_events::{CommandId, PrincipalId, TenantId};
+use promptory_identity::Identity;
 use promptory_ledger::{KeyStore, Ledger};
 use promptory_platform::apikey::{ApiKey, Presented as Shown, Secret};
 use promptory_platform::{Attestor, Clock, Problem};
@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, oneshot};
 use crate::cache::Cache;
 use crate::failure::Failure;
 use crate::forward::Exchange;
-use crate::gather::{Gathered, Origin, gather, gather_as};
+use crate::gather::{Gathered, gather, gather_as};
 use crate::hot::Hot;
 use crate::outcome::Outcome;
 use crate::threads::Threads;
@@ -40,6 +40,8 @@ pub struct Config {
     pub hot_bytes: usize,
     /// The way to other replicas; none when it is alone.
     pub exchange: Option<Exchange>,
+    /// How issuers of tokens are reached.
+    pub identity: promptory_identity::Config,
 }
 
 /// The command service could not be set up.
@@ -60,6 +62,7 @@ pub struct Service {
     keys: KeyStore,
     ledger: Ledger,
     clock: Clock,
+    identity: Identity,
     system: SystemLook,
     backups: backup::Backups,
 }
@@ -80,7 +83,8 @@ impl Service {
         let (clock_there, exchange, attestor) = (clock.clone(), config.exchange, Attestor::default());
         let shared = Shared { ledger: ledger.clone(), cache, clock: clock_there, address, exchange, attestor };
         let threads = Threads::start().map_err(OpenError::Threads)?;
-        Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, clock, system, backups })
+        let identity = Identity::new(config.identity, keys.clone());
+        Ok(Self { hot: Hot::new(shared, threads, config.hot_bytes), keys, ledger, clock, identity, system, backups })
     }
 
     /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is
@@ -100,7 +104,7 @@ impl Service {
         keep(&key).map_err(|e| Failure::Internal(format!("the operator's key could not be kept: {e}")))?;
         let change = promptory_domain::Change::Bootstrap {
             incarnation: self.ledger.incarnation(),
-            secret_hash: key.presented().secret_hash,
+            secret_hash: key.secret_hash(),
         };
         let command = promptory_domain::Command {
             change,
@@ -140,36 +144,6 @@ impl Service {
         Ok(ensured.map_err(|error| Failure::Internal(error.to_string()))??)
     }
 
-    /// Lets a caller in: a tenant that is there, a key that opens it, and only then whether it is suspended, which is
-    /// no business of those who hold no key.
-    async fn admit(&self, shown: &Shown) -> Result<(Handle, PrincipalId), Failure> {
-        let status = if shown.tenant.is_system() {
-            Some(TenantStatus::Active)
-        } else {
-            self.tenant_status(&shown.tenant).await?
-        };
-        // Made-up tenants stop here, before anything is loaded for them.
-        let status = status.ok_or(Rejection::Unauthenticated)?;
-        self.ensure_keys(&shown.tenant).await?;
-        let writer = self.writer(&shown.tenant).await?;
-        let principal = match self.authenticated(&writer, shown) {
-            Some(principal) => principal,
-            None => {
-                // Another replica may have issued the key a moment ago. `decide` checks again in any case.
-                refresh(&writer).await;
-                self.authenticated(&writer, shown).ok_or(Rejection::Unauthenticated)?
-            }
-        };
-        match status {
-            TenantStatus::Active => Ok((writer, principal)),
-            TenantStatus::Suspended => Err(Failure::Suspended),
-        }
-    }
-
-    fn authenticated(&self, writer: &Handle, shown: &Shown) -> Option<PrincipalId> {
-        writer.published.load().state.rights().authenticate(shown.key, &shown.secret_hash, self.clock.now())
-    }
-
     /// Creates a tenant and lets its first owner in.
     ///
     /// # Errors
@@ -198,7 +172,7 @@ impl Service {
         idempotency_key: Option<String>,
     ) -> Result<Outcome, Failure> {
         let tenant = parse_tenant(tenant)?;
-        let (_, principal) = self.admit(shown).await?;
+        let principal = self.admit(shown).await?.principal;
         let id = idempotency_key.as_deref();
         let command_id = id.map(|key| CommandId::from_idempotency_key(&tenant, principal, key));
         let mut request = owner_request(name);
@@ -223,35 +197,6 @@ impl Service {
         let origin = self.operator_origin(shown, tenant).await?;
         let item = gather_as(&origin, &self.keys, command_id, request)?;
         self.submit_one(tenant, item).await
-    }
-
-    /// An operator acting in a tenant: its key is checked against `_system`, and the tenant must be there.
-    async fn operator_origin<'a>(&self, shown: &Shown, tenant: &'a TenantId) -> Result<Origin<'a>, Failure> {
-        let (system, principal) = self.operator(shown).await?;
-        let state = &system.published.load().state;
-        if state.tenant_status(tenant).is_none() {
-            return Err(Rejection::TenantNotFound(tenant.clone()).into());
-        }
-        self.ensure_keys(tenant).await?;
-        Ok(Origin { tenant, principal, presented: Presented::Operator { principal, key: shown.key } })
-    }
-
-    /// Lets an operator in.
-    async fn operator(&self, shown: &Shown) -> Result<(Handle, PrincipalId), Failure> {
-        if !shown.tenant.is_system() {
-            return Err(Rejection::NotInThisLedger(shown.tenant.clone()).into());
-        }
-        let (system, principal) = self.admit(shown).await?;
-        let published = system.published.load();
-        let rights = published.state.rights().caller(principal, Some(shown.key), self.clock.now());
-        if rights.grant(Action::ManageTenants, "").is_none() {
-            let attempt = Attempt { principal, action: Action::ManageTenants, target: Prefix::tenant() };
-            let credential = Credential::ApiKey { tenant: TenantId::system(), key: shown.key };
-            let (door, minute) = (Door::Command, self.clock.now().minute());
-            self.attestor().denied(&TenantId::system(), AttemptDenied { attempt, credential, door, minute }).await;
-            return Err(Rejection::Forbidden(Action::ManageTenants).into());
-        }
-        Ok((system, principal))
     }
 
     pub(crate) fn attest_to(&mut self, attestor: Attestor) {

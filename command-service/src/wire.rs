@@ -367,6 +367,60 @@ pub enum Change {
         /// Who.
         principal: String,
     },
+    /// Tokens of an issuer are believed.
+    TrustIssuer {
+        /// Its address, as the claim `iss` of its tokens has it.
+        url: String,
+        /// For whom its tokens must be: one of their claim `aud`.
+        audience: String,
+        /// Which of their claims has the groups of their subject.
+        groups_claim: String,
+    },
+    /// Tokens of an issuer open nothing any more.
+    DistrustIssuer {
+        /// The id of the trust.
+        issuer: String,
+    },
+    /// A group of an issuer means one of ours.
+    MapClaim {
+        /// The id of the trust.
+        issuer: String,
+        /// What the issuer calls its group; kept sealed.
+        value: String,
+        /// The id of our group.
+        group: String,
+    },
+    /// A group of an issuer means nothing any more.
+    UnmapClaim {
+        /// The id of the trust.
+        issuer: String,
+        /// What the issuer calls its group.
+        value: String,
+    },
+    /// The subject of tokens that are still to come, so that it can be granted something.
+    AddPrincipal {
+        /// The issuer's address.
+        url: String,
+        /// The audience that the issuer is trusted for.
+        audience: String,
+        /// The subject, as the claim `sub` of the tokens has it; only its pseudonym is kept.
+        subject: String,
+        /// Its display name; kept sealed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// Tokens open nothing any more: one, or all of a principal. Without any of these the token that is shown.
+    RevokeSession {
+        /// Whose tokens.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        principal: Option<String>,
+        /// Those issued before then, RFC 3339; now if this is not there, and now at the latest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<String>,
+        /// Or the SHA-256 of one token without its signature, as 64 hex digits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+    },
     /// A label moves only by approved requests below a prefix.
     ProtectLabel {
         /// Where: empty or ending with `/`; the whole tenant if this is not there.

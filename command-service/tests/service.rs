@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use promptory_command::{Config, Failure, Outcome, Service, wire};
 use promptory_domain::Rejection;
-use promptory_events::{Batch, CommandId, limits};
+use promptory_events::{Batch, CommandId, KeyId, TenantId, limits};
 use promptory_ledger::embedded::Embedded;
 use promptory_ledger::jetstream::{self, JetStream};
 use promptory_ledger::{KeyStore, Ledger};
@@ -76,7 +76,7 @@ impl World {
 
 fn open(folder: &tempfile::TempDir, name: &str, ledger: &Ledger, keys: &KeyStore, clock: &Clock) -> Service {
     let cache = folder.path().join(format!("cache-{name}.redb"));
-    let config = Config { cache, hot_bytes: 1 << 20, exchange: None };
+    let config = Config { cache, hot_bytes: 1 << 20, exchange: None, identity: promptory_identity::Config::default() };
     Service::open(config, ledger.clone(), keys.clone(), clock.clone()).unwrap()
 }
 
@@ -112,14 +112,14 @@ fn rejection(result: Result<Outcome, Failure>) -> Rejection {
 #[tokio::test]
 async fn nobody_is_let_in_without_a_key_that_opens() {
     let world = World::new().await;
-    let forged = Presented { secret_hash: [0; 32], ..world.owner.clone() };
-    let elsewhere = Presented { tenant: "nobody".parse().unwrap(), ..world.owner.clone() };
+    let forged = altered(&world.owner, |_, secret_hash| *secret_hash = [0; 32]);
+    let elsewhere = altered(&world.owner, |tenant, _| *tenant = "nobody".parse().unwrap());
     for caller in [forged, elsewhere] {
         assert_eq!(rejection(one(&world.service, &caller, create("a")).await), Rejection::Unauthenticated);
     }
     let viewer = world.key_for("viewer").await.presented();
     assert!(matches!(rejection(one(&world.service, &viewer, create("a")).await), Rejection::Forbidden(_)));
-    world.one(json!({"type": "revoke_key", "key": viewer.key.to_string()})).await.unwrap();
+    world.one(json!({"type": "revoke_key", "key": key_of(&viewer).to_string()})).await.unwrap();
     assert_eq!(rejection(one(&world.service, &viewer, create("a")).await), Rejection::Unauthenticated);
 }
 
@@ -258,6 +258,19 @@ async fn a_command_whose_append_was_not_answered_is_done_once() {
 }
 
 /// One command of every kind, each with an idempotency key.
+/// What somebody shows who has changed his key.
+fn altered(shown: &Presented, change: impl FnOnce(&mut TenantId, &mut [u8; 32])) -> Presented {
+    let mut shown = shown.clone();
+    let Presented::ApiKey { tenant, secret_hash, .. } = &mut shown else { panic!("no key") };
+    change(tenant, secret_hash);
+    shown
+}
+
+fn key_of(shown: &Presented) -> KeyId {
+    let Presented::ApiKey { key, .. } = shown else { panic!("{shown:?}") };
+    *key
+}
+
 fn one_of_each() -> Vec<Value> {
     let mut commands = vec![
         json!({"type": "create_prompt", "key": "a", "text": "one", "tags": ["x"], "metadata": {"title": "A"}}),
@@ -281,6 +294,9 @@ fn one_of_each() -> Vec<Value> {
         json!({"type": "issue_key", "role": "viewer", "name": "Ada"}),
         json!({"type": "issue_key", "role": "editor", "prefix": "team/", "role_expires_at": "2026-08-01T00:00:00Z"}),
         json!({"type": "create_group", "name": "Poets"}),
+        json!({"type": "trust_issuer", "url": "https://id.example", "audience": "promptory", "groups_claim": "groups"}),
+        json!({"type": "add_principal", "url": "https://id.example", "audience": "promptory", "subject": "ada"}),
+        json!({"type": "revoke_session", "token": "00".repeat(32)}),
         json!({"type": "create_prompt", "key": "team/a", "text": "one", "labels": ["production"]}),
         json!({"type": "add_version", "prompt": "team/a", "text": "two", "labels": ["production"]}),
         json!({"type": "roll_back_label", "prompt": "team/a", "label": "production"}),
@@ -461,7 +477,7 @@ async fn tenants_share_nothing() {
     let beta = tenant(&world.service, &world.operator, "beta").await.presented();
     world.one(create("same")).await.unwrap();
     assert!(one(&world.service, &beta, create("same")).await.is_ok());
-    let with_others_tenant = Presented { tenant: beta.tenant.clone(), ..world.owner.clone() };
+    let with_others_tenant = altered(&world.owner, |tenant, _| *tenant = beta.tenant().clone());
     let refused = one(&world.service, &with_others_tenant, create("x")).await;
     assert_eq!(rejection(refused), Rejection::Unauthenticated);
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de};
 
 use crate::event::Event;
-use crate::id::{CommandHash, CommandId, KeyId, PrincipalId, TenantId};
+use crate::id::{ClaimId, CommandHash, CommandId, IssuerId, KeyId, PrincipalId, TenantId, TokenHash};
 use crate::key::NameError;
 use crate::limits;
 use crate::sealed::Sealed;
@@ -56,6 +56,23 @@ pub enum Credential {
         /// Its public part.
         key: KeyId,
     },
+    /// A token of an issuer that the tenant trusts; the actor is the pseudonym of its subject.
+    Token(TokenEvidence),
+}
+
+/// What a token said, as far as it was used. Its signature was checked before this was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TokenEvidence {
+    /// The trust that it was believed by.
+    pub issuer: IssuerId,
+    /// The token.
+    pub token: TokenHash,
+    /// Its claim `iat`.
+    pub issued_at: Timestamp,
+    /// Its claim `exp`.
+    pub expires_at: Timestamp,
+    /// The groups that it claims and by which grants were used, in order.
+    pub claims: Vec<ClaimId>,
 }
 
 /// W3C trace context of the request that carried the command.

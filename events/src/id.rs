@@ -123,6 +123,18 @@ bytes_id!(
     GroupId, 16, "grp_", "group id", "`grp_` and 32 lower-case hex digits"
 );
 bytes_id!(
+    /// A trusted issuer of tokens, with the audience that they must be for.
+    IssuerId, 16, "iss_", "issuer id", "`iss_` and 32 lower-case hex digits"
+);
+bytes_id!(
+    /// What an issuer calls a group, as a keyed hash: equal within a tenant and an issuer, meaningless outside.
+    ClaimId, 16, "clm_", "claim id", "`clm_` and 32 lower-case hex digits"
+);
+bytes_id!(
+    /// A token: SHA-256 of what its issuer signed, which is the token without its signature.
+    TokenHash, 32, "", "token hash", "64 lower-case hex digits"
+);
+bytes_id!(
     /// One request to move a protected label.
     RequestId, 16, "rel_", "release request id", "`rel_` and 32 lower-case hex digits"
 );
@@ -214,6 +226,12 @@ impl CommandId {
     #[must_use]
     pub fn group(self) -> GroupId {
         GroupId(derive("promptory/group/1", &[&self.0]))
+    }
+
+    /// The issuer that this command begins to trust.
+    #[must_use]
+    pub fn issuer(self) -> IssuerId {
+        IssuerId(derive("promptory/issuer/1", &[&self.0]))
     }
 
     /// The release request that this command opens.

@@ -47,6 +47,12 @@ pub enum NameError {
     /// The name of a role that everybody has.
     #[error("is the name of a built-in role; choose another")]
     BuiltInRole,
+    /// No address of an issuer.
+    #[error("must be `https://`, a host, perhaps a port and a path, as the issuer's tokens have it")]
+    IssuerForm,
+    /// Blanks or other than ASCII.
+    #[error("may only have visible ASCII characters, and no blanks")]
+    TermForm,
 }
 
 pub(crate) fn check(text: &str, max: usize) -> Result<(), NameError> {

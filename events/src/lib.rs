@@ -5,7 +5,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`id`], [`key`], [`prefix`], [`time`] | one type per name, parsed at the door |
+//! | [`id`], [`key`], [`prefix`], [`issuer`], [`time`] | one type per name, parsed at the door |
 //! | [`position`] | where something stands in a tenant's ledger, public and internal |
 //! | [`sealed`] | text that is only in the ledger as ciphertext |
 //! | [`event`] | the events, one file per family |
@@ -19,6 +19,7 @@ pub mod codec;
 pub mod commit;
 pub mod event;
 pub mod id;
+pub mod issuer;
 pub mod key;
 pub mod limits;
 pub mod partition;
@@ -30,12 +31,13 @@ pub mod time;
 pub mod upcast;
 
 pub use codec::{Batch, BatchHeader, CodecError, RawCommit};
-pub use commit::{Author, Commit, CommitHeader, Credential, Evidence, TraceContext};
+pub use commit::{Author, Commit, CommitHeader, Credential, Evidence, TokenEvidence, TraceContext};
 pub use event::Event;
 pub use id::{
-    BackupId, BatchId, CommandHash, CommandId, CommentId, ContentId, DataKeyId, FreezeId, GroupId, Incarnation, KeyId,
-    PrincipalId, PromptId, RequestId, RolloutId, TenantId, VersionId,
+    BackupId, BatchId, ClaimId, CommandHash, CommandId, CommentId, ContentId, DataKeyId, FreezeId, GroupId,
+    Incarnation, IssuerId, KeyId, PrincipalId, PromptId, RequestId, RolloutId, TenantId, TokenHash, VersionId,
 };
+pub use issuer::{IssuerUrl, Term};
 pub use key::{Branch, Label, PromptKey, Tag};
 pub use position::{Cursor, Position};
 pub use prefix::Prefix;

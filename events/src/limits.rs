@@ -56,6 +56,24 @@ pub const GROUPS_MAX: usize = 64;
 pub const API_KEYS_MAX: usize = 64;
 /// How long an API key may open beside the one that takes its place.
 pub const KEY_OVERLAP_MAX_S: u32 = 30 * 24 * 3600;
+/// A token in `Authorization`.
+pub const TOKEN_MAX_BYTES: usize = 8 * 1024;
+/// The age of a token, by its claim `iat`: older ones open nothing, whatever their claim `exp` says.
+pub const TOKEN_AGE_MAX_MS: i64 = 15 * 60 * 1000;
+/// How far an issuer's clock may differ from ours.
+pub const TOKEN_SKEW_MAX_MS: i64 = 30_000;
+/// Groups that one token may claim.
+pub const TOKEN_CLAIMS_MAX: usize = 256;
+/// An issuer's address, an audience, the name of a claim.
+pub const ISSUER_MAX_BYTES: usize = 256;
+/// What an issuer calls a group.
+pub const CLAIM_MAX_BYTES: usize = 256;
+/// Trusted issuers of a tenant.
+pub const ISSUERS_MAX: usize = 16;
+/// Groups of one issuer that mean something.
+pub const CLAIMS_MAX: usize = 1000;
+/// Single tokens that are revoked and not too old anyway.
+pub const TOKENS_REVOKED_MAX: usize = 10_000;
 /// Custom roles of a tenant.
 pub const ROLES_MAX: usize = 256;
 /// Protected labels and freeze windows of a tenant.

@@ -7,6 +7,8 @@ use data_encoding::BASE32_NOPAD;
 use promptory_events::{KeyId, TenantId};
 use sha2::{Digest, Sha256};
 
+use crate::token::BearerToken;
+
 /// A whole API key. Its `Debug` and logs never show the secret; [`ApiKey::reveal`] does, once, to its owner.
 #[derive(Clone)]
 pub struct ApiKey {
@@ -21,15 +23,31 @@ pub struct ApiKey {
 #[derive(Clone)]
 pub struct Secret([u8; 32]);
 
-/// What a caller showed, safe to pass on: the secret is hashed already.
+/// What a caller showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Presented {
-    /// The tenant that the key names.
-    pub tenant: TenantId,
-    /// Its public part.
-    pub key: KeyId,
-    /// SHA-256 of its secret.
-    pub secret_hash: [u8; 32],
+pub enum Presented {
+    /// An API key, safe to pass on: the secret is hashed already.
+    ApiKey {
+        /// The tenant that the key names.
+        tenant: TenantId,
+        /// Its public part.
+        key: KeyId,
+        /// SHA-256 of its secret.
+        secret_hash: [u8; 32],
+    },
+    /// A token of an issuer. Nobody has checked it yet.
+    Token(BearerToken),
+}
+
+impl Presented {
+    /// The tenant that it is for.
+    #[must_use]
+    pub fn tenant(&self) -> &TenantId {
+        match self {
+            Self::ApiKey { tenant, .. } => tenant,
+            Self::Token(token) => &token.tenant,
+        }
+    }
 }
 
 /// The text has not the form of an API key.
@@ -72,7 +90,13 @@ impl ApiKey {
     /// What is passed on of it.
     #[must_use]
     pub fn presented(&self) -> Presented {
-        Presented { tenant: self.tenant.clone(), key: self.key, secret_hash: self.secret.hash() }
+        Presented::ApiKey { tenant: self.tenant.clone(), key: self.key, secret_hash: self.secret_hash() }
+    }
+
+    /// SHA-256 of its secret.
+    #[must_use]
+    pub fn secret_hash(&self) -> [u8; 32] {
+        self.secret.hash()
     }
 }
 

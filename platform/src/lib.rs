@@ -11,6 +11,7 @@
 //! | [`http`] | the edge around every route, and the server |
 //! | [`openapi`] | what both routers put into the API description |
 //! | [`shutdown`] | one token that tells everything to stop |
+//! | [`token`] | tokens of OpenID Connect issuers, as they are shown |
 //! | [`telemetry`] | tracing, OpenTelemetry, metrics |
 
 pub mod apikey;
@@ -23,8 +24,10 @@ pub mod openapi;
 pub mod problem;
 pub mod shutdown;
 pub mod telemetry;
+pub mod token;
 
 pub use apikey::{ApiKey, Presented};
 pub use attest::Attestor;
 pub use clock::Clock;
 pub use problem::{Problem, ProblemType};
+pub use token::BearerToken;

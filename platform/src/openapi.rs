@@ -13,10 +13,12 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::problem::{ProblemDocument, ProblemType};
 
 /// The name of the security scheme that every route names: `security(("api_key" = []))`. The same key may come as HTTP
-/// Basic, [`BASIC`]; [`complete`] adds it wherever this one is.
+/// Basic, and a token of an issuer may stand in its place; [`complete`] adds both wherever this one is.
 pub const API_KEY: &str = "api_key";
-/// The name of the other one: the key's two parts as name and password.
+/// The name of another one: the key's two parts as name and password.
 const BASIC: &str = "basic";
+/// The name of the third: a token of an issuer.
+const TOKEN: &str = "token";
 
 /// Response objects by status for the problems that a route can answer with.
 #[must_use]
@@ -48,6 +50,12 @@ pub fn complete(openapi: &mut OpenApi) {
         .description(Some("The same API key: `pk_<tenant>_<key id>` as the name, its secret as the password."))
         .build();
     components.add_security_scheme(BASIC, SecurityScheme::Http(basic));
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("A token of an issuer that the tenant trusts; the tenant's name is in `Promptory-Tenant`."))
+        .build();
+    components.add_security_scheme(TOKEN, SecurityScheme::Http(token));
     other_ways(openapi);
 }
 
@@ -58,9 +66,10 @@ fn other_ways(openapi: &mut OpenApi) {
     for item in openapi.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
         for security in operations.into_iter().flatten().filter_map(|operation| operation.security.as_mut()) {
-            let other = SecurityRequirement::new(BASIC, none);
-            if security.contains(&bearer) && !security.contains(&other) {
-                security.push(other);
+            for other in [BASIC, TOKEN].map(|name| SecurityRequirement::new(name, none)) {
+                if security.contains(&bearer) && !security.contains(&other) {
+                    security.push(other);
+                }
             }
         }
     }

@@ -68,6 +68,8 @@ problem_types! {
     ROLE_NOT_FOUND = 404, "role-not-found", "There is no such role";
     /// No such group.
     GROUP_NOT_FOUND = 404, "group-not-found", "There is no such group";
+    /// No such issuer.
+    ISSUER_NOT_FOUND = 404, "issuer-not-found", "There is no such trusted issuer";
     /// No such release request.
     RELEASE_NOT_FOUND = 404, "release-not-found", "There is no such release request";
     /// The label has no such rollout.
@@ -118,6 +120,8 @@ problem_types! {
     NOT_AN_ARM = 409, "not-an-arm", "The version is not of this rollout";
     /// The last owner would be gone.
     LAST_OWNER = 409, "last-owner", "The tenant would be left without an owner";
+    /// The issuer is trusted for the audience.
+    ISSUER_EXISTS = 409, "issuer-exists", "The issuer is trusted for this audience already";
     /// The key is revoked.
     KEY_REVOKED = 409, "key-revoked", "The API key is revoked";
     /// The ledger has been bootstrapped.

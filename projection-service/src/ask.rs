@@ -11,6 +11,7 @@ use promptory_events::{
     Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
     TenantId, Timestamp, VersionId,
 };
+use promptory_platform::{BearerToken, Presented};
 use serde::{Deserialize, Serialize};
 
 pub use graph::{Against, DiffAnswer, Fork};
@@ -30,13 +31,27 @@ pub struct Ask {
     pub question: Question,
 }
 
-/// What the caller showed; the read models know the keys, so the answering side checks it.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Caller {
-    /// Public part of the API key.
-    pub key: KeyId,
-    /// SHA-256 of its secret part.
-    pub secret_hash: [u8; 32],
+/// What the caller showed; the read models know the keys and the issuers, so the answering side checks it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Caller {
+    /// An API key.
+    Key {
+        /// Its public part.
+        key: KeyId,
+        /// SHA-256 of its secret part.
+        secret_hash: [u8; 32],
+    },
+    /// A token of an issuer. It travels as it is: nobody but who checks it can say whose it is.
+    Token(BearerToken),
+}
+
+impl From<&Presented> for Caller {
+    fn from(presented: &Presented) -> Self {
+        match presented {
+            Presented::ApiKey { key, secret_hash, .. } => Self::Key { key: *key, secret_hash: *secret_hash },
+            Presented::Token(token) => Self::Token(token.clone()),
+        }
+    }
 }
 
 /// A point in a tenant's history.
@@ -239,6 +254,8 @@ pub enum Listing {
     OpenReleases,
     /// All release requests.
     Releases,
+    /// Issuers that are trusted.
+    Issuers,
 }
 
 /// An answer and what it is as of.
@@ -470,7 +487,10 @@ impl AskError {
     /// a model that is a little behind, too much at once.
     #[must_use]
     pub fn passes(&self) -> bool {
-        matches!(self, Self::Busy | Self::Nobody(_) | Self::CatchingUp(_) | Self::NoAnswer | Self::Behind(_))
+        matches!(
+            self,
+            Self::Busy | Self::Nobody(_) | Self::CatchingUp(_) | Self::NoAnswer | Self::Behind(_) | Self::IssuerAway
+        )
     }
 }
 
@@ -478,7 +498,7 @@ impl AskError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum AskError {
     /// No such key, a wrong secret, a revoked key, an unknown tenant: not told apart.
-    #[error("the API key opens nothing")]
+    #[error("what was shown opens nothing")]
     Unauthenticated,
     /// The caller may not read.
     #[error("the caller may not read this")]
@@ -534,4 +554,10 @@ pub enum AskError {
     /// A version can't be rendered so.
     #[error("{0}")]
     NotRendered(Box<NotRendered>),
+    /// A token that is not believed.
+    #[error("{0}")]
+    TokenRefused(String),
+    /// An issuer whose keys can't be had now.
+    #[error("the issuer's keys can't be had now; try again")]
+    IssuerAway,
 }

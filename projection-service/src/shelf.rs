@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use promptory_events::{Position, TenantId, partition};
+use promptory_identity::Identity;
 use promptory_ledger::{KeyStore, Ledger, ReadError, Recorded};
 use promptory_platform::{Attestor, Clock};
 use tokio::sync::watch;
@@ -41,6 +42,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// The clock: how far a model is behind is told in time.
     pub clock: Clock,
+    /// How issuers of tokens are reached.
+    pub identity: promptory_identity::Config,
 }
 
 /// The stores of this process. Clones are the same shelf.
@@ -53,6 +56,7 @@ struct Inner {
     config: Config,
     ledger: Ledger,
     keys: KeyStore,
+    identity: Identity,
     opened: OpenedCache,
     system: Arc<Slot>,
     /// Tenants that are there: small, and never forgotten, so that followers stay connected when a store is closed.
@@ -103,10 +107,9 @@ impl Shelf {
         let slots = RwLock::new(HashMap::from([(TenantId::system(), system.clone())]));
         let opened = OpenedCache::new(config.cache_bytes);
         let (uses, caught_up, waiting) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
-        let attestor = OnceLock::new();
-        Self {
-            inner: Arc::new(Inner { config, ledger, keys, opened, system, slots, uses, caught_up, waiting, attestor }),
-        }
+        let (identity, attestor) = (Identity::new(config.identity, keys.clone()), OnceLock::new());
+        let inner = Inner { config, ledger, keys, identity, opened, system, slots, uses, caught_up, waiting, attestor };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Records denied questions at a port from now on. Once only.

@@ -54,6 +54,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// The clock.
     pub clock: Clock,
+    /// How issuers of tokens are reached.
+    pub identity: promptory_identity::Config,
     /// What keys are encrypted with in a backup; without it this node gives none.
     pub backup_key: Option<promptory_ledger::backup::BackupKey>,
 }
@@ -74,6 +76,7 @@ impl Config {
             open_max: 64,
             cache_bytes: 32 * 1024 * 1024,
             clock: Clock::System,
+            identity: promptory_identity::Config::default(),
             backup_key: None,
         }
     }
@@ -167,7 +170,7 @@ impl Node {
             }
         }
         let sink = match (&command, &nats) {
-            (Some(command), _) => Some(Sink::Here(command.service().clone())),
+            (Some(command), _) => Some(Sink::Here(Box::new(command.service().clone()))),
             (None, Some(client)) => Some(Sink::There(client.clone())),
             (None, None) => None,
         };

@@ -103,7 +103,12 @@ async fn record(target: &Target, contents: &Contents) -> Result<(), BackupRunErr
     // Its snapshots are of no use to anybody afterwards.
     let folder = tempfile::tempdir()?;
     let cache = folder.path().join("command-cache.redb");
-    let config = promptory_command::Config { cache, hot_bytes: 16 << 20, exchange: None };
+    let config = promptory_command::Config {
+        cache,
+        hot_bytes: 16 << 20,
+        exchange: None,
+        identity: promptory_identity::Config::default(),
+    };
     let service = Service::open(config, target.ledger.clone(), target.keys.clone(), Clock::System);
     let service = service.map_err(|error| failed(error.to_string()))?;
     let into = target.ledger.incarnation();

@@ -52,6 +52,9 @@ pub struct ServeArgs {
     /// Read models open at once.
     #[arg(long, default_value_t = 64)]
     pub open_max: usize,
+    /// Issuers of tokens on this machine may do without TLS. For tests.
+    #[arg(long)]
+    pub oidc_loopback_http: bool,
     /// What keys are encrypted with in a backup: a file of 64 hex digits that only its owner reads.
     #[arg(long)]
     pub backup_key: Option<PathBuf>,
@@ -103,6 +106,10 @@ impl ServeArgs {
             hot_bytes: self.hot_mib << 20,
             cache_bytes: self.cache_mib << 20,
             open_max: self.open_max,
+            identity: promptory_identity::Config {
+                loopback_http: self.oidc_loopback_http,
+                ..promptory_identity::Config::default()
+            },
             ..Config::new(&self.data)
         })
     }

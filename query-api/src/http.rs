@@ -113,6 +113,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(access::grants))
         .routes(routes!(access::groups))
         .routes(routes!(access::roles))
+        .routes(routes!(access::issuers))
         .routes(routes!(releases::releases))
         .routes(routes!(releases::comments))
         .routes(routes!(releases::protections))

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use minijinja::machinery::ast::{BinOpKind, Call, CallArg, Expr, Filter, ForLoop, IfCond, Include, Stmt, UnaryOpKind};
+use minijinja::value::ValueKind;
 use promptory_events::limits::TEMPLATE_VALUES_MAX;
 
 /// What was found.
@@ -265,7 +266,11 @@ impl<'a> Walk<'a, '_> {
     fn expression(&mut self, expression: &Expr<'a>, how: Use) -> u64 {
         let size = match expression {
             Expr::Var(variable) => self.variable(variable.id, how),
-            Expr::Const(constant) => constant.value.len().unwrap_or_default() as u64 + 1,
+            Expr::Const(constant) => match constant.value.kind() {
+                // A text has a length, too, and is one value.
+                ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => 1 + constant.value.len().unwrap_or(0) as u64,
+                _ => 1,
+            },
             Expr::Slice(slice) => {
                 self.expressions(slice.start.iter().chain(&slice.stop).chain(&slice.step));
                 self.expression(&slice.expr, Needed)

@@ -66,6 +66,16 @@ reasons! {
     TenantExists: "tenant-exists" => Some(|g| code(&g.operator.post("/v1/tenants", &json!({"tenant": "acme"}))));
     TenantNotFound: "tenant-not-found" => Some(|g| code(&g.operator.post("/v1/tenants/nobody/suspend", &json!({}))));
     AlreadyBootstrapped: "already-bootstrapped" => None;
+    IssuerNotFound: "issuer-not-found" => Some(|g| {
+        let body = json!({"group": format!("grp_{ZEROS}")});
+        code(&g.owner.put(&format!("/v1/issuers/iss_{ZEROS}/groups/editors"), &body))
+    });
+    IssuerExists: "issuer-exists" => Some(|g| {
+        let mut issuer = json!({"url": "https://id.example/acme", "audience": "promptory", "groups_claim": "groups"});
+        let _ = g.owner.post("/v1/issuers", &issuer).expect(201);
+        issuer["groups_claim"] = "roles".into();
+        code(&g.owner.post("/v1/issuers", &issuer))
+    });
     DelegationExceeds: "delegation-exceeds" => Some(|g| code(&g.admin.post("/v1/keys", &json!({"role": "owner"}))));
     RoleNotFound: "role-not-found" => Some(|g| code(&g.owner.post("/v1/keys", &json!({"role": "nobody"}))));
     GroupNotFound: "group-not-found" => Some(|g| {

@@ -12,8 +12,9 @@ fn top() -> PathBuf {
 
 /// Which of our crates each of our crates may use.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let below_services = vec!["events", "ledger", "domain", "compare", "template", "platform"];
-    let all = ["events", "ledger", "domain", "compare", "template", "platform", "command", "projection", "query"];
+    let below_services = vec!["events", "ledger", "domain", "compare", "template", "platform", "identity"];
+    let all =
+        ["events", "ledger", "domain", "compare", "template", "platform", "identity", "command", "projection", "query"];
     BTreeMap::from([
         ("promptory-events", vec![]),
         ("promptory-ledger", vec!["events"]),
@@ -21,6 +22,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("promptory-compare", vec!["events"]),
         ("promptory-template", vec!["events"]),
         ("promptory-platform", vec!["events"]),
+        ("promptory-identity", vec!["events", "ledger", "domain", "platform"]),
         ("promptory-command", below_services.clone()),
         ("promptory-projection", below_services),
         ("promptory-query", vec!["events", "compare", "template", "platform", "projection"]),

@@ -15,6 +15,7 @@ mod graph;
 mod guide;
 mod imported;
 mod layers;
+mod oidc;
 mod rights;
 mod rollouts;
 mod scrub;

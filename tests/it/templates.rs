@@ -196,6 +196,19 @@ fn no_command_ends_with_a_version_that_includes_itself() {
     add(&client, "team/footer", &json!({"text": "{% include 'greet@1' %}", "template": "jinja"}));
     let moved = label(&client, "team/footer", "production", 2);
     assert_eq!((moved.status, moved.code(), &moved.json["include"]), (409, "include-cycle", &json!("greet@1")));
+    // A label that is split means its control, and moves when that is over.
+    let rollout = "/v1/prompts/team%2Ffooter/labels/production/rollout";
+    let arms = json!({"arms": [{"version": 1, "weight": 5000}, {"version": 2, "weight": 5000}]});
+    done(&client, client.post(rollout, &arms));
+    let values = json!({"who": "Ada", "name": "Bob"});
+    assert_eq!(render(&client, "greet", "", &values).expect(200).json["text"], "Hello Ada. Yours, Bob");
+    let arm = render(&client, "team/footer", "label=production&bucket_key=7", &values).expect(200);
+    let chosen = arm.json["version"]["number"].to_string();
+    assert_eq!(arm.header("promptory-arm"), chosen);
+    let led = client.get("/v1/prompts/greet/dependents").expect(200).json["dependents"][0].clone();
+    assert_eq!((&led["version"]["number"], &led["labels"]), (&json!(2), &json!(["production"])));
+    let over = client.post(&format!("{rollout}/complete"), &json!({"version": 2}));
+    assert_eq!((over.status, over.code()), (409, "include-cycle"));
     for (text, code) in [
         ("{% include 'nobody@production' %}", "include-not-found"),
         ("{% include 'team/footer@9' %}", "include-not-found"),

@@ -128,11 +128,11 @@ impl World {
 
     /// Takes note of an owner whom the operator has let in.
     async fn let_in(&mut self, owner: &Outcome) {
-        let key = owner.api_key.as_ref().unwrap().presented();
+        let key = owner.api_key.as_ref().unwrap();
         self.model.let_in(&owner.principal.unwrap().to_string(), &key.key.to_string());
         self.fold.catch_up(&self.ledger).await.unwrap();
         self.keys.push(key.key.to_string());
-        self.secrets.insert(key.key.to_string(), key);
+        self.secrets.insert(key.key.to_string(), key.presented());
         self.told.push("an owner was let in".into());
     }
 
@@ -236,8 +236,8 @@ impl World {
     fn execute(&self, sent: &Sent) -> impl Future<Output = Vec<Told>> + Send + use<> {
         let service = self.replicas[sent.replica].0.clone();
         let mut shown = self.secrets[&sent.calls[0].key].clone();
-        if sent.calls[0].forged {
-            shown.secret_hash = [0; 32];
+        if let (true, Presented::ApiKey { secret_hash, .. }) = (sent.calls[0].forged, &mut shown) {
+            *secret_hash = [0; 32];
         }
         let requests: Vec<_> = sent.calls.iter().map(request).collect();
         async move {
@@ -393,7 +393,8 @@ impl World {
 }
 
 fn open(file: PathBuf, ledger: &Ledger, keys: &KeyStore, clock: &Clock) -> (Service, PathBuf) {
-    let config = Config { cache: file.clone(), hot_bytes: 1 << 24, exchange: None };
+    let identity = promptory_identity::Config::default();
+    let config = Config { cache: file.clone(), hot_bytes: 1 << 24, exchange: None, identity };
     (Service::open(config, ledger.clone(), keys.clone(), clock.clone()).unwrap(), file)
 }
 

@@ -79,6 +79,11 @@ def keys(world):
     yield get("no key, event stream", "/v1/events", None, codes=("unauthenticated",), headers=[("Accept", "text/event-stream")])
     yield get("revoked key, event stream", "/v1/events", world.revoked, headers=[("Accept", "text/event-stream")])
     yield get("another scheme", status, None, codes=("unauthenticated",), headers=[("Authorization", "Basic " + good)])
+    token, tenant = ("Authorization", "Bearer e30.e30.e30"), ("Promptory-Tenant", tenant_part[3:])
+    yield get("a token for no tenant", status, None, codes=("unauthenticated",), headers=[token])
+    yield get("a token of nobody", status, None, codes=("unauthenticated",), headers=[token, tenant])
+    yield get("a token of nobody, event stream", "/v1/events", None, codes=("unauthenticated",), headers=[token, tenant, ("Accept", "text/event-stream")])
+    yield get("a token for the operators", status, None, codes=("unauthenticated",), headers=[token, ("Promptory-Tenant", "_system")])
     yield get("scheme alone", status, None, codes=("unauthenticated",), headers=[("Authorization", "Bearer")])
     yield write("a viewer writes", "POST", "/v1/prompts", world.viewer, {"key": "x", "text": "x"}, codes=("forbidden",))
     yield write("a viewer issues keys", "POST", "/v1/keys", world.viewer, {"role": "owner"}, codes=("forbidden",))
@@ -262,6 +267,12 @@ def changes(world):
         ("a role for no group", "PUT", "/v1/groups/grp_" + "0" * 32 + "/roles/viewer", {}, ("group-not-found",), [JSON]),
         ("a built-in role anew", "PUT", "/v1/roles/owner", {"actions": []}, ("invalid-field",), [JSON]),
         ("no such action", "PUT", "/v1/roles/poet", {"actions": ["fly"]}, ("invalid-field",), [JSON]),
+        ("too long an overlap", "POST", "/v1/keys/0000000000000000/rotate", {"overlap_seconds": 2592001}, ("invalid-field",), [JSON]),
+        ("an issuer without TLS", "POST", "/v1/issuers", {"url": "http://id.example", "audience": "a", "groups_claim": "g"}, ("invalid-field",), [JSON]),
+        ("a claim of no issuer", "PUT", "/v1/issuers/iss_" + "0" * 32 + "/groups/staff", {"group": "grp_" + "0" * 32}, ("issuer-not-found",), [JSON]),
+        ("distrusting no issuer", "DELETE", "/v1/issuers/iss_" + "0" * 32, {}, ("issuer-not-found",), [JSON]),
+        ("a principal without a subject", "POST", "/v1/principals", {"url": "https://id.example", "audience": "a", "subject": ""}, ("invalid-field",), [JSON]),
+        ("nobody's session", "POST", "/v1/sessions/revoke", {}, ("invalid-field",), [JSON]),
         ("rotating no key", "POST", "/v1/keys/0000000000000000/rotate", {}, ("key-not-found",), [JSON]),
         ("rotating a revoked key", "POST", f"/v1/keys/{world.revoked.rsplit('_', 2)[1]}/rotate", {}, ("key-revoked",), [JSON]),
         ("a label that needs no release", "POST", "/v1/releases", {"prompt": world.prompt, "label": "production", "version": 1}, ("label-not-protected",), [JSON]),

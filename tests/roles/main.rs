@@ -6,3 +6,4 @@ mod process;
 mod processes;
 mod revoked;
 mod site;
+mod tokens;

@@ -58,6 +58,7 @@ impl Site {
             nats: Some(self.options.clone()),
             roles: roles.parse::<Roles>().unwrap(),
             projected: partitions.map(|text| text.parse().unwrap()),
+            identity: promptory_identity::Config { loopback_http: true, ..promptory_identity::Config::default() },
             ..Config::new(self.folder.path().join(name))
         }
     }

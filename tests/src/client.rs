@@ -18,6 +18,8 @@ pub struct Client {
     pub key: String,
     /// The header `Authorization`, if it is another than the key as a bearer token.
     authorization: Option<String>,
+    /// The header `Promptory-Tenant`.
+    tenant: Option<String>,
 }
 
 /// A whole answer.
@@ -78,7 +80,13 @@ impl Client {
     #[must_use]
     pub fn with_patience(url: &str, key: &str, patience: Option<Duration>) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).no_delay(true).timeout_global(patience);
-        Self { agent: config.build().into(), url: url.to_owned(), key: key.to_owned(), authorization: None }
+        Self {
+            agent: config.build().into(),
+            url: url.to_owned(),
+            key: key.to_owned(),
+            authorization: None,
+            tenant: None,
+        }
     }
 
     /// The same caller at another node.
@@ -90,13 +98,20 @@ impl Client {
     /// The same caller with another key.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
-        Self { key: key.to_owned(), authorization: None, ..self.clone() }
+        Self { key: key.to_owned(), authorization: None, tenant: None, ..self.clone() }
     }
 
     /// The same caller, who sends this as `Authorization`.
     #[must_use]
     pub fn authorized(&self, authorization: &str) -> Self {
         Self { authorization: Some(authorization.to_owned()), ..self.clone() }
+    }
+
+    /// The same caller, who shows a token of an issuer for a tenant.
+    #[must_use]
+    pub fn with_token(&self, tenant: &str, token: &str) -> Self {
+        let (authorization, tenant) = (Some(format!("Bearer {token}")), Some(tenant.to_owned()));
+        Self { authorization, tenant, ..self.clone() }
     }
 
     /// One request with extra headers.
@@ -139,6 +154,9 @@ impl Client {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
         let bearer = || format!("Bearer {}", self.key);
         request = request.header("authorization", self.authorization.clone().unwrap_or_else(bearer));
+        if let Some(tenant) = &self.tenant {
+            request = request.header("promptory-tenant", tenant);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -16,6 +16,7 @@ pub struct World {
     pub clock: Clock,
     runtime: Runtime,
     backup_key: Option<BackupKey>,
+    identity: promptory_identity::Config,
     node: Option<Node>,
 }
 
@@ -29,10 +30,23 @@ impl World {
     /// A fresh one that has a key to encrypt keys with, or none.
     #[must_use]
     pub fn with_backup_key(backup_key: Option<BackupKey>) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = Clock::manual("2026-05-03T12:00:00Z".parse().expect("a time"));
+        Self::with(clock, backup_key, promptory_identity::Config::default())
+    }
+
+    /// A fresh one on a clock that stands at the machine's time, which believes issuers on this machine and asks them as
+    /// often as it likes: the tokens of a real one are of now.
+    #[must_use]
+    pub fn of_today() -> Self {
+        let clock = Clock::manual(Clock::System.now());
+        let refetch_after = std::time::Duration::ZERO;
+        Self::with(clock, None, promptory_identity::Config { loopback_http: true, refetch_after })
+    }
+
+    fn with(clock: Clock, backup_key: Option<BackupKey>, identity: promptory_identity::Config) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let runtime = Runtime::new().expect("a runtime");
-        let mut world = Self { folder, clock, runtime, backup_key, node: None };
+        let mut world = Self { folder, clock, runtime, backup_key, identity, node: None };
         world.start();
         world
     }
@@ -48,6 +62,7 @@ impl World {
         let config = Config {
             clock: self.clock.clone(),
             backup_key: self.backup_key.clone(),
+            identity: self.identity,
             ..Config::new(self.folder.path())
         };
         self.node = Some(self.runtime.block_on(Node::start(config)).expect("a node"));

@@ -5,12 +5,15 @@
 //! | this one | the table of rights |
 //! | [`actions`] | a set of actions |
 //! | [`rights`] | who holds what, as the ledger says it: grants, groups, custom roles, API keys |
+//! | [`tokens`] | issuers that are trusted, and tokens that are revoked |
 //! | [`caller`] | what one caller may do, and by which grants |
 
 pub mod actions;
 pub mod caller;
+pub(crate) mod identity;
 pub mod rights;
 pub(crate) mod rules;
+pub mod tokens;
 
 use promptory_events::TenantId;
 use promptory_events::event::{AnyRole, Role};
@@ -19,6 +22,7 @@ pub use actions::Actions;
 pub use caller::Caller;
 pub use promptory_events::event::Action;
 pub use rights::Rights;
+pub use tokens::Token;
 
 /// What a built-in role allows.
 #[must_use]

@@ -2,10 +2,11 @@
 //! every retry; the grants that are used become the evidence.
 
 use promptory_events::event::{
-    Action, AnyRole, Attempt, AttemptDenied, Door, Include, KeyScope, Role, Subject, Written,
+    Action, AnyRole, Attempt, AttemptDenied, Door, Include, KeyScope, Role, Session, Subject, Written,
 };
 use promptory_events::{
-    Credential, Evidence, GroupId, KeyId, Label, Prefix, PrincipalId, RequestId, TenantId, Timestamp,
+    ClaimId, Credential, Evidence, GroupId, IssuerId, KeyId, Label, Prefix, PrincipalId, RequestId, TenantId,
+    Timestamp, TokenHash,
 };
 
 use crate::access::rights::{ApiKeyState, Grant, Grants, lasts};
@@ -39,6 +40,12 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::CreateGroup { .. }
         | Change::AddMember { .. }
         | Change::RemoveMember { .. }
+        | Change::TrustIssuer { .. }
+        | Change::DistrustIssuer { .. }
+        | Change::MapClaim { .. }
+        | Change::UnmapClaim { .. }
+        | Change::AddPrincipal { .. }
+        | Change::RevokeSession { .. }
         | Change::Attest(_) => Action::ManageAccess,
         Change::ProtectLabel { .. }
         | Change::UnprotectLabel { .. }
@@ -70,18 +77,16 @@ pub(crate) fn authorize(
             let credential = Credential::ApiKey { tenant: TenantId::system(), key: *key };
             Ok((*principal, Evidence { credential, grants: Vec::new() }))
         }
-        Presented::ApiKey { key, secret_hash } => {
-            let actor =
-                state.rights().authenticate(*key, secret_hash, context.now).ok_or(Rejection::Unauthenticated)?;
+        Presented::ApiKey { .. } | Presented::Token(_) => {
+            let mut check = Check::of(state, context, command).ok_or(Rejection::Unauthenticated)?;
             if only_the_system_may(&command.change) {
                 return Err(Rejection::Forbidden(action(&command.change)));
             }
-            let mut check = Check::of(state, context, command, (actor, *key));
             check.change(&command.change)?;
-            let mut grants = check.used;
+            let mut grants = std::mem::take(&mut check.used);
             grants.sort_unstable();
             grants.dedup();
-            Ok((actor, Evidence { credential: Credential::ApiKey { tenant: state.id().clone(), key: *key }, grants }))
+            Ok((check.actor, Evidence { credential: check.credential(&context.presented, &grants)?, grants }))
         }
     }
 }
@@ -89,20 +94,20 @@ pub(crate) fn authorize(
 /// The attempt that a command was, if it was refused because a right was lacking.
 #[must_use]
 pub fn denied(state: &Tenant, context: &Context, command: &Command) -> Option<AttemptDenied> {
-    let Presented::ApiKey { key, secret_hash } = &context.presented else { return None };
-    let principal = state.rights().authenticate(*key, secret_hash, context.now)?;
-    let mut check = Check::of(state, context, command, (principal, *key));
+    let mut check = Check::of(state, context, command)?;
     check.change(&command.change).err()?;
+    let credential = check.credential(&context.presented, &[]).ok()?;
     let (action, path) = check.lacking?;
     Some(AttemptDenied {
-        attempt: Attempt { principal, action, target: Prefix::of(&path) },
-        credential: Credential::ApiKey { tenant: state.id().clone(), key: *key },
+        attempt: Attempt { principal: check.actor, action, target: Prefix::of(&path) },
+        credential,
         door: Door::Command,
         minute: context.now.minute(),
     })
 }
 
-/// The closed list of what no key of anybody allows: how a ledger's life began, and what came of denied attempts.
+/// The closed list of what no key and no token of anybody allows: how a ledger's life began, and what came of denied
+/// attempts.
 fn only_the_system_may(change: &Change) -> bool {
     matches!(change, Change::Bootstrap { .. } | Change::RecordRestore(_) | Change::Attest(_))
 }
@@ -139,12 +144,18 @@ pub(crate) fn actions_of(state: &Tenant, role: &AnyRole) -> Result<Actions, Reje
     state.rights().actions(role).ok_or_else(|| Rejection::RoleNotFound(role.clone()))
 }
 
+/// What a caller showed: whoever shows something may give it up.
+enum Shown {
+    Key(KeyId),
+    Token(TokenHash),
+}
+
 /// A caller's rights being looked up, one need after another.
 struct Check<'a> {
     state: &'a Tenant,
     caller: Caller<'a>,
     actor: PrincipalId,
-    key: KeyId,
+    shown: Shown,
     now: Timestamp,
     /// What else the command needs wherever it needs anything: if it claims when or by whom, if it overrides a freeze.
     also: [(bool, Action); 2],
@@ -154,11 +165,32 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn of(state: &'a Tenant, context: &Context, command: &Command, (actor, key): (PrincipalId, KeyId)) -> Self {
-        let caller = state.rights().caller(actor, Some(key), context.now);
+    /// Of whoever holds rights and shows something that opens.
+    fn of(state: &'a Tenant, context: &'a Context, command: &Command) -> Option<Self> {
+        let (rights, now) = (state.rights(), context.now);
+        let (actor, caller, shown) = match &context.presented {
+            Presented::ApiKey { key, secret_hash } => {
+                let actor = rights.authenticate(*key, secret_hash, now)?;
+                (actor, rights.caller(actor, Some(*key), now), Shown::Key(*key))
+            }
+            Presented::Token(token) => {
+                let actor = rights.authenticate_token(token, now)?;
+                (actor, rights.token_caller(token, now), Shown::Token(token.hash))
+            }
+            Presented::System | Presented::Operator { .. } => return None,
+        };
         let claims = command.occurred_at.is_some() || command.author.is_some();
         let also = [(claims, Action::Import), (command.override_freeze, Action::OverrideFreeze)];
-        Self { state, caller, actor, key, now: context.now, also, used: Vec::new(), lacking: None }
+        Some(Self { state, caller, actor, shown, now, also, used: Vec::new(), lacking: None })
+    }
+
+    /// What authenticated it; of a token with the claimed groups by which these grants were used.
+    fn credential(&self, presented: &Presented, grants: &[u64]) -> Result<Credential, Rejection> {
+        match presented {
+            Presented::ApiKey { key, .. } => Ok(Credential::ApiKey { tenant: self.state.id().clone(), key: *key }),
+            Presented::Token(token) => Ok(Credential::Token(token.evidence(self.caller.claims_used(grants)))),
+            Presented::System | Presented::Operator { .. } => Err(Rejection::Unauthenticated),
+        }
     }
 
     /// Takes a grant into the evidence, or notes what is lacking.
@@ -367,7 +399,27 @@ impl<'a> Check<'a> {
                 self.prompt(prompt, needed).map(drop)
             }
             Change::AddComment { on: CommentTarget::Request(request), .. } => self.request(*request, needed),
-            Change::CreateGroup { .. }
+            Change::DistrustIssuer { issuer } => {
+                self.right(needed, "")?;
+                let known = self.state.rights().tokens().issuers().get(issuer);
+                known
+                    .into_iter()
+                    .flat_map(|known| known.claims.values())
+                    .try_for_each(|group| self.group(*group, false))
+            }
+            Change::MapClaim { issuer, claim, group, .. } => {
+                self.right(needed, "")?;
+                self.unmap(*issuer, *claim)?;
+                self.group(*group, true)
+            }
+            Change::UnmapClaim { issuer, claim } => {
+                self.right(needed, "")?;
+                self.unmap(*issuer, *claim)
+            }
+            Change::RevokeSession { session } => self.revoke_session(*session),
+            Change::TrustIssuer { .. }
+            | Change::AddPrincipal { .. }
+            | Change::CreateGroup { .. }
             | Change::CreateTenant { .. }
             | Change::SuspendTenant { .. }
             | Change::ResumeTenant { .. }
@@ -390,6 +442,25 @@ impl<'a> Check<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What a group of an issuer meant is taken from whoever is in it.
+    fn unmap(&mut self, issuer: IssuerId, claim: ClaimId) -> Result<(), Rejection> {
+        let known = self.state.rights().tokens().issuers().get(&issuer);
+        known.and_then(|known| known.claims.get(&claim)).map_or(Ok(()), |group| self.group(*group, false))
+    }
+
+    /// Everybody may end his own sessions.
+    fn revoke_session(&mut self, session: Session) -> Result<(), Rejection> {
+        match session {
+            Session::Before { principal, .. } if principal == self.actor => self.also(""),
+            Session::Token(token) if matches!(self.shown, Shown::Token(shown) if shown == token) => self.also(""),
+            Session::Before { principal, .. } => {
+                self.right(Action::ManageAccess, "")?;
+                self.everything_of(principal)
+            }
+            Session::Token(_) => self.right(Action::ManageAccess, ""),
+        }
     }
 
     /// A key is as good as the rights that it opens.
@@ -432,7 +503,7 @@ impl<'a> Check<'a> {
     fn rotate(&mut self, key: KeyId, expires_at: Option<Timestamp>) -> Result<(), Rejection> {
         let Some(old) = self.state.rights().key(key) else { return self.right(Action::ManageAccess, "") };
         let longer = matches!((old.expires_at, expires_at), (Some(end), Some(asked)) if end < asked);
-        if key == self.key && !longer {
+        if matches!(self.shown, Shown::Key(shown) if shown == key) && !longer {
             return self.also("");
         }
         let expires_at = expires_at.or(old.expires_at);

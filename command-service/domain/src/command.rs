@@ -2,15 +2,17 @@
 
 use promptory_events::event::{
     Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, Include, KeyScope, Kind, LedgerRestored,
-    RoleName, Subject, Syntax, UnauthenticatedCounted, Written,
+    RoleName, Session, Subject, Syntax, UnauthenticatedCounted, Written,
 };
 use promptory_events::rollout::Weights;
 use promptory_events::{
-    Author, BackupId, Branch, CommandId, ContentId, Evidence, FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId,
-    PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Timestamp, VersionId,
+    Author, BackupId, Branch, ClaimId, CommandId, ContentId, Evidence, FreezeId, GroupId, IssuerId, IssuerUrl, KeyId,
+    Label, Prefix, PrincipalId, PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Term, Timestamp,
+    VersionId,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::access::Token;
 use crate::rollout::Step;
 
 /// A command, its caller, and what it claims.
@@ -246,6 +248,50 @@ pub enum Change {
         group: GroupId,
         /// Who.
         principal: PrincipalId,
+    },
+    /// Tokens of an issuer are believed.
+    TrustIssuer {
+        /// Whose.
+        url: IssuerUrl,
+        /// For whom they must be.
+        audience: Term,
+        /// Which claim has the groups.
+        groups_claim: Term,
+    },
+    /// Tokens of an issuer open nothing any more.
+    DistrustIssuer {
+        /// Which.
+        issuer: IssuerId,
+    },
+    /// A group of an issuer means one of ours.
+    MapClaim {
+        /// By whose word.
+        issuer: IssuerId,
+        /// What the issuer calls it, as a keyed hash.
+        claim: ClaimId,
+        /// What the issuer calls it.
+        value: Sealed,
+        /// What it means.
+        group: GroupId,
+    },
+    /// A group of an issuer means nothing any more.
+    UnmapClaim {
+        /// By whose word.
+        issuer: IssuerId,
+        /// What the issuer calls it, as a keyed hash.
+        claim: ClaimId,
+    },
+    /// The subject of tokens that are still to come, as a principal that can be granted something.
+    AddPrincipal {
+        /// Its pseudonym.
+        principal: PrincipalId,
+        /// Its display name.
+        name: Option<Sealed>,
+    },
+    /// Tokens open nothing any more.
+    RevokeSession {
+        /// Which.
+        session: Session,
     },
     /// A label moves only by approved requests below a prefix.
     ProtectLabel {
@@ -560,6 +606,8 @@ pub enum Presented {
         /// The key, of `_system`.
         key: KeyId,
     },
+    /// What a token says whose signature was checked. Whether it opens anything is checked against the state.
+    Token(Token),
 }
 
 /// What a command leads to.

@@ -50,6 +50,12 @@ fn events(state: &Tenant, context: &Context, actor: PrincipalId, change: &Change
         | Change::CreateGroup { .. }
         | Change::AddMember { .. }
         | Change::RemoveMember { .. } => access::rules::decide(state, context, change),
+        Change::TrustIssuer { .. }
+        | Change::DistrustIssuer { .. }
+        | Change::MapClaim { .. }
+        | Change::UnmapClaim { .. }
+        | Change::AddPrincipal { .. }
+        | Change::RevokeSession { .. } => access::identity::decide(state, context, change),
         Change::ProtectLabel { .. }
         | Change::UnprotectLabel { .. }
         | Change::SetFreeze { .. }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use promptory_events::event::{Action, AnyRole, Kind, VersionRef, Written};
 use promptory_events::{
-    Branch, FreezeId, GroupId, KeyId, Label, PrincipalId, PromptKey, RequestId, RolloutId, TenantId, Timestamp,
-    VersionId,
+    Branch, FreezeId, GroupId, IssuerId, KeyId, Label, PrincipalId, PromptKey, RequestId, RolloutId, TenantId,
+    Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +14,8 @@ use crate::release::book::Status;
 /// Why a command is refused. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Rejection {
-    /// No such key, a wrong secret, or a revoked key: not told apart.
-    #[error("the API key opens nothing")]
+    /// No such key, a wrong secret, a revoked key, a token that is too old, …: not told apart.
+    #[error("what was shown opens nothing")]
     Unauthenticated,
     /// No role of the caller allows this, there.
     #[error("this needs the right `{}` there", .0.name())]
@@ -193,6 +193,12 @@ pub enum Rejection {
     /// Something would include itself, directly or by others.
     #[error("by including `{0}` the version would come to include itself")]
     IncludeCycle(Written),
+    /// No such trust.
+    #[error("no issuer {0} is trusted")]
+    IssuerNotFound(IssuerId),
+    /// Of an issuer for an audience there is one trust.
+    #[error("the issuer is trusted for this audience already, as {0}; distrust it first")]
+    IssuerExists(IssuerId),
     /// It may be done, but not without the contents of these versions. No caller sees this: the contents are gathered and
     /// the command is decided again.
     #[error("the versions that this rests on kept changing; try again")]

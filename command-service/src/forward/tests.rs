@@ -99,7 +99,8 @@ impl Pair {
             let ledger = Ledger::JetStream(JetStream::open(&options).await.unwrap());
             let exchange = Exchange::new(options.connect(name).await.unwrap().client()).unwrap();
             let cache = folder.path().join(format!("{name}.redb"));
-            let config = Config { cache, hot_bytes: 1 << 20, exchange: Some(exchange.clone()) };
+            let (exchanging, identity) = (Some(exchange.clone()), promptory_identity::Config::default());
+            let config = Config { cache, hot_bytes: 1 << 20, exchange: exchanging, identity };
             services.push(Service::open(config, ledger, keys.clone(), Clock::System).unwrap());
             exchanges.push(exchange);
         }
@@ -246,7 +247,8 @@ async fn the_winner_decides_a_forwarded_command_by_its_own_state_rights_included
     let (_, mut forwarded) = pair.race().await;
     let held = forwarded.pop().unwrap();
     let fresh = |item: &Gathered| Gathered { command_id: CommandId([0xee; 16]), ..item.clone() };
-    let revoke = json!({"type": "revoke_key", "key": pair.owner.key.to_string()});
+    let Shown::ApiKey { key, .. } = &pair.owner else { panic!("{:?}", pair.owner) };
+    let revoke = json!({"type": "revoke_key", "key": key.to_string()});
     let second = one(&pair.w, &pair.owner, json!({"type": "issue_key", "role": "owner"})).await.unwrap();
     one(&pair.w, &second.api_key.unwrap().presented(), revoke).await.unwrap();
     let items = vec![fresh(&held.items[0])];

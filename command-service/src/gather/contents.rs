@@ -1,7 +1,7 @@
 //! Contents, keyed and sealed. One data key a command, so that what one command brought can be erased together.
 
 use promptory_domain::Material;
-use promptory_events::{CommandId, Sealed, TenantId, limits};
+use promptory_events::{ClaimId, CommandId, IssuerId, IssuerUrl, PrincipalId, Sealed, TenantId, Term, limits};
 use promptory_ledger::{DataKey, KeyStore, seal};
 use promptory_platform::problem::Problem;
 use promptory_template::chat::is_role;
@@ -66,6 +66,21 @@ impl<'a> Sealer<'a> {
     pub fn name(&mut self, field: &str, text: Option<&str>) -> Result<Option<Sealed>, Failure> {
         let aad = seal::aad::name(self.tenant, self.command_id);
         self.text(field, limits::NAME_MAX_BYTES, &aad, text)
+    }
+
+    /// What an issuer calls a group.
+    pub fn claim_value(&mut self, value: &str) -> Result<Sealed, Failure> {
+        self.seal(&seal::aad::name(self.tenant, self.command_id), value.as_bytes())
+    }
+
+    /// The same as a pseudonym.
+    pub fn claim(&self, issuer: IssuerId, value: &str) -> Result<ClaimId, Failure> {
+        Ok(self.keys.claim(self.tenant, issuer, value)?)
+    }
+
+    /// The pseudonym of a token's subject.
+    pub fn principal(&self, url: &IssuerUrl, audience: &Term, subject: &str) -> Result<PrincipalId, Failure> {
+        Ok(self.keys.principal(self.tenant, url, audience, subject)?)
     }
 
     /// A comment; this command makes its id.

@@ -46,6 +46,9 @@ pub struct OutcomeDocument {
     /// The comment that it added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// The issuer that it trusts, or does no more, or whose groups it mapped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// The id of the API key that it issued or revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
@@ -96,6 +99,7 @@ impl From<&Outcome> for OutcomeDocument {
             freeze: outcome.freeze.map(|f| f.to_string()),
             rollout: outcome.rollout.map(|r| r.to_string()),
             comment: outcome.comment.map(|c| c.to_string()),
+            issuer: outcome.issuer.map(|i| i.to_string()),
             key_id: outcome.key_id.map(|k| k.to_string()),
             key: outcome.api_key.as_ref().map(promptory_platform::ApiKey::reveal),
             already_created: (issued && outcome.replayed).then_some(true),
@@ -116,6 +120,8 @@ fn status(outcome: &Outcome) -> StatusCode {
         "freeze.set",
         "rollout.started",
         "comment.added",
+        "issuer.trusted",
+        "principal.added",
     ];
     let has = |names: &[&str]| outcome.events.iter().any(|(_, name)| names.contains(&&**name));
     // What an approval leads to is not what was asked to be made.

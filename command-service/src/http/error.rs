@@ -106,6 +106,10 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         }
         Rejection::NotAnArm { .. } => Problem::new(ProblemType::NOT_AN_ARM, detail).with("field", "/version"),
         Rejection::NothingToRollBack => Problem::new(ProblemType::NOTHING_TO_ROLL_BACK, detail),
+        Rejection::IssuerNotFound(_) => Problem::new(ProblemType::ISSUER_NOT_FOUND, detail).with("field", "/issuer"),
+        Rejection::IssuerExists(issuer) => {
+            Problem::new(ProblemType::ISSUER_EXISTS, detail).with("issuer", issuer.to_string())
+        }
         Rejection::AlreadyBootstrapped => Problem::new(ProblemType::ALREADY_BOOTSTRAPPED, detail),
     }
 }

@@ -58,13 +58,13 @@ impl Service {
     /// # Errors
     /// The caller is no operator, another backup is under way, or it can't be recorded.
     pub async fn backup_ledger(&self, shown: &Shown) -> Result<(BackupId, Stream), Failure> {
-        self.operator(shown).await?;
+        let presented = self.operator(shown).await?.presented;
         let place = self.backups.place()?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|e| Failure::Internal(format!("no randomness: {e}")))?;
         let backup = BackupId(id);
         // Recorded before the first byte leaves.
-        self.record_backup(shown, backup, BackupPart::Ledger).await?;
+        self.record_backup(presented, backup, BackupPart::Ledger).await?;
         let (ledger, taken_at) = (self.ledger.clone(), self.backups.clock.now());
         let (sink, stream) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
@@ -82,10 +82,10 @@ impl Service {
     /// # Errors
     /// The caller is no operator, this server has no backup key, another backup is under way, or it can't be recorded.
     pub async fn backup_keys(&self, shown: &Shown, backup: BackupId) -> Result<Stream, Failure> {
-        self.operator(shown).await?;
+        let presented = self.operator(shown).await?.presented;
         let key = self.backups.key.clone().ok_or(Failure::NoBackupKey)?;
         let place = self.backups.place()?;
-        self.record_backup(shown, backup, BackupPart::Keys).await?;
+        self.record_backup(presented, backup, BackupPart::Keys).await?;
         let (keys, about) = (self.keys.clone(), (backup, self.ledger.incarnation(), self.backups.clock.now()));
         let (sink, stream) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
@@ -99,8 +99,7 @@ impl Service {
         Ok(stream)
     }
 
-    async fn record_backup(&self, shown: &Shown, backup: BackupId, part: BackupPart) -> Result<(), Failure> {
-        let presented = Presented::ApiKey { key: shown.key, secret_hash: shown.secret_hash };
+    async fn record_backup(&self, presented: Presented, backup: BackupId, part: BackupPart) -> Result<(), Failure> {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|e| Failure::Internal(format!("no randomness: {e}")))?;
         let item = plain(CommandId(id), CommandHash::NONE, presented, Change::RecordBackup { backup, part });

@@ -9,6 +9,7 @@ use promptory_platform::Problem;
 use promptory_platform::apikey::Presented as Shown;
 use serde_json::Value;
 
+use super::admit::Admitted;
 use super::{Service, refresh, send};
 use crate::failure::Failure;
 use crate::gather::{Ahead, Gathered, Origin, Sides, gather, gather_wanted};
@@ -30,12 +31,12 @@ impl Service {
     /// # Errors
     /// What stops all of them: the caller is not let in, or too much waits. What stops one is in its place.
     pub async fn execute(&self, shown: &Shown, requests: Vec<wire::Request>) -> Result<Answers, Failure> {
-        let (writer, principal) = self.admit(shown).await?;
+        let caller = self.admit(shown).await?;
         let mut answers = Answers::with_capacity(requests.len());
         let mut conflict_bytes = CONFLICTS_MAX_BYTES;
         for run in runs(requests) {
             let count = run.len();
-            match self.run(&writer, principal, shown, run, &mut conflict_bytes).await {
+            match self.run(&caller, shown.tenant(), run, &mut conflict_bytes).await {
                 Ok(some) => answers.extend(some),
                 Err(failure) if answers.is_empty() => return Err(failure),
                 // What was done before is done.
@@ -48,15 +49,14 @@ impl Service {
     /// Commands that can be decided in one go.
     async fn run(
         &self,
-        writer: &Handle,
-        principal: PrincipalId,
-        shown: &Shown,
+        caller: &Admitted,
+        tenant: &TenantId,
         requests: Vec<wire::Request>,
         conflict_bytes: &mut usize,
     ) -> Result<Answers, Failure> {
         let rests_on_contents = requests.iter().any(|request| request.change.rests_on_contents());
-        let presented = Presented::ApiKey { key: shown.key, secret_hash: shown.secret_hash };
-        let gathered = self.gather_all(&shown.tenant, principal, presented, requests).await?;
+        let writer = &caller.writer;
+        let gathered = self.gather_all(tenant, caller.principal, caller.presented.clone(), requests).await?;
         let (mut ready, mut refused) = (Vec::with_capacity(gathered.len()), Vec::new());
         for (place, item) in gathered.into_iter().enumerate() {
             match item {

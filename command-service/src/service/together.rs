@@ -3,10 +3,11 @@
 //! Those that rest on contents may rest on what others of the same request bring, which the ledger does not have yet. So
 //! they are tried on a copy of the state first, only to learn which contents are wanted; the writer decides.
 
-use promptory_domain::{Context, Presented, Rejection, decide};
+use promptory_domain::{Context, Rejection, decide};
 use promptory_events::limits;
 use promptory_platform::apikey::Presented as Shown;
 
+use super::admit::Admitted;
 use super::execute::{CONFLICTS_MAX_BYTES, GATHER_TRIES, gathering, known, shown as in_full};
 use super::{Service, send};
 use crate::failure::Failure;
@@ -26,10 +27,9 @@ impl Service {
         requests: Vec<wire::Request>,
         idempotency_key: Option<String>,
     ) -> Result<Vec<Outcome>, Failure> {
-        let (writer, principal) = self.admit(shown).await?;
-        let presented = Presented::ApiKey { key: shown.key, secret_hash: shown.secret_hash };
+        let Admitted { writer, principal, presented } = self.admit(shown).await?;
         let rest_on_contents = requests.iter().any(|request| request.change.rests_on_contents());
-        let (keys, tenant) = (self.keys.clone(), shown.tenant.clone());
+        let (keys, tenant) = (self.keys.clone(), shown.tenant().clone());
         let gather = move |requests| {
             let origin = Origin { tenant: &tenant, principal, presented };
             gather_together(&origin, &keys, requests, idempotency_key.as_deref())

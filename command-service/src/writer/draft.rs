@@ -142,9 +142,13 @@ impl Writer {
 }
 
 fn repeat(draft: &Draft, item: &Gathered, receipt: Receipt) -> Verdict {
-    if let Presented::ApiKey { key, secret_hash } = &item.presented
-        && draft.working.rights().authenticate(*key, secret_hash, draft.recorded_at).is_none()
-    {
+    let (rights, at) = (draft.working.rights(), draft.recorded_at);
+    let is_in = match &item.presented {
+        Presented::ApiKey { key, secret_hash } => rights.authenticate(*key, secret_hash, at).is_some(),
+        Presented::Token(token) => rights.authenticate_token(token, at).is_some(),
+        Presented::System | Presented::Operator { .. } => true,
+    };
+    if !is_in {
         return Verdict::Refused(promptory_domain::Rejection::Unauthenticated.into());
     }
     if receipt.hash == item.command_hash {

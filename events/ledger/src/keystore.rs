@@ -21,7 +21,9 @@ use std::time::{Duration, Instant};
 
 use hmac::Mac;
 use lru::LruCache;
-use promptory_events::{CommandHash, ContentId, DataKeyId, Sealed, TenantId};
+use promptory_events::{
+    ClaimId, CommandHash, ContentId, DataKeyId, IssuerId, IssuerUrl, PrincipalId, Sealed, TenantId, Term,
+};
 use redb::StorageBackend;
 
 use crate::jetstream;
@@ -230,6 +232,49 @@ impl KeyStore {
         let mut out = [0; 16];
         out.copy_from_slice(&digest[..16]);
         Ok(CommandHash(out))
+    }
+
+    /// The pseudonym of a token's subject: by issuer and audience, so that the same subject of another trust is another
+    /// principal. A keyed hash, under another key than contents have.
+    ///
+    /// # Errors
+    /// The tenant has no keys; the file can't be read.
+    pub fn principal(
+        &self,
+        tenant: &TenantId,
+        issuer: &IssuerUrl,
+        audience: &Term,
+        subject: &str,
+    ) -> Result<PrincipalId, KeyStoreError> {
+        let parts = [issuer.as_str(), audience.as_str(), subject];
+        Ok(PrincipalId(self.pseudonym(tenant, b"promptory/subject/1\0", parts.map(str::as_bytes))?))
+    }
+
+    /// What an issuer calls a group, as a keyed hash.
+    ///
+    /// # Errors
+    /// As [`KeyStore::principal`].
+    pub fn claim(&self, tenant: &TenantId, issuer: IssuerId, value: &str) -> Result<ClaimId, KeyStoreError> {
+        Ok(ClaimId(self.pseudonym(tenant, b"promptory/claim/1\0", [&issuer.0[..], value.as_bytes()])?))
+    }
+
+    /// Each part with its length before it, so that no two lists of parts are one.
+    fn pseudonym<const N: usize>(
+        &self,
+        tenant: &TenantId,
+        domain: &[u8],
+        parts: [&[u8]; N],
+    ) -> Result<[u8; 16], KeyStoreError> {
+        let mut mac = self.inner.shared.tenant(tenant, patience())?.command.clone();
+        mac.update(domain);
+        for part in parts {
+            mac.update(&(part.len() as u64).to_le_bytes());
+            mac.update(part);
+        }
+        let digest = mac.finalize().into_bytes();
+        let mut out = [0; 16];
+        out.copy_from_slice(&digest[..16]);
+        Ok(out)
     }
 
     /// A data key that nothing was sealed with yet, durable already. Blocks (for one sync, or for the servers) only if the

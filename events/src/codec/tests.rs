@@ -106,7 +106,29 @@ fn one_of_each() -> Vec<Event> {
     .chain(of_releases())
     .chain(attestations())
     .chain(of_rollouts())
+    .chain(of_identity())
     .collect()
+}
+
+fn of_identity() -> Vec<Event> {
+    let (issuer, claim) = (IssuerId([24; 16]), ClaimId([25; 16]));
+    let time = |micros: i64| Timestamp::from_micros(1_800_000_000_000_000 + micros);
+    let (before, after) = (GroupId([20; 16]), GroupId([26; 16]));
+    vec![
+        Event::IssuerTrusted(IssuerTrusted {
+            issuer,
+            url: "https://id.example/realms/acme".parse().unwrap(),
+            audience: "api://promptory".parse().unwrap(),
+            groups_claim: "groups".parse().unwrap(),
+        }),
+        Event::IssuerDistrusted(IssuerDistrusted { issuer }),
+        Event::ClaimMapped(ClaimMapped { issuer, claim, value: sealed(), before: Some(before), after }),
+        Event::ClaimUnmapped(ClaimUnmapped { issuer, claim, before }),
+        Event::SessionRevoked(SessionRevoked {
+            session: Session::Before { principal: PrincipalId([8; 16]), time: time(0) },
+            until: time(1),
+        }),
+    ]
 }
 
 fn of_releases() -> Vec<Event> {

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod attest;
+pub mod identity;
 pub mod prompt;
 pub mod release;
 pub mod role;
@@ -19,6 +20,7 @@ pub use access::{
     RoleGranted, RoleRevoked, Subject,
 };
 pub use attest::{Attempt, AttemptAgain, AttemptDenied, AttemptsCounted, Door, UnauthenticatedCounted};
+pub use identity::{ClaimMapped, ClaimUnmapped, IssuerDistrusted, IssuerTrusted, Session, SessionRevoked};
 pub use prompt::{
     BranchClosed, BranchCreated, Include, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
     PromptRenamed, PromptRestored, Selector, Syntax, TagsSet, VersionAdded, VersionRef, Written,
@@ -144,6 +146,16 @@ pub enum Event {
     RolloutRolledBack(RolloutRolledBack),
     /// A rollout is over, and everybody gets one of its versions.
     RolloutCompleted(RolloutCompleted),
+    /// Tokens of an issuer are believed.
+    IssuerTrusted(IssuerTrusted),
+    /// Tokens of an issuer open nothing any more.
+    IssuerDistrusted(IssuerDistrusted),
+    /// A group of an issuer means one of ours.
+    ClaimMapped(ClaimMapped),
+    /// A group of an issuer means nothing any more.
+    ClaimUnmapped(ClaimUnmapped),
+    /// Tokens open nothing any more.
+    SessionRevoked(SessionRevoked),
 }
 
 impl Event {
@@ -199,6 +211,11 @@ impl Event {
             Self::RolloutResumed(_) => "rollout.resumed",
             Self::RolloutRolledBack(_) => "rollout.rolled-back",
             Self::RolloutCompleted(_) => "rollout.completed",
+            Self::IssuerTrusted(_) => "issuer.trusted",
+            Self::IssuerDistrusted(_) => "issuer.distrusted",
+            Self::ClaimMapped(_) => "claim.mapped",
+            Self::ClaimUnmapped(_) => "claim.unmapped",
+            Self::SessionRevoked(_) => "session.revoked",
         }
     }
 

@@ -11,7 +11,7 @@ use super::{Answer, Ask, AskError, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// The most that one answer takes: half of the servers' `max_payload`.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -161,7 +161,7 @@ mod tests {
             which: Which::Label("production".parse().unwrap()),
             as_of: AsOf::Recorded(Timestamp::MIN),
         };
-        let caller = Caller { key: promptory_events::KeyId([7; 8]), secret_hash: [8; 32] };
+        let caller = Caller::Key { key: promptory_events::KeyId([7; 8]), secret_hash: [8; 32] };
         let at_least = Some(Position { incarnation: Incarnation([9; 8]), index: 41 });
         let ask = Ask { tenant: "acme".parse().unwrap(), caller, at_least, question };
         let read: Asked = decode(&encode(&Asked::Question(Box::new(ask.clone()))).unwrap()).unwrap();
@@ -181,7 +181,7 @@ mod tests {
     fn other_releases_and_noise_are_refused() {
         let mut bytes = encode(&Asked::Health).unwrap().to_vec();
         bytes[0] += 1;
-        assert!(decode::<Asked>(&bytes).unwrap_err().to_string().contains("version 4"));
+        assert!(decode::<Asked>(&bytes).unwrap_err().to_string().contains("version 5"));
         for noise in [&[][..], &[VERSION], &[VERSION, 9], &[VERSION, 0, 1]] {
             assert!(decode::<Asked>(noise).is_err(), "{noise:?}");
         }

@@ -3,13 +3,15 @@
 //! Looking rights up is the domain's own: [`Rights`]. The rows are kept beside it because the fold replaces them, and
 //! because listings show what has ended, too.
 
-use promptory_domain::access::{Action, Caller as Rightful, Rights};
+use std::sync::Arc;
+
+use promptory_domain::access::{Action, Caller as Rightful, Rights, Token};
 use promptory_events::event::{AnyRole, RoleName, Subject};
-use promptory_events::{GroupId, KeyId, Prefix, PrincipalId, TenantId, Timestamp};
+use promptory_events::{ClaimId, GroupId, IssuerId, KeyId, Prefix, PrincipalId, TenantId, Timestamp};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 
 use crate::ask::{AskError, Caller};
-use crate::views::catalog::row::{ApiKeyRow, GrantRow, GroupRow, MemberRow, RoleRow, TenantRow};
+use crate::views::catalog::row::{ApiKeyRow, ClaimRow, GrantRow, GroupRow, IssuerRow, MemberRow, RoleRow, TenantRow};
 
 /// Keys, grants, groups, roles, tenants.
 #[derive(Clone, Debug, Default)]
@@ -20,43 +22,64 @@ pub struct Access {
     pub(crate) groups: RedBlackTreeMapSync<GroupId, GroupRow>,
     pub(crate) members: RedBlackTreeMapSync<(GroupId, PrincipalId), MemberRow>,
     pub(crate) roles: RedBlackTreeMapSync<RoleName, RoleRow>,
+    pub(crate) issuers: RedBlackTreeMapSync<IssuerId, IssuerRow>,
+    pub(crate) claims: RedBlackTreeMapSync<(IssuerId, ClaimId), ClaimRow>,
     pub(crate) tenants: HashTrieMapSync<TenantId, TenantRow>,
     /// When each key last did something that is in the ledger.
     pub(crate) wrote: HashTrieMapSync<KeyId, Timestamp>,
 }
 
+/// What a reader was let in by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A key: it may narrow what the principal may read.
+    Key(KeyId),
+    /// A token, which was checked: the groups that it claims may widen it.
+    Token(Arc<Token>),
+}
+
 /// Somebody who was let in, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
     /// Who.
     pub principal: PrincipalId,
-    /// By which key: it may narrow what the principal may read.
-    pub key: KeyId,
+    /// By what.
+    pub shown: Shown,
     /// By the clock of whoever answers: what has expired by then is over.
     pub now: Timestamp,
 }
 
 impl Access {
-    /// Lets a caller in who may read anything at all.
+    /// Lets a caller in who may read anything at all; `token` is what its token says, if it shows one, once that was
+    /// checked.
     ///
     /// # Errors
-    /// The key opens nothing, or no grant of the principal lets it read.
-    pub fn admit(&self, caller: &Caller, now: Timestamp) -> Result<Reader, AskError> {
-        let principal = self.rights.authenticate(caller.key, &caller.secret_hash, now);
-        let reader = Reader { principal: principal.ok_or(AskError::Unauthenticated)?, key: caller.key, now };
-        let reads = self.rights_of(reader).anywhere(Action::Read);
+    /// The key or the token opens nothing, or no grant of the principal lets it read.
+    pub fn admit(&self, caller: &Caller, token: Option<Arc<Token>>, now: Timestamp) -> Result<Reader, AskError> {
+        let (principal, shown) = match (caller, token) {
+            (Caller::Key { key, secret_hash }, _) => {
+                (self.rights.authenticate(*key, secret_hash, now), Shown::Key(*key))
+            }
+            (Caller::Token(_), Some(token)) => (self.rights.authenticate_token(&token, now), Shown::Token(token)),
+            (Caller::Token(_), None) => return Err(AskError::Unauthenticated),
+        };
+        let reader = Reader { principal: principal.ok_or(AskError::Unauthenticated)?, shown, now };
+        let reads = self.rights_of(&reader).anywhere(Action::Read);
         if reads { Ok(reader) } else { Err(AskError::Forbidden) }
     }
 
     /// What a reader may do.
     #[must_use]
-    pub fn rights_of(&self, reader: Reader) -> Rightful<'_> {
-        self.rights.caller(reader.principal, Some(reader.key), reader.now)
+    pub fn rights_of<'a>(&'a self, reader: &'a Reader) -> Rightful<'a> {
+        match &reader.shown {
+            Shown::Key(key) => self.rights.caller(reader.principal, Some(*key), reader.now),
+            Shown::Token(token) => self.rights.token_caller(token, reader.now),
+        }
     }
 
     /// The roles that a principal has somewhere, itself or by its groups, each once.
     #[must_use]
-    pub fn roles(&self, reader: Reader) -> Vec<AnyRole> {
+    pub fn roles(&self, reader: &Reader) -> Vec<AnyRole> {
         let mut roles: Vec<AnyRole> = self.rights_of(reader).grants().map(|(_, grant)| grant.role.clone()).collect();
         roles.sort_unstable();
         roles.dedup();

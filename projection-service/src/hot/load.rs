@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use promptory_domain::access::rights::{ApiKeyState, Grant};
-use promptory_events::event::{Event, FreezeSet, GroupCreated, PrincipalAdded, RoleDefined};
+use promptory_domain::access::tokens::Issuer;
+use promptory_events::event::{Event, FreezeSet, GroupCreated, IssuerTrusted, PrincipalAdded, RoleDefined};
 use promptory_events::{Credential, PromptId};
 
 use super::Hot;
@@ -11,8 +12,8 @@ use crate::store::checkpoint::Checkpoint;
 use crate::store::key::{Key, family};
 use crate::store::rows::RowError;
 use crate::views::catalog::row::{
-    self, ApiKeyRow, CommitRef, EventRow, FreezeRow, GrantRow, GroupRow, MemberRow, PromptRow, ProtectionRow,
-    RequestRow, RoleRow,
+    self, ApiKeyRow, ClaimRow, CommitRef, EventRow, FreezeRow, GrantRow, GroupRow, IssuerRow, MemberRow, PromptRow,
+    ProtectionRow, RequestRow, RoleRow,
 };
 
 /// Gathers what the current state needs from rows that come in order.
@@ -30,7 +31,10 @@ impl Loader {
     /// A row that can't be read.
     pub fn see(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError> {
         // Most rows are of families that the state does not need: their first byte says so.
-        if !matches!(key.first(), Some(&(family::EVENT | family::PRINCIPAL..=family::REQUEST))) {
+        if !matches!(
+            key.first(),
+            Some(&(family::EVENT | family::PRINCIPAL..=family::REQUEST | family::ISSUER..=family::SESSION))
+        ) {
             return Ok(());
         }
         match Key::decode(key).ok_or(RowError::Row("key"))? {
@@ -112,9 +116,37 @@ impl Loader {
                 let grant = Grant { role, index: row.granted, expires_at: row.expires_at };
                 row.revoked.is_some() || access.rights.grant(subject, &prefix, grant)
             }
-            _ => true,
+            key => return self.identity(key, value),
         };
         if fits { Ok(()) } else { Err(RowError::Row("access")) }
+    }
+
+    /// Issuers come before what their groups mean; revocations in the order of their indexes.
+    fn identity(&mut self, key: Key, value: &[u8]) -> Result<(), RowError> {
+        let access = &mut self.hot.access;
+        let tokens = access.rights.tokens_mut();
+        match key {
+            Key::Issuer(issuer) => {
+                let row: IssuerRow = row::decode("issuer", value)?;
+                if row.distrusted.is_none() {
+                    let (url, audience, groups_claim) =
+                        (row.url.clone(), row.audience.clone(), row.groups_claim.clone());
+                    tokens.trust(issuer, Issuer::new(&IssuerTrusted { issuer, url, audience, groups_claim }));
+                }
+                access.issuers.insert_mut(issuer, row);
+            }
+            Key::Claim(issuer, claim) => {
+                let row: ClaimRow = row::decode("claim", value)?;
+                if row.unmapped.is_none() {
+                    // Of an issuer that is not trusted any more it means nothing.
+                    let _ = tokens.map(issuer, claim, row.group);
+                }
+                access.claims.insert_mut((issuer, claim), row);
+            }
+            Key::Session(_) => tokens.revoke(&row::decode("session", value)?),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The state, once all rows were seen.

@@ -7,6 +7,8 @@ use std::sync::{PoisonError, RwLock};
 
 use promptory_events::{KeyId, Timestamp};
 
+use super::access::{Reader, Shown};
+
 /// Times closer than this are not told apart, so that a busy key is not written for each request.
 const STEP_MICROS: i64 = 1_000_000;
 
@@ -15,6 +17,13 @@ const STEP_MICROS: i64 = 1_000_000;
 pub struct LastShown(RwLock<HashMap<KeyId, AtomicI64>>);
 
 impl LastShown {
+    /// Takes note of a reader who was let in by a key.
+    pub fn note_reader(&self, reader: &Reader) {
+        if let Shown::Key(key) = reader.shown {
+            self.note(key, reader.now);
+        }
+    }
+
     /// Takes note of a key that opened.
     pub fn note(&self, key: KeyId, now: Timestamp) {
         if let Some(last) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {

@@ -3,11 +3,12 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use promptory_domain::access::Token;
 use promptory_events::{Position, TenantId, limits};
 
 use super::slot::{Open, Slot};
 use super::{Shelf, ShelfError, to_the_end};
-use crate::ask::{Ask, AskError, Reply};
+use crate::ask::{Ask, AskError, Caller, Reply};
 use crate::hot::access::Reader;
 use crate::store::rows::RowError;
 use crate::store::{Store, guarded};
@@ -48,7 +49,8 @@ impl Shelf {
         // First wait, then let in: a key that was issued or revoked up to this position counts.
         let waited = self.wait(&slot, ask.at_least).await;
         let open = self.opened(&slot).await?;
-        let reader = open.hot.access.admit(&ask.caller, self.inner.config.clock.now())?;
+        let token = self.token(&open, &ask.caller).await?;
+        let reader = open.hot.access.admit(&ask.caller, token, self.inner.config.clock.now())?;
         if system.hot.access.suspended(&ask.tenant) {
             return Err(AskError::Suspended);
         }
@@ -56,13 +58,24 @@ impl Shelf {
             return Err(stopped.into());
         }
         waited?;
-        slot.shown.note(reader.key, reader.now);
+        slot.shown.note_reader(&reader);
         // Not held while it is repaired: a store is closed once nobody holds it.
         let store = Arc::downgrade(&open.store);
-        match self.read(&slot, open, reader, ask).await {
+        match self.read(&slot, open, reader.clone(), ask).await {
             Err(AnswerError::Row(error)) => self.repaired(&slot, store, &error, reader, ask).await,
             Err(AnswerError::Ask(error)) => Err(error),
             Ok(reply) => Ok(reply),
+        }
+    }
+
+    /// What the caller's token says, if it shows one. Its issuer may have to be asked, so this may take some seconds.
+    async fn token(&self, open: &Open, caller: &Caller) -> Result<Option<Arc<Token>>, AskError> {
+        let Caller::Token(shown) = caller else { return Ok(None) };
+        let now = self.inner.config.clock.now();
+        match self.inner.identity.check(shown, &open.hot.access.rights, now).await {
+            Ok(token) => Ok(Some(token)),
+            Err(refused) if refused.passes() => Err(AskError::IssuerAway),
+            Err(refused) => Err(AskError::TokenRefused(refused.to_string())),
         }
     }
 
@@ -123,7 +136,7 @@ impl Shelf {
             let model = Model { rows: open.store.rows(), hot: &open.hot };
             let opened = Some((&shelf.inner.opened, slot.number));
             let desk = Desk { tenant: &tenant, model, keys: &shelf.inner.keys, opened, shown: Some(&slot.shown) };
-            guarded(|| Ok(desk.answer(reader, &question)))
+            guarded(|| Ok(desk.answer(&reader, &question)))
         });
         reading.await.map_err(|error| RowError::Store(error.to_string()))??
     }

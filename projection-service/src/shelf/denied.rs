@@ -3,12 +3,12 @@
 //! What is hidden is not told apart from what is not there, neither here: a key that the caller may not read is an attempt
 //! whether a prompt holds it or not.
 
-use promptory_domain::access::Action;
+use promptory_domain::access::{Action, Token};
 use promptory_events::event::{Attempt, AttemptDenied, Door};
 use promptory_events::{Credential, Prefix, Timestamp};
 
 use super::Shelf;
-use crate::ask::{Against, Ask, AskError, PromptRef, Question};
+use crate::ask::{Against, Ask, AskError, Caller, PromptRef, Question};
 use crate::hot::Hot;
 
 impl Shelf {
@@ -16,16 +16,30 @@ impl Shelf {
     pub(super) async fn attest(&self, ask: &Ask, refused: &AskError) {
         let Some(attestor) = self.inner.attestor.get() else { return };
         let Some(open) = self.known_slot(&ask.tenant).and_then(|slot| slot.open.load_full()) else { return };
-        if let Some(denied) = denied(&open.hot, ask, refused, self.inner.config.clock.now()) {
+        let token = match &ask.caller {
+            Caller::Key { .. } => None,
+            Caller::Token(shown) => self.inner.identity.seen(shown, &open.hot.access.rights),
+        };
+        if let Some(denied) = denied(&open.hot, ask, token.as_deref(), refused, self.inner.config.clock.now()) {
             attestor.denied(&ask.tenant, denied).await;
         }
     }
 }
 
 /// The attempt that a refused question was.
-fn denied(hot: &Hot, ask: &Ask, refused: &AskError, now: Timestamp) -> Option<AttemptDenied> {
-    let principal = hot.access.rights.authenticate(ask.caller.key, &ask.caller.secret_hash, now)?;
-    let caller = hot.access.rights.caller(principal, Some(ask.caller.key), now);
+fn denied(hot: &Hot, ask: &Ask, token: Option<&Token>, refused: &AskError, now: Timestamp) -> Option<AttemptDenied> {
+    let rights = &hot.access.rights;
+    let (principal, caller, credential) = match &ask.caller {
+        Caller::Key { key, secret_hash } => {
+            let principal = rights.authenticate(*key, secret_hash, now)?;
+            let credential = Credential::ApiKey { tenant: ask.tenant.clone(), key: *key };
+            (principal, rights.caller(principal, Some(*key), now), credential)
+        }
+        Caller::Token(_) => {
+            let (token, principal) = (token?, rights.authenticate_token(token?, now)?);
+            (principal, rights.token_caller(token, now), Credential::Token(token.evidence(Vec::new())))
+        }
+    };
     let target = match refused {
         AskError::Forbidden => Prefix::tenant(),
         AskError::PromptNotFound => {
@@ -40,7 +54,7 @@ fn denied(hot: &Hot, ask: &Ask, refused: &AskError, now: Timestamp) -> Option<At
     };
     Some(AttemptDenied {
         attempt: Attempt { principal, action: Action::Read, target },
-        credential: Credential::ApiKey { tenant: ask.tenant.clone(), key: ask.caller.key },
+        credential,
         door: Door::Question,
         minute: now.minute(),
     })

@@ -7,7 +7,7 @@ use promptory_events::Position;
 
 use super::Shelf;
 use super::slot::Open;
-use crate::ask::{Answer, AsOf, Ask, AskError, PromptRef, Question, Reply, Which};
+use crate::ask::{Answer, AsOf, Ask, AskError, Caller, PromptRef, Question, Reply, Which};
 use crate::hot::access::Reader;
 use crate::hot::opened::{Opened, OpenedKey};
 use crate::views::catalog::answer::number;
@@ -41,7 +41,12 @@ impl Shelf {
             return None;
         }
         let now = self.inner.config.clock.now();
-        let reader = match open.hot.access.admit(&ask.caller, now) {
+        let token = match &ask.caller {
+            Caller::Key { .. } => None,
+            // One that was not checked yet takes its time.
+            Caller::Token(shown) => Some(self.inner.identity.seen(shown, &open.hot.access.rights)?),
+        };
+        let reader = match open.hot.access.admit(&ask.caller, token, now) {
             Ok(reader) => reader,
             Err(refused) => return Some(Err(refused)),
         };
@@ -50,8 +55,8 @@ impl Shelf {
             return Some(Err(AskError::Suspended));
         }
         self.touch(&slot);
-        slot.shown.note(reader.key, now);
-        let opened = self.remembered(slot.number, open, reader, prompt, which).transpose()?;
+        slot.shown.note_reader(&reader);
+        let opened = self.remembered(slot.number, open, &reader, prompt, which).transpose()?;
         Some(opened.map(|opened| HotReply { as_of: open.position(), opened }))
     }
 
@@ -59,7 +64,7 @@ impl Shelf {
         &self,
         tenant: u64,
         open: &Open,
-        reader: Reader,
+        reader: &Reader,
         prompt: &PromptRef,
         which: &Which,
     ) -> Result<Option<Arc<Opened>>, AskError> {

@@ -18,7 +18,7 @@ async fn a_key_opens_its_own_tenant_only() {
     }
     assert_eq!(world.text("acme", "team/greet").await.unwrap(), "of acme");
     assert_eq!(world.text("other", "team/greet").await.unwrap(), "of other");
-    let caller = |key: u8, secret: u8| Caller { key: KeyId([key; 8]), secret_hash: [secret; 32] };
+    let caller = |key: u8, secret: u8| Caller::Key { key: KeyId([key; 8]), secret_hash: [secret; 32] };
     let with = |tenant: &str, caller| Ask { caller, ..ask(tenant, newest("team/greet")) };
     let refused = |ask| async { world.shelf.answer(ask).await.unwrap_err() };
     assert!(world.shelf.answer(with("acme", caller(2, 2))).await.is_ok());
@@ -35,8 +35,8 @@ async fn a_revoked_key_and_a_revoked_role_open_nothing_from_their_index_on() {
     let mut scribe = world.scribe("acme");
     scribe.let_in(2, 2, Some(Role::Editor));
     scribe.append(&world.ledger).await;
-    let caller = Caller { key: KeyId([2; 8]), secret_hash: [2; 32] };
-    let status = || Ask { caller, ..ask("acme", Question::Status) };
+    let caller = Caller::Key { key: KeyId([2; 8]), secret_hash: [2; 32] };
+    let status = || Ask { caller: caller.clone(), ..ask("acme", Question::Status) };
     assert!(world.shelf.answer(status()).await.is_ok());
     let principal = Subject::Principal(promptory_events::PrincipalId([2; 16]));
     scribe.commit(None, vec![crate::testing::revoked(principal, Role::Editor, "", 4)]);
@@ -128,7 +128,7 @@ async fn at_least_waits_for_the_position_and_counts_for_the_key_too() {
     let last = scribe.told.last().unwrap().index;
     scribe.append(&world.ledger).await;
     let at_least = Some(Position { incarnation: world.ledger.incarnation(), index: last });
-    let caller = Caller { key: KeyId([5; 8]), secret_hash: [5; 32] };
+    let caller = Caller::Key { key: KeyId([5; 8]), secret_hash: [5; 32] };
     let waiting = Ask { at_least, caller, ..ask("acme", newest("k")) };
     assert!(world.shelf.try_hot(&waiting).is_none());
     let (answer, ()) = tokio::join!(world.shelf.answer(waiting), catch_up(&world, "acme"));
@@ -164,6 +164,7 @@ async fn a_model_that_is_ahead_of_its_ledger_stops_and_one_of_another_life_is_bu
     again.append(&other.ledger).await;
     let dir = std::mem::replace(&mut world.dir, tempfile::tempdir().unwrap());
     let config = crate::Config {
+        identity: promptory_identity::Config::default(),
         dir: dir.path().to_owned(),
         open_max: 4,
         cache_bytes: 1 << 20,
@@ -225,8 +226,8 @@ async fn a_reader_sees_what_its_grants_cover_and_nothing_tells_that_there_is_mor
     let hidden = scribe.create("secret/a", "hidden"); // 6, 7
     scribe.create("team/a", "seen"); // 8, 9
     scribe.append(&world.ledger).await;
-    let caller = Caller { key: KeyId([2; 8]), secret_hash: [2; 32] };
-    let asked = |question| world.shelf.answer(Ask { caller, ..ask("acme", question) });
+    let caller = Caller::Key { key: KeyId([2; 8]), secret_hash: [2; 32] };
+    let asked = |question| world.shelf.answer(Ask { caller: caller.clone(), ..ask("acme", question) });
     let keys = |prefix: &str, as_of| {
         let reply = asked(Question::List { prefix: prefix.to_owned(), after: None, limit: 9, as_of });
         async {
@@ -284,8 +285,8 @@ async fn what_expires_opens_nothing_from_then_on_and_lists_say_who_has_what() {
         ],
     );
     scribe.append(&world.ledger).await;
-    let caller = Caller { key: KeyId([2; 8]), secret_hash: [2; 32] };
-    let status = || world.shelf.answer(Ask { caller, ..ask("acme", Question::Status) });
+    let caller = Caller::Key { key: KeyId([2; 8]), secret_hash: [2; 32] };
+    let status = || world.shelf.answer(Ask { caller: caller.clone(), ..ask("acme", Question::Status) });
     assert!(status().await.is_ok(), "by its group");
     let listed = |what| {
         let reply = world.ask("acme", Question::Access { what, after: None, limit: 9 });

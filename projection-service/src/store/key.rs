@@ -4,7 +4,7 @@
 
 use promptory_events::event::{AnyRole, Role, RoleName, Subject};
 use promptory_events::{
-    FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, PromptKey, RequestId, TenantId,
+    ClaimId, FreezeId, GroupId, IssuerId, KeyId, Label, Prefix, PrincipalId, PromptId, PromptKey, RequestId, TenantId,
 };
 
 /// A row's key. The order of the variants and of their fields is the order of the rows.
@@ -44,6 +44,12 @@ pub enum Key {
     Request(RequestId),
     /// R: a comment on something of a prompt, at an index.
     Comment(PromptId, u64),
+    /// A: a trusted issuer.
+    Issuer(IssuerId),
+    /// A: what a group of an issuer means.
+    Claim(IssuerId, ClaimId),
+    /// A: tokens that open nothing, since an index.
+    Session(u64),
 }
 
 /// The first byte of every key. A number is never used again for another family.
@@ -86,6 +92,12 @@ pub mod family {
     pub const REQUEST: u8 = 26;
     /// [`super::Key::Comment`]
     pub const COMMENT: u8 = 27;
+    /// [`super::Key::Issuer`]
+    pub const ISSUER: u8 = 40;
+    /// [`super::Key::Claim`]
+    pub const CLAIM: u8 = 41;
+    /// [`super::Key::Session`]
+    pub const SESSION: u8 = 42;
 }
 
 /// Ends a name of varying length. Names hold no control characters, so `a` sorts before `a/b` and both before `b`.
@@ -125,6 +137,9 @@ impl Key {
             Self::Freeze(freeze) => join(family::FREEZE, &[&freeze.0]),
             Self::Request(request) => join(family::REQUEST, &[&request.0]),
             Self::Comment(prompt, index) => join(family::COMMENT, &[&prompt.0, &index.to_be_bytes()]),
+            Self::Issuer(issuer) => join(family::ISSUER, &[&issuer.0]),
+            Self::Claim(issuer, claim) => join(family::CLAIM, &[&issuer.0, &claim.0]),
+            Self::Session(index) => join(family::SESSION, &[&index.to_be_bytes()]),
             Self::Fork(prompt, index) => join(family::FORK, &[&prompt.0, &index.to_be_bytes()]),
             Self::Dependent(prompt, index) => join(family::DEPENDENT, &[&prompt.0, &index.to_be_bytes()]),
         }
@@ -175,6 +190,12 @@ impl Key {
                 let (prompt, index) = rest.split_first_chunk()?;
                 Self::Comment(PromptId(*prompt), u64::from_be_bytes(index.try_into().ok()?))
             }
+            family::ISSUER => Self::Issuer(IssuerId(rest.try_into().ok()?)),
+            family::CLAIM => {
+                let (issuer, claim) = rest.split_first_chunk()?;
+                Self::Claim(IssuerId(*issuer), ClaimId(claim.try_into().ok()?))
+            }
+            family::SESSION => Self::Session(u64::from_be_bytes(rest.try_into().ok()?)),
             _ => return None,
         })
     }
@@ -262,6 +283,9 @@ mod tests {
             any::<[u8; 16]>().prop_map(|f| Key::Freeze(FreezeId(f))),
             any::<[u8; 16]>().prop_map(|r| Key::Request(RequestId(r))),
             (prompt(), index()).prop_map(|(p, i)| Key::Comment(p, i)),
+            any::<[u8; 16]>().prop_map(|i| Key::Issuer(IssuerId(i))),
+            (any::<[u8; 16]>(), any::<[u8; 16]>()).prop_map(|(i, c)| Key::Claim(IssuerId(i), ClaimId(c))),
+            index().prop_map(Key::Session),
             "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),
             (prompt(), index()).prop_map(|(p, i)| Key::Fork(p, i)),
             (prompt(), index()).prop_map(|(p, i)| Key::Dependent(p, i)),

@@ -68,13 +68,19 @@ impl World {
 }
 
 fn shelf(dir: &TempDir, open_max: usize, ledger: &Ledger, keys: &KeyStore, clock: Clock) -> Shelf {
-    let config = Config { dir: dir.path().to_owned(), open_max, cache_bytes: 1 << 20, clock };
+    let config = Config {
+        dir: dir.path().to_owned(),
+        open_max,
+        cache_bytes: 1 << 20,
+        clock,
+        identity: promptory_identity::Config::default(),
+    };
     Shelf::new(config, ledger.clone(), keys.clone())
 }
 
 /// A question of the caller that [`World::scribe`] lets in.
 pub(crate) fn ask(tenant: &str, question: Question) -> Ask {
-    let caller = Caller { key: KeyId([1; 8]), secret_hash: [1; 32] };
+    let caller = Caller::Key { key: KeyId([1; 8]), secret_hash: [1; 32] };
     Ask { tenant: tenant.parse::<TenantId>().unwrap(), caller, at_least: None, question }
 }
 

@@ -6,6 +6,7 @@
 mod access;
 pub mod answer;
 mod apply;
+mod identity;
 pub mod point;
 mod releases;
 pub mod row;

@@ -128,7 +128,12 @@ pub async fn first_command(
     cache: PathBuf,
 ) -> Result<Duration, BenchError> {
     let (shown, command) = (tenant.key.presented(), add_version(number)?);
-    let config = promptory_command::Config { cache, hot_bytes: BYTES, exchange: None };
+    let config = promptory_command::Config {
+        cache,
+        hot_bytes: BYTES,
+        exchange: None,
+        identity: promptory_identity::Config::default(),
+    };
     let service = Service::open(config, stores.ledger.clone(), stores.keys.clone(), Clock::System)?;
     execute(&service, &shown, command).await?;
     let took = began.elapsed();
@@ -150,12 +155,18 @@ pub async fn first_read(
     dir: PathBuf,
 ) -> Result<Duration, BenchError> {
     let presented = tenant.key.presented();
-    let caller = Caller { key: presented.key, secret_hash: presented.secret_hash };
+    let caller = Caller::from(&presented);
     let prompt = key(7).parse().map(PromptRef::Key).map_err(|e| BenchError::Server(format!("refused: {e}")))?;
     let question = Question::Prompt { prompt, which: Which::Number(1), as_of: AsOf::Now };
     let ask = Ask { tenant: tenant.id.clone(), caller, at_least: None, question };
     let clock = promptory_platform::Clock::System;
-    let config = promptory_projection::Config { dir, open_max: 64, cache_bytes: BYTES as u64, clock };
+    let config = promptory_projection::Config {
+        dir,
+        open_max: 64,
+        cache_bytes: BYTES as u64,
+        clock,
+        identity: promptory_identity::Config::default(),
+    };
     let shelf = Shelf::new(config, stores.ledger.clone(), stores.keys.clone());
     shelf.answer(ask).await?;
     let took = began.elapsed();

@@ -25,6 +25,7 @@ pub fn models(config: &Config) -> promptory_projection::Config {
         open_max: config.open_max,
         cache_bytes: config.cache_bytes,
         clock: config.clock.clone(),
+        identity: config.identity,
     }
 }
 
@@ -52,6 +53,7 @@ impl Command {
             cache: config.data.join("command-cache.redb"),
             hot_bytes: config.hot_bytes,
             exchange: exchange.clone(),
+            identity: config.identity,
         };
         let service = Service::open(commands, ledger.clone(), keys.clone(), config.clock.clone())?;
         let service = service.with_backup_key(config.backup_key.clone()).with_attestor(attestor.clone());

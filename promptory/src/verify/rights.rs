@@ -2,7 +2,8 @@
 //!
 //! Each commit says by which grants and by which key it was allowed. This checks that again, event by event, from the
 //! events alone and without the code that decided: it shares only the table from role to actions with it. What it knows
-//! is in [`facts`], what an event needs in [`needs`], and what must hold of a label in [`releases`].
+//! is in [`facts`], what an event needs in [`needs`], what must hold of a label in [`releases`], and of a token in
+//! [`tokens`].
 //!
 //! Indexes decide within a ledger. An operator's key is of another ledger, so there the recorded times do.
 
@@ -10,13 +11,17 @@ mod facts;
 mod needs;
 mod releases;
 mod rollouts;
+mod tokens;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use promptory_domain::access::{Action, Actions};
 use promptory_events::event::{AnyRole, Event, Role, Subject};
-use promptory_events::{Batch, CodecError, CommitHeader, Credential, KeyId, Prefix, PrincipalId, TenantId, Timestamp};
+use promptory_events::{
+    Batch, CodecError, CommitHeader, Credential, GroupId, KeyId, Prefix, PrincipalId, TenantId, Timestamp, TokenHash,
+};
 use promptory_ledger::backup::{Archive, BackupError};
 use promptory_ledger::{Ledger, Recorded};
 
@@ -123,6 +128,7 @@ struct Case<'a> {
     held: Vec<Held>,
     scope: Option<(Prefix, Actions)>,
     key: Option<KeyId>,
+    token: Option<TokenHash>,
 }
 
 impl Case<'_> {
@@ -181,7 +187,7 @@ impl Law {
 
     /// What the evidence of a commit bears out. `None`: all that is in it, by what it is.
     fn case<'a>(
-        &self,
+        &mut self,
         at: Timestamp,
         first: u64,
         header: &'a CommitHeader,
@@ -200,10 +206,15 @@ impl Law {
                 if known.revoked.is_some() || known.expires_at.is_some_and(|end| end <= at) {
                     return Err(format!("the API key {key} opened nothing any more"));
                 }
-                let held = header.evidence.grants.iter().map(|grant| self.held(*grant, at, first, header.actor));
-                let held = held.collect::<Result<_, _>>()?;
+                let held = self.all_held(at, first, header, &BTreeSet::new())?;
                 let scope = known.scope.as_ref().map(|scope| (scope.prefix.clone(), self.facts.actions(&scope.role)));
-                Ok(Some(Case { header, events, at, held, scope, key: Some(*key) }))
+                Ok(Some(Case { header, events, at, held, scope, key: Some(*key), token: None }))
+            }
+            Credential::Token(token) => {
+                let claimed = self.facts.tokens.check(header.actor, token, at)?;
+                let held = self.all_held(at, first, header, &claimed)?;
+                let token = Some(token.token);
+                Ok(Some(Case { header, events, at, held, scope: None, key: None, token }))
             }
             Credential::ApiKey { tenant, key } if tenant.is_system() => {
                 self.by_operator(at, header, *key, events).map(|()| None)
@@ -212,8 +223,26 @@ impl Law {
         }
     }
 
+    /// All grants that a commit names. Its actor is in the groups that the ledger says and in those that its token claims.
+    fn all_held(
+        &self,
+        at: Timestamp,
+        first: u64,
+        header: &CommitHeader,
+        claimed: &BTreeSet<GroupId>,
+    ) -> Result<Vec<Held>, String> {
+        let named = header.evidence.grants.iter();
+        named.map(|grant| self.held(*grant, (at, first), header.actor, claimed)).collect()
+    }
+
     /// A grant that a commit names: it was there before, had not ended, and was the actor's or of a group of his.
-    fn held(&self, grant: u64, at: Timestamp, first: u64, actor: PrincipalId) -> Result<Held, String> {
+    fn held(
+        &self,
+        grant: u64,
+        (at, first): (Timestamp, u64),
+        actor: PrincipalId,
+        claimed: &BTreeSet<GroupId>,
+    ) -> Result<Held, String> {
         let said = |what: &str| format!("it names the grant {grant}, {what}");
         let fact = self.facts.grants.get(&grant).filter(|_| grant < first);
         let fact = fact.ok_or_else(|| said("which was not there"))?;
@@ -225,7 +254,7 @@ impl Law {
         }
         let his = match fact.to {
             Subject::Principal(principal) => principal == actor,
-            Subject::Group(group) => self.facts.members.contains(&(group, actor)),
+            Subject::Group(group) => claimed.contains(&group) || self.facts.members.contains(&(group, actor)),
         };
         if !his {
             return Err(said("which is not of the actor or of a group of his"));

@@ -18,7 +18,7 @@ pub(super) async fn listed(
     params: PageParams,
     what: Listing,
 ) -> Result<Response, Problem> {
-    let tenant = &presented.tenant;
+    let tenant = presented.tenant();
     let after = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
         None => None,
         Some(Cursor::Access { what: of, after }) if of == what => Some(after),
@@ -99,4 +99,21 @@ pub async fn roles(
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
     listed(&app, &presented, params, Listing::Roles).await
+}
+
+/// Issuers whose tokens are believed, with what their groups mean, by id.
+#[utoipa::path(
+    get,
+    path = "/v1/issuers",
+    tag = "access",
+    params(PageParams),
+    responses((status = 200, body = wire::IssuerPage), ReadProblems),
+    security(("api_key" = [])),
+)]
+pub async fn issuers(
+    State(app): State<App>,
+    presented: Presented,
+    Query(params): Query<PageParams>,
+) -> Result<Response, Problem> {
+    listed(&app, &presented, params, Listing::Issuers).await
 }

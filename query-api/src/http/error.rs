@@ -11,7 +11,7 @@ use serde_json::json;
 pub fn problem(error: AskError) -> Problem {
     let detail = error.to_string();
     match error {
-        AskError::Unauthenticated => Problem::new(ProblemType::UNAUTHENTICATED, detail),
+        AskError::Unauthenticated | AskError::TokenRefused(_) => Problem::new(ProblemType::UNAUTHENTICATED, detail),
         AskError::Forbidden => Problem::new(ProblemType::FORBIDDEN, detail),
         AskError::Suspended => Problem::new(ProblemType::TENANT_SUSPENDED, detail),
         AskError::PromptNotFound => Problem::new(ProblemType::PROMPT_NOT_FOUND, detail),
@@ -34,7 +34,7 @@ pub fn problem(error: AskError) -> Problem {
             Problem::new(ProblemType::OTHER_INCARNATION, detail).with("position", position.to_string())
         }
         AskError::Busy => Problem::new(ProblemType::OVERLOADED, detail),
-        AskError::Nobody(_) | AskError::CatchingUp(_) | AskError::NoAnswer => {
+        AskError::Nobody(_) | AskError::CatchingUp(_) | AskError::NoAnswer | AskError::IssuerAway => {
             Problem::new(ProblemType::UNAVAILABLE, detail)
         }
         AskError::Unavailable(reason) => {
@@ -123,6 +123,8 @@ mod tests {
         let label = "production".parse().unwrap();
         let expected = [
             (AskError::Unauthenticated, "unauthenticated"),
+            (AskError::TokenRefused("it is old".into()), "unauthenticated"),
+            (AskError::IssuerAway, "unavailable"),
             (AskError::Forbidden, "forbidden"),
             (AskError::Suspended, "tenant-suspended"),
             (AskError::PromptNotFound, "prompt-not-found"),

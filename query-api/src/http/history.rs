@@ -28,7 +28,7 @@ pub async fn versions(
     Path(prompt): Path<String>,
     Query(params): Query<VersionsParams>,
 ) -> Result<Response, Problem> {
-    let tenant = &presented.tenant;
+    let tenant = presented.tenant();
     let (mut as_of, below) = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
         None => (params::as_of(params.as_of, params.clock), None),
         Some(_) if params.as_of.is_some() => return Err(params::fixed("as_of")),
@@ -65,7 +65,7 @@ pub async fn label_history(
     Path((prompt, label)): Path<(String, String)>,
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
-    let tenant = &presented.tenant;
+    let tenant = presented.tenant();
     let after = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
         None => None,
         Some(Cursor::LabelHistory { after }) => Some(after),
@@ -96,7 +96,7 @@ pub async fn forks(
     Path(prompt): Path<String>,
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
-    let tenant = &presented.tenant;
+    let tenant = presented.tenant();
     let after = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
         None => None,
         Some(Cursor::Forks { after }) => Some(after),

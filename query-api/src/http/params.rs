@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use promptory_events::{Branch, Label, Position, PromptId, PromptKey, RequestId, Timestamp, limits};
 use promptory_platform::{Presented, Problem};
-use promptory_projection::ask::{Against, AsOf, Ask, Caller, PromptRef, Question, Which};
+use promptory_projection::ask::{Against, AsOf, Ask, PromptRef, Question, Which};
 use serde::{Deserialize, Deserializer, de};
 use utoipa::{IntoParams, ToSchema};
 
@@ -365,10 +365,9 @@ pub fn fixed(field: &str) -> Problem {
     Problem::field(field, "is carried by the cursor; leave it out or begin again without the cursor")
 }
 
-/// A question of a caller to its own tenant: the tenant comes from nowhere but the key.
+/// A question of a caller to its own tenant: the tenant comes from nowhere but what was shown.
 pub fn ask(presented: &Presented, at_least: Option<Position>, question: Question) -> Ask {
-    let caller = Caller { key: presented.key, secret_hash: presented.secret_hash };
-    Ask { tenant: presented.tenant.clone(), caller, at_least, question }
+    Ask { tenant: presented.tenant().clone(), caller: presented.into(), at_least, question }
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ pub async fn list(
     presented: Presented,
     Query(params): Query<ListParams>,
 ) -> Result<Response, Problem> {
-    let tenant = &presented.tenant;
+    let tenant = presented.tenant();
     let (prefix, as_of, after) = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
         None => (params.prefix.unwrap_or_default(), params::as_of(params.as_of, params.clock), None),
         Some(_) if params.as_of.is_some() => return Err(params::fixed("as_of")),

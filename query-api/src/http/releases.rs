@@ -47,7 +47,7 @@ pub async fn comments(
     Path(prompt): Path<String>,
     Query(params): Query<CommentsParams>,
 ) -> Result<Response, Problem> {
-    let tenant = &presented.tenant;
+    let tenant = presented.tenant();
     let after = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
         None => None,
         Some(Cursor::Comments { after }) => Some(after),

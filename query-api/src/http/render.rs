@@ -174,6 +174,7 @@ pub fn access(what: Listing, items: &[AccessItem], next_cursor: Option<&str>) ->
         Listing::Grants => "grants",
         Listing::Groups => "groups",
         Listing::Roles => "roles",
+        Listing::Issuers => "issuers",
         Listing::Protections => "protections",
         Listing::Freezes => "freezes",
         Listing::OpenReleases | Listing::Releases => "releases",

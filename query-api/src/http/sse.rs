@@ -46,7 +46,7 @@ pub async fn stream(
     let admission = params::ask(presented, at_least, Question::Events { from, limit: 1 });
     let admitted = app.read_side.ask(admission.clone()).await.map_err(problem)?;
     // Subscribe before replay: what comes after the last page that is replayed has then been announced to us.
-    let announced = app.read_side.follow(&presented.tenant);
+    let announced = app.read_side.follow(presented.tenant());
     let ask = Ask { at_least: None, ..admission };
     let reader =
         Reader { read_side: app.read_side.clone(), ask, next: from, announced, pauses: 0, _open: Open::new(place) };

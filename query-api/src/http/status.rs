@@ -27,5 +27,5 @@ pub async fn status(
     let ask = params::ask(&presented, params.at_least, Question::Status);
     let reply = app.read_side.ask(ask).await.map_err(problem)?;
     let Answer::Status(answer) = reply.answer else { return Err(Problem::internal()) };
-    Ok(respond::json(reply.as_of, render::status(&presented.tenant, reply.as_of, &answer)?))
+    Ok(respond::json(reply.as_of, render::status(presented.tenant(), reply.as_of, &answer)?))
 }

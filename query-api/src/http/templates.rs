@@ -67,7 +67,7 @@ pub async fn dependents(
     Path(prompt): Path<String>,
     Query(params): Query<DependentsParams>,
 ) -> Result<Response, Problem> {
-    let tenant = &presented.tenant;
+    let tenant = presented.tenant();
     let (as_of, all, after) = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
         None => (params::as_of(params.as_of, params.clock), params.all, None),
         Some(_) if params.as_of.is_some() => return Err(params::fixed("as_of")),

@@ -445,6 +445,48 @@ pub struct RolePage {
     next_cursor: Option<String>,
 }
 
+/// An issuer whose tokens are believed.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct Issuer {
+    /// The id of the trust.
+    issuer: String,
+    /// Its address, as the claim `iss` of its tokens has it.
+    url: String,
+    /// For whom its tokens must be.
+    audience: String,
+    /// Which of their claims has the groups of their subject.
+    groups_claim: String,
+    /// The event that trusted it.
+    trusted_index: u64,
+    /// What its groups mean.
+    groups: Vec<IssuerGroup>,
+}
+
+/// What a group of an issuer means.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct IssuerGroup {
+    /// What the issuer calls it, as a keyed hash: so the evidence of commits names it.
+    claim: String,
+    /// What the issuer calls it; null if that was erased.
+    value: Option<String>,
+    /// What it means: one of our groups.
+    group: String,
+    /// The event that mapped it last.
+    mapped_index: u64,
+}
+
+/// One page of issuers, by id.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub struct IssuerPage {
+    /// The issuers.
+    issuers: Vec<Issuer>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
 /// A comment on a version or on a release request.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Comment<'a> {

@@ -42,6 +42,7 @@ fn a_template_says_what_its_values_make_of_it() {
         ("{{ a|tojson }}", json!({"a": {"x": [1, "<"]}}), r#"{"x": [1, "\u003c"]}"#),
         ("{{ html }}", json!({"html": "<b>&"}), "<b>&"),
         ("{{ a }}", json!({"a": "{{ b }}"}), "{{ b }}"),
+        ("{{ '-' * 3 }}{{ 'ab' * n }}{{ 2 * n }}", json!({"n": 2}), "---abab4"),
     ] {
         assert_eq!(say(text, values.clone()).unwrap_or_else(|r| panic!("{text}: {r:?}")), expected);
     }
@@ -163,8 +164,11 @@ fn what_is_not_there_is_named_unless_the_template_can_do_without() {
     let gone = including("{% include 'a@production' %}", &[("a@production", None)]);
     let place = Place { part: 1, message: None, line: Some(1) };
     let first = including("{% include 'b@1' %}", &[("b@1", Some(1))]);
-    let refused = render(&[first, gone], &Map::new());
-    assert_eq!(refused, Err(Refusal::NotIncluded { place, written: "a@production".into() }));
+    let parts = [first, gone];
+    let refused = render(&parts, &Map::new());
+    let not_there = Err(Refusal::NotIncluded { place, written: "a@production".into() });
+    assert_eq!(refused, not_there);
+    assert_eq!(render(&parts, &object(json!({"of_a": 1}))), not_there, "what it would need is not known");
     let without = including("x{% include 'a@production' ignore missing %}y", &[("a@production", None)]);
     assert_eq!(render(&[without], &Map::new()).unwrap(), "xy");
 }

@@ -47,6 +47,8 @@ struct Needs {
     first: BTreeMap<String, Need>,
     /// Of all.
     all: BTreeMap<String, Need>,
+    /// Whether nothing that is included is missing.
+    whole: bool,
 }
 
 /// What the parts need, if they make no values that are too large of those that there are.
@@ -72,7 +74,8 @@ fn needs(parts: &[Part], values: &Map<String, Value>) -> Result<Needs, Refusal> 
 }
 
 fn once(parts: &[Part], sizes: &Sizes) -> Result<(Needs, Sizes), Refusal> {
-    let (mut needs, mut all_made) = (Needs { first: BTreeMap::new(), all: BTreeMap::new() }, Sizes::new());
+    let whole = parts.iter().flat_map(|part| &part.includes).all(|(_, part)| part.is_some());
+    let (mut needs, mut all_made) = (Needs { first: BTreeMap::new(), all: BTreeMap::new(), whole }, Sizes::new());
     let mut all_tokens = 0;
     for (at, part) in parts.iter().enumerate() {
         let found = look(part.kind, part.syntax, &part.content, sizes).map_err(|error| {
@@ -114,7 +117,8 @@ fn size(value: &Value) -> u64 {
 /// What is wrong with a value that is given.
 fn fits(name: &str, value: &Value, declared: &BTreeMap<&str, &Variable>, needs: &Needs) -> Option<Fault> {
     let (said, need) = (declared.get(name), needs.all.get(name));
-    if said.is_none() && need.is_none() {
+    // It may be a variable of what is included and not there: then that is what is to be said.
+    if said.is_none() && need.is_none() && needs.whole {
         return Some(fault(name, FaultKind::Unknown, "is no variable here".into()));
     }
     wrong_type(name, value, said.and_then(|said| said.kind), need.is_some_and(|need| need.messages))

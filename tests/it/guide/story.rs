@@ -32,6 +32,7 @@ fn every_example_of_the_guide_is_what_the_server_answers() {
     first_prompt(&mut guide, &owner);
     changes(&mut guide, &owner);
     keys_and_roles(&mut guide, &owner);
+    issuers(&mut guide, &owner);
     branches(&mut guide, &owner);
     includes(&mut guide, &owner);
     releases(&mut guide, &owner);
@@ -89,6 +90,16 @@ fn keys_and_roles(guide: &mut Guide, owner: &Client) {
     let _ = guide.play(owner, "POST /v1/keys/{key}/rotate");
     let _ = guide.play(owner, "DELETE /v1/keys/{key}");
     let _ = guide.play(owner, "PUT /v1/roles/{role}");
+}
+
+fn issuers(guide: &mut Guide, owner: &Client) {
+    let _ = guide.play(owner, "POST /v1/groups");
+    let _ = guide.play(owner, "POST /v1/issuers");
+    let mapped = guide.play(owner, "PUT /v1/issuers/{issuer}/groups/{value}").json;
+    settle(owner, &mapped);
+    let _ = guide.play(owner, "GET /v1/issuers");
+    let _ = guide.play(owner, "POST /v1/principals");
+    let _ = guide.play(owner, "POST /v1/sessions/revoke");
 }
 
 fn branches(guide: &mut Guide, owner: &Client) {

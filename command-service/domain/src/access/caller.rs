@@ -1,10 +1,12 @@
-//! What one caller may do at one time, and by which grants: its own, those of its groups, narrowed by the key it shows.
+//! What one caller may do at one time, and by which grants: its own, those of its groups and of the groups that its token
+//! claims, narrowed by the key it shows.
 
-use promptory_events::event::{Action, KeyScope};
-use promptory_events::{Prefix, Timestamp};
+use promptory_events::event::{Action, KeyScope, Subject};
+use promptory_events::{ClaimId, GroupId, Prefix, Timestamp};
 
 use super::Actions;
 use super::rights::{Grant, Grants, Holder, Rights, lasts};
+use super::tokens::Token;
 
 /// A caller at a time.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +14,7 @@ pub struct Caller<'a> {
     rights: &'a Rights,
     holder: Option<&'a Holder>,
     scope: Option<(&'a Prefix, Actions)>,
+    token: Option<&'a Token>,
     now: Timestamp,
 }
 
@@ -23,7 +26,29 @@ impl<'a> Caller<'a> {
         now: Timestamp,
     ) -> Self {
         let scope = scope.map(|scope| (&scope.prefix, rights.actions(&scope.role).unwrap_or_default()));
-        Self { rights, holder, scope, now }
+        Self { rights, holder, scope, token: None, now }
+    }
+
+    pub(super) fn of_token(rights: &'a Rights, holder: Option<&'a Holder>, token: &'a Token, now: Timestamp) -> Self {
+        Self { rights, holder, scope: None, token: Some(token), now }
+    }
+
+    /// The groups that its token claims and by which one of these grants was given, as its issuer calls them, in order.
+    #[must_use]
+    pub fn claims_used(&self, grants: &[u64]) -> Vec<ClaimId> {
+        let gave = |group| {
+            let given = self.rights.grants(Subject::Group(group)).into_iter().flat_map(Grants::iter);
+            given.into_iter().any(|(_, grant)| grants.contains(&grant.index))
+        };
+        let mut used: Vec<ClaimId> = self.claimed().filter(|(_, group)| gave(*group)).map(|(claim, _)| claim).collect();
+        used.sort_unstable();
+        used.dedup();
+        used
+    }
+
+    fn claimed(&self) -> impl Iterator<Item = (ClaimId, GroupId)> + use<'a> {
+        let rights = self.rights;
+        self.token.into_iter().flat_map(move |token| rights.tokens().groups(token))
     }
 
     /// The grant that allows an action on a key or prefix, by the index of its event.
@@ -54,12 +79,11 @@ impl<'a> Caller<'a> {
     /// The grants of the caller and of its groups.
     fn all_grants(&self) -> impl Iterator<Item = &'a Grants> + use<'a> {
         let rights = self.rights;
-        self.holder.into_iter().flat_map(move |holder| {
-            let of_groups = holder.groups.iter();
-            let of_groups =
-                of_groups.filter_map(move |group| rights.grants(promptory_events::event::Subject::Group(*group)));
-            std::iter::once(&holder.grants).chain(of_groups)
-        })
+        let of_group = move |group| rights.grants(Subject::Group(group));
+        let own = self.holder.into_iter().flat_map(move |holder| {
+            std::iter::once(&holder.grants).chain(holder.groups.iter().copied().filter_map(of_group))
+        });
+        own.chain(self.claimed().filter_map(move |(_, group)| of_group(group)))
     }
 
     fn allows(&self, grant: &Grant, action: Action) -> bool {

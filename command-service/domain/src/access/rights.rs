@@ -9,6 +9,7 @@ use promptory_events::{GroupId, KeyId, Prefix, PrincipalId, Timestamp};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use serde::{Deserialize, Serialize};
 
+use super::tokens::{Token, Tokens};
 use super::{Actions, Caller, allowed};
 
 /// Principals, groups, custom roles and API keys of one tenant.
@@ -20,6 +21,7 @@ pub struct Rights {
     keys: HashTrieMapSync<KeyId, ApiKeyState>,
     /// Who holds the top role on the whole tenant by a grant of their own that does not expire.
     top: RedBlackTreeSetSync<PrincipalId>,
+    tokens: Tokens,
 }
 
 /// Grants of one subject, by prefix.
@@ -137,6 +139,29 @@ impl Rights {
         Caller::new(self, self.principals.get(&principal), scope, now)
     }
 
+    /// The principal that a token authenticates; `None` for one that opens nothing.
+    #[must_use]
+    pub fn authenticate_token(&self, token: &Token, now: Timestamp) -> Option<PrincipalId> {
+        self.tokens.opens(token, now).then_some(token.principal)
+    }
+
+    /// What the subject of a token may do at a time: by its own grants, if it has some, and by the groups that it claims.
+    #[must_use]
+    pub fn token_caller<'a>(&'a self, token: &'a Token, now: Timestamp) -> Caller<'a> {
+        Caller::of_token(self, self.principals.get(&token.principal), token, now)
+    }
+
+    /// Issuers, and tokens that are revoked.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// The same, to be made from rows.
+    pub fn tokens_mut(&mut self) -> &mut Tokens {
+        &mut self.tokens
+    }
+
     /// Whether there is such a principal.
     #[must_use]
     pub fn has_principal(&self, principal: PrincipalId) -> bool {
@@ -231,7 +256,7 @@ impl Rights {
                 None => self.revoke_key(e.key),
                 Some(from) => self.retire_key(e.key, from),
             },
-            _ => false,
+            _ => self.tokens.evolve(event).unwrap_or(false),
         }
     }
 

@@ -185,7 +185,7 @@ fn ahead(context: &Context, expires_at: Option<Timestamp>) -> Result<(), Rejecti
     if expires_at.is_some_and(|end| end <= context.now) { Err(Rejection::ExpiryInPast) } else { Ok(()) }
 }
 
-fn within(what: &'static str, held: usize, max: usize) -> Result<(), Rejection> {
+pub(super) fn within(what: &'static str, held: usize, max: usize) -> Result<(), Rejection> {
     if held < max { Ok(()) } else { Err(Rejection::LimitReached { what: what.into(), max }) }
 }
 

@@ -5,10 +5,10 @@ use promptory_events::event::{
 };
 use promptory_events::{GroupId, PrincipalId, TenantId};
 
-use super::Broken;
 use super::apply::Step;
 use super::row::{ApiKeyRow, GrantRow, GroupRow, MemberRow, PrincipalRow, RoleRow, TenantRow, encode};
 use super::stage::Staged;
+use super::{Broken, identity};
 use crate::hot::Hot;
 use crate::store::key::Key;
 
@@ -29,6 +29,11 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
         Event::RoleRevoked(event) => revoked(hot, staged, step, event)?,
         Event::KeyIssued(event) => issued(hot, staged, step, event),
         Event::KeyRevoked(event) => key_revoked(hot, staged, step, event)?,
+        Event::IssuerTrusted(_)
+        | Event::IssuerDistrusted(_)
+        | Event::ClaimMapped(_)
+        | Event::ClaimUnmapped(_)
+        | Event::SessionRevoked(_) => identity::apply(hot, staged, step)?,
         _ => return Ok(()), // the events of ledgers and backups have nothing but their own rows
     }
     // Last, so that the rows were made from what was there before. It is the judge of what can follow.
@@ -40,7 +45,7 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
 }
 
 /// Writes a row that may be there already.
-fn write<R: serde::Serialize>(hot: &mut Hot, staged: &mut Staged, key: &Key, before: Option<&R>, after: &R) {
+pub(super) fn write<R: serde::Serialize>(hot: &mut Hot, staged: &mut Staged, key: &Key, before: Option<&R>, after: &R) {
     match before {
         Some(before) => staged.replace(&mut hot.sum, key, &encode(before), encode(after)),
         None => staged.put(&mut hot.sum, key, encode(after)),

@@ -46,7 +46,7 @@ impl<R: Rows> Desk<'_, R> {
     ///
     /// # Errors
     /// There is no answer; the store is damaged.
-    pub fn answer(&self, reader: Reader, question: &Question) -> Result<Reply, AnswerError> {
+    pub fn answer(&self, reader: &Reader, question: &Question) -> Result<Reply, AnswerError> {
         let hot = self.model.hot;
         let sight = &Sight::new(hot, reader);
         let now = hot.index.map(|index| Point { index, time: None });
@@ -149,7 +149,7 @@ pub fn position(hot: &Hot, index: u64) -> Option<Position> {
 
 /// How the model stands, for one of its readers.
 #[must_use]
-pub fn status(hot: &Hot, reader: Reader, sight: &Sight<'_>) -> StatusAnswer {
+pub fn status(hot: &Hot, reader: &Reader, sight: &Sight<'_>) -> StatusAnswer {
     StatusAnswer {
         model_digest: hot.sum.model_digest(VIEW, hot.index.unwrap_or_default()),
         prompts: sight.count() as u64,

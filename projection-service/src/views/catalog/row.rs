@@ -6,7 +6,8 @@ use promptory_domain::release::book::Request;
 use promptory_domain::rollout::running::Rollouts;
 use promptory_events::event::{Action, KeyScope, Kind, VersionRef};
 use promptory_events::{
-    Branch, CommitHeader, Event, Label, Prefix, PrincipalId, PromptId, PromptKey, Tag, Timestamp, VersionId, codec,
+    Branch, CommitHeader, Event, GroupId, IssuerUrl, Label, Prefix, PrincipalId, PromptId, PromptKey, Tag, Term,
+    Timestamp, VersionId, codec,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -152,6 +153,32 @@ pub struct MemberRow {
     pub added: u64,
     /// The event that removed it after that.
     pub removed: Option<u64>,
+}
+
+/// An issuer that is or was trusted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuerRow {
+    /// Its address.
+    pub url: IssuerUrl,
+    /// For whom its tokens must be.
+    pub audience: Term,
+    /// Which of their claims has the groups.
+    pub groups_claim: Term,
+    /// The event that trusted it.
+    pub trusted: u64,
+    /// The event that did so no more.
+    pub distrusted: Option<u64>,
+}
+
+/// What a group of an issuer means, or meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimRow {
+    /// Which group.
+    pub group: GroupId,
+    /// The event that mapped it last.
+    pub mapped: u64,
+    /// The event that unmapped it after that.
+    pub unmapped: Option<u64>,
 }
 
 /// A custom role.

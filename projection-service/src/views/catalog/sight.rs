@@ -4,7 +4,7 @@
 //! moving it out of a reader's prefix hides its past, too. Events about access show to whoever may read access there.
 
 use promptory_domain::access::{Action, Caller};
-use promptory_events::event::Event;
+use promptory_events::event::{Event, Session};
 use promptory_events::{Prefix, PrincipalId, PromptId, Timestamp};
 
 use crate::hot::Hot;
@@ -24,7 +24,7 @@ pub struct Sight<'a> {
 impl<'a> Sight<'a> {
     /// Of a reader.
     #[must_use]
-    pub fn new(hot: &'a Hot, reader: Reader) -> Self {
+    pub fn new(hot: &'a Hot, reader: &'a Reader) -> Self {
         let caller = hot.access.rights_of(reader);
         let (principal, now) = (reader.principal, reader.now);
         Self { hot, caller, principal, now, prefixes: caller.prefixes(Action::Read) }
@@ -120,6 +120,10 @@ impl<'a> Sight<'a> {
             Event::FreezeLifted(e) => self.touches(&e.prefix),
             Event::RoleGranted(e) => access(&e.prefix),
             Event::RoleRevoked(e) => access(&e.prefix),
+            Event::SessionRevoked(e) => {
+                let own = matches!(e.session, Session::Before { principal, .. } if self.is(principal));
+                own || access(&Prefix::tenant())
+            }
             Event::KeyIssued(e) => {
                 self.is(e.principal) || e.scope.as_ref().is_some_and(|s| access(&s.prefix)) || access(&Prefix::tenant())
             }
@@ -134,7 +138,11 @@ impl<'a> Sight<'a> {
             | Event::RoleDefined(_)
             | Event::GroupCreated(_)
             | Event::MemberAdded(_)
-            | Event::MemberRemoved(_) => access(&Prefix::tenant()),
+            | Event::MemberRemoved(_)
+            | Event::IssuerTrusted(_)
+            | Event::IssuerDistrusted(_)
+            | Event::ClaimMapped(_)
+            | Event::ClaimUnmapped(_) => access(&Prefix::tenant()),
             Event::AttemptDenied(e) => access(&e.attempt.target),
             Event::AttemptsCounted(_) => access(&Prefix::tenant()),
             _ => self.everything(),

@@ -9,6 +9,8 @@ use promptory_events::{
     FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, RequestId, RolloutId, Timestamp,
 };
 
+use super::tokens::TokenFacts;
+
 /// What has been said.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
@@ -25,6 +27,7 @@ pub(super) struct Facts {
     pub protections: BTreeMap<(Prefix, Label), u16>,
     pub freezes: HashMap<FreezeId, FreezeFact>,
     pub requests: HashMap<RequestId, RequestFact>,
+    pub tokens: TokenFacts,
 }
 
 #[derive(Debug)]
@@ -191,6 +194,11 @@ impl Facts {
                     }
                 }
             }
+            Event::IssuerTrusted(_)
+            | Event::IssuerDistrusted(_)
+            | Event::ClaimMapped(_)
+            | Event::ClaimUnmapped(_)
+            | Event::SessionRevoked(_) => self.tokens.take(event),
             _ => self.take_prompt(actor, event),
         }
     }

@@ -1,8 +1,8 @@
 //! What each event needs: which actions, where, and for how long if it hands them on.
 
 use promptory_domain::access::{Action, Actions};
-use promptory_events::event::{Event, KeyIssued, Subject};
-use promptory_events::{KeyId, Prefix, PrincipalId, PromptId, Timestamp};
+use promptory_events::event::{Event, KeyIssued, Session, Subject};
+use promptory_events::{GroupId, KeyId, Prefix, PrincipalId, PromptId, Timestamp};
 
 use super::facts::{Facts, KeyFact};
 use super::{Case, releases, rollouts};
@@ -36,15 +36,31 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
         Event::GroupCreated(_) => need(case, Action::ManageAccess, ""),
         Event::MemberAdded(e) => {
             need(case, Action::ManageAccess, "")?;
-            facts.holdings(Subject::Group(e.group), case.at).try_for_each(|grant| {
-                hands_on(case, facts.actions(&grant.role), grant.prefix.as_str(), grant.expires_at)
-            })
+            gains(facts, case, e.group)
         }
         Event::MemberRemoved(e) => {
             need(case, Action::ManageAccess, "")?;
-            let mut held = facts.holdings(Subject::Group(e.group), case.at);
-            held.try_for_each(|grant| takes_back(case, facts.actions(&grant.role), grant.prefix.as_str()))
+            loses(facts, case, e.group)
         }
+        Event::IssuerTrusted(_) => need(case, Action::ManageAccess, ""),
+        Event::IssuerDistrusted(e) => {
+            need(case, Action::ManageAccess, "")?;
+            facts.tokens.meaning(e.issuer).try_for_each(|group| loses(facts, case, group))
+        }
+        Event::ClaimMapped(e) => {
+            need(case, Action::ManageAccess, "")?;
+            let before = facts.tokens.group(e.issuer, e.claim);
+            if before != e.before {
+                return Err("it says that the group meant something else before".to_owned());
+            }
+            before.map_or(Ok(()), |group| loses(facts, case, group))?;
+            gains(facts, case, e.after)
+        }
+        Event::ClaimUnmapped(e) => {
+            need(case, Action::ManageAccess, "")?;
+            loses(facts, case, e.before)
+        }
+        Event::SessionRevoked(e) => session_revoked(facts, case, e.session),
         Event::KeyIssued(e) => key_issued(facts, case, e),
         Event::KeyRevoked(e) => key_revoked(facts, case, e.key),
         Event::PromptCreated(e) => write(case, e.key.as_str()),
@@ -113,6 +129,31 @@ fn hands_on(case: &Case<'_>, actions: Actions, prefix: &str, until: Option<Times
 fn takes_back(case: &Case<'_>, actions: Actions, prefix: &str) -> Result<(), String> {
     let more = actions.iter().find(|action| !case.may(*action, prefix, None));
     more.map_or(Ok(()), |action| Err(format!("it takes `{}` on `{prefix}`, which its actor lacks", action.name())))
+}
+
+/// Somebody gets all that a group has.
+fn gains(facts: &Facts, case: &Case<'_>, group: GroupId) -> Result<(), String> {
+    let mut held = facts.holdings(Subject::Group(group), case.at);
+    held.try_for_each(|grant| hands_on(case, facts.actions(&grant.role), grant.prefix.as_str(), grant.expires_at))
+}
+
+/// Somebody loses all that a group has.
+fn loses(facts: &Facts, case: &Case<'_>, group: GroupId) -> Result<(), String> {
+    let mut held = facts.holdings(Subject::Group(group), case.at);
+    held.try_for_each(|grant| takes_back(case, facts.actions(&grant.role), grant.prefix.as_str()))
+}
+
+/// Everybody may end his own sessions.
+fn session_revoked(facts: &Facts, case: &Case<'_>, session: Session) -> Result<(), String> {
+    match session {
+        Session::Before { principal, .. } if principal == case.actor() => claims(case, ""),
+        Session::Token(token) if case.token == Some(token) => claims(case, ""),
+        Session::Before { principal, .. } => {
+            need(case, Action::ManageAccess, "")?;
+            everything_of(facts, case, principal)
+        }
+        Session::Token(_) => need(case, Action::ManageAccess, ""),
+    }
 }
 
 /// Where a principal that this commit adds gets its first role: there it is added.

@@ -1,6 +1,8 @@
 //! A lawful ledger, told by commands that `decide` accepted, has no violation; each kind of crime put into a copy of it is
 //! found, at its index.
 
+mod tokens;
+
 use bytes::Bytes;
 use promptory_domain::command::KeyHolder;
 use promptory_domain::{

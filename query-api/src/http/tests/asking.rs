@@ -19,6 +19,8 @@ const READS: [&str; 6] = [
     "/v1/status",
 ];
 
+const CHALLENGES: &str = r#"Bearer, Basic realm="promptory", charset="UTF-8""#;
+
 #[tokio::test]
 async fn every_read_asks_for_a_key_that_opens() {
     let world = World::new().await;
@@ -26,7 +28,7 @@ async fn every_read_asks_for_a_key_that_opens() {
     let other_tenant = ApiKey::new("nobody".parse().unwrap(), KeyId([9; 8]), Secret::random().unwrap()).reveal();
     for uri in READS {
         let bare = world.send(Request::builder().uri(uri)).await;
-        assert_eq!((bare.status.as_u16(), bare.header("www-authenticate")), (401, "Bearer"), "{uri}");
+        assert_eq!((bare.status.as_u16(), bare.header("www-authenticate")), (401, CHALLENGES), "{uri}");
         for key in ["nonsense", &wrong_secret, &other_tenant] {
             let request = Request::builder().uri(uri).header("authorization", format!("Bearer {key}"));
             assert_eq!(world.send(request).await.code(), "unauthenticated", "{uri}");

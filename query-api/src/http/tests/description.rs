@@ -11,11 +11,12 @@ fn description() -> Value {
 fn every_route_is_described_with_its_key_its_answer_and_its_problems() {
     let description = description();
     let paths = description["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 18);
+    assert_eq!(paths.len(), 19);
     for (path, item) in paths.iter().filter(|(path, _)| path.starts_with("/v1/")) {
         // One read has a body.
         let get = item.get("get").unwrap_or(&item["post"]);
-        assert_eq!(get["security"][0][openapi::API_KEY], serde_json::json!([]), "{path}");
+        let ways = serde_json::json!([{ openapi::API_KEY: [] }, { "basic": [] }, { "token": [] }]);
+        assert_eq!(get["security"], ways, "{path}");
         assert!(get["responses"]["200"]["content"]["application/json"]["schema"].is_object(), "{path}");
         let refused = get["responses"]["401"]["description"].as_str().unwrap();
         assert!(refused.contains(ProblemType::UNAUTHENTICATED.code), "{path}");
@@ -36,7 +37,12 @@ fn every_route_is_described_with_its_key_its_answer_and_its_problems() {
     ] {
         assert!(schemas[name].is_object(), "{name}");
     }
-    assert_eq!(description["components"]["securitySchemes"][openapi::API_KEY]["scheme"], "bearer");
+    let schemes = &description["components"]["securitySchemes"];
+    assert_eq!(
+        (&schemes[openapi::API_KEY]["scheme"], &schemes["basic"]["scheme"]),
+        (&"bearer".into(), &"basic".into())
+    );
+    assert_eq!(schemes["token"]["bearerFormat"], "JWT");
 }
 
 #[test]

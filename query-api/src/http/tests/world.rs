@@ -91,6 +91,7 @@ impl World {
         let tenant: TenantId = "acme".parse().unwrap();
         keys.ensure_tenant(&tenant).unwrap();
         let config = Config {
+            identity: promptory_identity::Config::default(),
             dir: folder.path().join("models"),
             open_max: 4,
             cache_bytes: 1 << 20,
@@ -113,7 +114,7 @@ impl World {
     }
 
     pub fn key_events_on(&self, prefix: &str, principal: PrincipalId, key: &ApiKey, role: Role) -> Vec<Event> {
-        let secret_hash = key.presented().secret_hash;
+        let secret_hash = key.secret_hash();
         vec![
             Event::PrincipalAdded(PrincipalAdded { principal, name: None }),
             Event::RoleGranted(RoleGranted {

@@ -4,15 +4,17 @@
 use std::ops::Bound;
 
 use promptory_domain::access::Action;
-use promptory_events::event::{AnyRole, RoleName, Subject};
-use promptory_events::{GroupId, KeyId, Prefix, PrincipalId};
+use promptory_events::event::{AnyRole, Event, RoleName, Subject};
+use promptory_events::{ClaimId, GroupId, IssuerId, KeyId, Prefix, PrincipalId};
+use promptory_ledger::KeyStoreError;
+use promptory_ledger::seal::aad;
 use rpds::RedBlackTreeMapSync;
 use serde_json::{Value, json};
 
-use super::{AnswerError, Desk, detail};
+use super::{AnswerError, Desk, detail, unopened};
 use crate::ask::{AccessItem, AskError, Listing};
-use crate::store::rows::Rows;
-use crate::views::catalog::row::{ApiKeyRow, GrantRow};
+use crate::store::rows::{RowError, Rows};
+use crate::views::catalog::row::{ApiKeyRow, CommitRef, GrantRow};
 use crate::views::catalog::sight::Sight;
 
 type GrantKey = (Subject, Prefix, AnyRole);
@@ -55,6 +57,8 @@ impl<R: Rows> Desk<'_, R> {
             Listing::Freezes => self.freezes(after, limit, sight)?,
             Listing::OpenReleases => self.releases(true, after, limit, sight)?,
             Listing::Releases => self.releases(false, after, limit, sight)?,
+            Listing::Issuers if !all => Vec::new(),
+            Listing::Issuers => self.issuers(after, limit)?,
         })
     }
 
@@ -71,6 +75,44 @@ impl<R: Rows> Desk<'_, R> {
             "revoked_index": row.revoked,
             "last_used_at": wrote.max(read),
         })
+    }
+
+    /// Issuers that are trusted, with what their groups mean; what the issuers call them is opened for that.
+    fn issuers(&self, after: Option<&str>, limit: usize) -> Result<Vec<AccessItem>, AnswerError> {
+        let from = parsed::<IssuerId>(after)?.map_or(Bound::Unbounded, Bound::Excluded);
+        let access = &self.model.hot.access;
+        let trusted = access.issuers.range((from, Bound::Unbounded)).filter(|(_, row)| row.distrusted.is_none());
+        let items = trusted.take(limit).map(|(id, row)| {
+            let range = (*id, ClaimId([0; 16]))..=(*id, ClaimId([u8::MAX; 16]));
+            let mapped = access.claims.range(range).filter(|(_, claim)| claim.unmapped.is_none());
+            let groups = mapped.map(|((_, claim), row)| {
+                let value = self.claim_value(row.mapped)?;
+                Ok(json!({ "claim": claim, "value": value, "group": row.group, "mapped_index": row.mapped }))
+            });
+            let issuer = json!({
+                "issuer": id,
+                "url": row.url,
+                "audience": row.audience,
+                "groups_claim": row.groups_claim,
+                "trusted_index": row.trusted,
+                "groups": groups.collect::<Result<Vec<Value>, AnswerError>>()?,
+            });
+            Ok(item(id.to_string(), &issuer))
+        });
+        items.collect()
+    }
+
+    /// What an issuer calls a group, by the event that mapped it; null if it was erased.
+    fn claim_value(&self, index: u64) -> Result<Option<String>, AnswerError> {
+        let row = self.event(index)?;
+        let Event::ClaimMapped(mapped) = &row.event else { return Err(RowError::Row("claim").into()) };
+        let CommitRef::Here(header) = &row.commit else { return Err(RowError::Row("claim").into()) };
+        let aad = aad::name(self.tenant, header.command_id);
+        match self.keys.open_sealed(self.tenant, &aad, &mapped.value) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(KeyStoreError::Erased(_)) => Ok(None),
+            Err(error) => Err(unopened(&error).into()),
+        }
     }
 
     fn members(&self, group: GroupId) -> Vec<PrincipalId> {

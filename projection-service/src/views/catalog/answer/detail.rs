@@ -1,6 +1,6 @@
 //! What is special to an event, as JSON: ids, numbers and names; never prompt text, never a secret or its hash.
 
-use promptory_events::event::{Attempt, CommentOn, Include, KeyScope, Selector, Split, Subject, VersionAdded};
+use promptory_events::event::{Attempt, CommentOn, Include, KeyScope, Selector, Session, Split, Subject, VersionAdded};
 use promptory_events::{Credential, Event};
 use serde_json::{Value, json};
 
@@ -79,6 +79,21 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
         }
         Event::MemberAdded(e) => json!({ "group": e.group, "principal": e.principal }),
         Event::MemberRemoved(e) => json!({ "group": e.group, "principal": e.principal }),
+        Event::IssuerTrusted(e) => json!({
+            "issuer": e.issuer,
+            "url": e.url,
+            "audience": e.audience,
+            "groups_claim": e.groups_claim,
+        }),
+        Event::IssuerDistrusted(e) => json!({ "issuer": e.issuer }),
+        Event::ClaimMapped(e) => {
+            json!({ "issuer": e.issuer, "claim": e.claim, "before": e.before, "after": e.after })
+        }
+        Event::ClaimUnmapped(e) => json!({ "issuer": e.issuer, "claim": e.claim, "before": e.before }),
+        Event::SessionRevoked(e) => match e.session {
+            Session::Before { principal, time } => json!({ "principal": principal, "before": time }),
+            Session::Token(token) => json!({ "token": token }),
+        },
         Event::KeyIssued(e) => json!({
             "key": e.key,
             "principal": e.principal,
@@ -103,8 +118,10 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
         Event::AttemptDenied(e) => {
             let mut detail = attempt(&e.attempt);
             (detail["door"], detail["minute"]) = (json!(e.door), json!(e.minute));
-            if let Credential::ApiKey { key, .. } = &e.credential {
-                detail["key"] = json!(key);
+            match &e.credential {
+                Credential::ApiKey { key, .. } => detail["key"] = json!(key),
+                Credential::Token(token) => detail["token"] = json!(token.token),
+                Credential::System => {}
             }
             detail
         }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use promptory_events::PromptId;
 use promptory_events::event::{Event, Include, Selector, VersionAdded, VersionRef, Written};
 use promptory_events::limits::{INCLUDE_DEPTH_MAX, RENDER_CONTENT_MAX_BYTES, RENDER_PARTS_MAX};
+use promptory_events::{Label, PromptId};
 use promptory_template::{Part, Refusal, render};
 use serde_json::{Map, Value};
 
@@ -92,8 +92,13 @@ impl<R: Rows> Desk<'_, R> {
         let Some((row, prompt)) = row.and_then(|row| row.summary().map(|prompt| (row, prompt))) else {
             return Ok(None);
         };
-        let labels: Vec<_> =
-            row.labels.iter().filter(|(_, number)| **number == event.number).map(|(label, _)| label.clone()).collect();
+        // A label that is split leads to each of its versions.
+        let split = |label: &Label| {
+            let running = row.rollouts.get(label);
+            running.is_some_and(|running| running.table.runs().iter().any(|run| run.version == event.number))
+        };
+        let led = row.labels.iter().filter(|(label, number)| **number == event.number || split(label));
+        let labels: Vec<_> = led.map(|(label, _)| label.clone()).collect();
         let heads = prompt.branches.iter().filter(|(_, head)| **head == event.number);
         let branches: Vec<_> = heads.map(|(branch, _)| branch.clone()).collect();
         if !all && (row.archived || (labels.is_empty() && branches.is_empty())) {
