@@ -170,7 +170,7 @@ impl Node {
             }
         }
         let sink = match (&command, &nats) {
-            (Some(command), _) => Some(Sink::Here(command.service().clone())),
+            (Some(command), _) => Some(Sink::Here(Box::new(command.service().clone()))),
             (None, Some(client)) => Some(Sink::There(client.clone())),
             (None, None) => None,
         };

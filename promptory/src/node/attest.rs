@@ -20,7 +20,7 @@ const AT_ONCE: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) enum Sink {
     /// This process.
-    Here(Service),
+    Here(Box<Service>),
     /// Another one, over NATS.
     There(Client),
 }
