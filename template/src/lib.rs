@@ -2,7 +2,7 @@
 //! clock, no randomness, and the same inputs give the same result everywhere.
 //!
 //! Nothing that a template holds can make this panic, run for long or take much memory: what the engine itself does not
-//! bound is bounded before it sees it ([`bounds`]), and it works on a stack of its own ([`stack`]).
+//! bound is bounded before it sees it (`bounds`, `needs`), and it works on a stack of its own (`stack`).
 //!
 //! | module | what it holds |
 //! |---|---|

@@ -36,17 +36,21 @@ pub(crate) fn events(outcome: &Value) -> Vec<&str> {
     outcome["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect()
 }
 
-/// Checks the law over what a node has written, which is stopped for it.
-pub(crate) fn lawful(world: &mut World) {
+/// Checks the law over what a node has written, which is stopped for it; how many events those are.
+pub(crate) fn lawful(world: &mut World) -> u64 {
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut events = 0;
     world.restart(|data| {
         let place = LedgerArgs { data: Some(data.to_owned()), nats: None, root_key: None };
         let args = VerifyArgs { place, backup: None, against: None, keys: None, backup_key: None, rights: true };
         let report = runtime.block_on(verify::run(args)).unwrap();
         assert!(report.holds(), "{:#}", report.json());
         let checked = report.json()["rights"].clone();
-        assert!(checked.as_array().unwrap().iter().all(|tenant| tenant["events"].as_u64().unwrap() > 0), "{checked}");
+        let of_each: Vec<u64> = checked.as_array().unwrap().iter().map(|t| t["events"].as_u64().unwrap()).collect();
+        assert!(of_each.iter().all(|events| *events > 0), "{checked}");
+        events = of_each.iter().sum();
     });
+    events
 }
 
 #[test]

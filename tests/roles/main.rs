@@ -4,5 +4,6 @@
 mod apart;
 mod process;
 mod processes;
+mod revoked;
 mod site;
 mod tokens;

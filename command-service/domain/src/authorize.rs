@@ -9,7 +9,7 @@ use promptory_events::{
     Timestamp, TokenHash,
 };
 
-use crate::access::rights::ApiKeyState;
+use crate::access::rights::{ApiKeyState, Grant, Grants, lasts};
 use crate::access::{Actions, Caller, exists_in};
 use crate::branch::pick;
 use crate::command::{Change, Command, CommentTarget, Context, KeyHolder, MergeOutcome, Pick, Presented, PromptRef};
@@ -158,6 +158,7 @@ struct Check<'a> {
     caller: Caller<'a>,
     actor: PrincipalId,
     shown: Shown,
+    now: Timestamp,
     /// What else the command needs wherever it needs anything: if it claims when or by whom, if it overrides a freeze.
     also: [(bool, Action); 2],
     used: Vec<u64>,
@@ -182,7 +183,7 @@ impl<'a> Check<'a> {
         };
         let claims = command.occurred_at.is_some() || command.author.is_some();
         let also = [(claims, Action::Import), (command.override_freeze, Action::OverrideFreeze)];
-        Some(Self { state, caller, actor, shown, also, used: Vec::new(), lacking: None })
+        Some(Self { state, caller, actor, shown, now, also, used: Vec::new(), lacking: None })
     }
 
     /// What authenticated it; of a token with the claimed groups by which these grants were used.
@@ -205,13 +206,27 @@ impl<'a> Check<'a> {
 
     /// An action on a key or prefix; claiming and overriding need their own right on the same.
     fn right(&mut self, action: Action, path: &str) -> Result<(), Rejection> {
-        let also = self.also.into_iter().filter(|(needed, _)| *needed).map(|(_, action)| action);
-        for action in std::iter::once(action).chain(also) {
+        if !self.used(self.caller.grant(action, path), action, path) {
+            return Err(Rejection::Forbidden(action));
+        }
+        self.also(path)
+    }
+
+    /// The right to claim and to override, if the command does. All that is needed by who does something with his own keys.
+    fn also(&mut self, path: &str) -> Result<(), Rejection> {
+        for (_, action) in self.also.into_iter().filter(|(needed, _)| *needed) {
             if !self.used(self.caller.grant(action, path), action, path) {
                 return Err(Rejection::Forbidden(action));
             }
         }
         Ok(())
+    }
+
+    /// What a subject holds now. What is over gives nothing, so nobody hands it on or takes it.
+    fn held(&self, subject: Subject) -> impl Iterator<Item = (&'a Prefix, &'a Grant)> + use<'a> {
+        let now = self.now;
+        let grants = self.state.rights().grants(subject).into_iter().flat_map(Grants::iter);
+        grants.filter(move |(_, grant)| lasts(grant.expires_at, now))
     }
 
     /// Actions that the caller hands to somebody until a time: not one that it does not hold itself, there and so long.
@@ -425,8 +440,7 @@ impl<'a> Check<'a> {
     /// Whoever becomes a member gets all that the group has; whoever is one no more loses it.
     fn group(&mut self, group: GroupId, joins: bool) -> Result<(), Rejection> {
         let state = self.state;
-        let grants = state.rights().grants(Subject::Group(group));
-        for (prefix, grant) in grants.into_iter().flat_map(crate::access::rights::Grants::iter) {
+        for (prefix, grant) in self.held(Subject::Group(group)) {
             let actions = state.rights().actions(&grant.role).unwrap_or_default();
             if joins {
                 self.hand_on(actions, prefix.as_str(), grant.expires_at)?;
@@ -446,8 +460,8 @@ impl<'a> Check<'a> {
     /// Everybody may end his own sessions.
     fn revoke_session(&mut self, session: Session) -> Result<(), Rejection> {
         match session {
-            Session::Before { principal, .. } if principal == self.actor => Ok(()),
-            Session::Token(token) if matches!(self.shown, Shown::Token(shown) if shown == token) => Ok(()),
+            Session::Before { principal, .. } if principal == self.actor => self.also(""),
+            Session::Token(token) if matches!(self.shown, Shown::Token(shown) if shown == token) => self.also(""),
             Session::Before { principal, .. } => {
                 self.right(Action::ManageAccess, "")?;
                 self.everything_of(principal)
@@ -485,7 +499,7 @@ impl<'a> Check<'a> {
         let rights = self.state.rights();
         let subjects = rights.groups_of(principal).map(Subject::Group);
         for subject in std::iter::once(Subject::Principal(principal)).chain(subjects) {
-            for (prefix, grant) in rights.grants(subject).into_iter().flat_map(crate::access::rights::Grants::iter) {
+            for (prefix, grant) in self.held(subject) {
                 self.take_back(rights.actions(&grant.role).unwrap_or_default(), prefix.as_str())?;
             }
         }
@@ -497,7 +511,7 @@ impl<'a> Check<'a> {
         let Some(old) = self.state.rights().key(key) else { return self.right(Action::ManageAccess, "") };
         let longer = matches!((old.expires_at, expires_at), (Some(end), Some(asked)) if end < asked);
         if matches!(self.shown, Shown::Key(shown) if shown == key) && !longer {
-            return Ok(());
+            return self.also("");
         }
         let expires_at = expires_at.or(old.expires_at);
         self.issue(&KeyHolder::Existing(old.principal), old.scope.as_ref(), expires_at)
@@ -507,7 +521,7 @@ impl<'a> Check<'a> {
     fn revoke_key(&mut self, key: KeyId) -> Result<(), Rejection> {
         match self.state.rights().key(key) {
             None => self.right(Action::ManageAccess, ""),
-            Some(ApiKeyState { principal, .. }) if *principal == self.actor => Ok(()),
+            Some(ApiKeyState { principal, .. }) if *principal == self.actor => self.also(""),
             Some(ApiKeyState { scope: Some(scope), .. }) => {
                 self.right(Action::ManageAccess, scope.prefix.as_str())?;
                 self.take_back(self.state.rights().actions(&scope.role).unwrap_or_default(), scope.prefix.as_str())
@@ -519,3 +533,6 @@ impl<'a> Check<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

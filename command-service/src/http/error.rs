@@ -122,3 +122,15 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         Rejection::AlreadyBootstrapped => Problem::new(ProblemType::ALREADY_BOOTSTRAPPED, detail),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_route_leads_to_has_its_code_all_the_same() {
+        let code = |rejection: Rejection| Problem::from(Failure::Rejected(rejection)).kind.code;
+        assert_eq!(code(Rejection::AlreadyBootstrapped), "already-bootstrapped");
+        assert_eq!(code(Rejection::ContentsWanted(Vec::new())), "unavailable");
+    }
+}

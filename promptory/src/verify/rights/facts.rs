@@ -96,6 +96,12 @@ pub(super) struct RequestFact {
     pub closed: bool,
 }
 
+impl GrantFact {
+    fn holds(&self, at: Timestamp) -> bool {
+        self.ended.is_none() && self.expires_at.is_none_or(|end| at < end)
+    }
+}
+
 fn by_request(request: Option<RequestId>, table: &Table) -> BTreeSet<u32> {
     request.into_iter().flat_map(|_| table.runs()).map(|run| run.version).collect()
 }
@@ -109,15 +115,15 @@ impl Facts {
         }
     }
 
-    /// All that a subject holds: what, where, until when.
-    pub fn holdings(&self, subject: Subject) -> impl Iterator<Item = &GrantFact> {
-        self.grants.values().filter(move |grant| grant.to == subject && grant.ended.is_none())
+    /// All that a subject holds at a time: what, where, until when.
+    pub fn holdings(&self, subject: Subject, at: Timestamp) -> impl Iterator<Item = &GrantFact> {
+        self.grants.values().filter(move |grant| grant.to == subject && grant.holds(at))
     }
 
-    /// All that a principal holds, by itself and by its groups.
-    pub fn everything_of(&self, principal: PrincipalId) -> impl Iterator<Item = &GrantFact> {
+    /// All that a principal holds at a time, by itself and by its groups.
+    pub fn everything_of(&self, principal: PrincipalId, at: Timestamp) -> impl Iterator<Item = &GrantFact> {
         self.grants.values().filter(move |grant| {
-            grant.ended.is_none()
+            grant.holds(at)
                 && match grant.to {
                     Subject::Principal(holder) => holder == principal,
                     Subject::Group(group) => self.members.contains(&(group, principal)),

@@ -97,12 +97,17 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
 
 /// An action on a key or prefix; a claim of when or by whom needs its own right on the same.
 pub(super) fn need(case: &Case<'_>, action: Action, path: &str) -> Result<(), String> {
+    if !case.may(action, path, None) {
+        return Err(format!("no grant that it names allows `{}` on `{path}`", action.name()));
+    }
+    claims(case, path)
+}
+
+/// The right to a claim, if there is one; all that is needed for something with one's own keys.
+fn claims(case: &Case<'_>, path: &str) -> Result<(), String> {
     let claims = case.header.occurred_at.is_some() || case.header.author.is_some();
-    let all = std::iter::once(action).chain(claims.then_some(Action::Import));
-    for action in all {
-        if !case.may(action, path, None) {
-            return Err(format!("no grant that it names allows `{}` on `{path}`", action.name()));
-        }
+    if claims && !case.may(Action::Import, path, None) {
+        return Err(format!("no grant that it names allows `{}` on `{path}`", Action::Import.name()));
     }
     Ok(())
 }
@@ -129,21 +134,21 @@ fn takes_back(case: &Case<'_>, actions: Actions, prefix: &str) -> Result<(), Str
 
 /// Somebody gets all that a group has.
 fn gains(facts: &Facts, case: &Case<'_>, group: GroupId) -> Result<(), String> {
-    let mut held = facts.holdings(Subject::Group(group));
+    let mut held = facts.holdings(Subject::Group(group), case.at);
     held.try_for_each(|grant| hands_on(case, facts.actions(&grant.role), grant.prefix.as_str(), grant.expires_at))
 }
 
 /// Somebody loses all that a group has.
 fn loses(facts: &Facts, case: &Case<'_>, group: GroupId) -> Result<(), String> {
-    let mut held = facts.holdings(Subject::Group(group));
+    let mut held = facts.holdings(Subject::Group(group), case.at);
     held.try_for_each(|grant| takes_back(case, facts.actions(&grant.role), grant.prefix.as_str()))
 }
 
 /// Everybody may end his own sessions.
 fn session_revoked(facts: &Facts, case: &Case<'_>, session: Session) -> Result<(), String> {
     match session {
-        Session::Before { principal, .. } if principal == case.actor() => Ok(()),
-        Session::Token(token) if case.token == Some(token) => Ok(()),
+        Session::Before { principal, .. } if principal == case.actor() => claims(case, ""),
+        Session::Token(token) if case.token == Some(token) => claims(case, ""),
         Session::Before { principal, .. } => {
             need(case, Action::ManageAccess, "")?;
             everything_of(facts, case, principal)
@@ -184,7 +189,7 @@ fn rotated(facts: &Facts, case: &Case<'_>, issued: &KeyIssued, old: KeyId) -> Re
         (Some(_), None) => true,
         (Some(end), Some(asked)) => end < asked,
     };
-    if case.key == Some(old) && !longer { Ok(()) } else { another_key(facts, case, issued) }
+    if case.key == Some(old) && !longer { claims(case, "") } else { another_key(facts, case, issued) }
 }
 
 /// A key is as good as what it opens.
@@ -202,7 +207,7 @@ fn another_key(facts: &Facts, case: &Case<'_>, issued: &KeyIssued) -> Result<(),
 }
 
 fn everything_of(facts: &Facts, case: &Case<'_>, principal: PrincipalId) -> Result<(), String> {
-    let mut held = facts.everything_of(principal);
+    let mut held = facts.everything_of(principal, case.at);
     held.try_for_each(|grant| takes_back(case, facts.actions(&grant.role), grant.prefix.as_str()))
 }
 
@@ -211,7 +216,7 @@ fn key_revoked(facts: &Facts, case: &Case<'_>, key: KeyId) -> Result<(), String>
     let known = facts.keys.get(&key).ok_or_else(|| format!("there is no API key {key}"))?;
     let replaced = |event: &Event| matches!(event, Event::KeyIssued(e) if e.replaces == Some(key));
     match known {
-        KeyFact { principal, .. } if *principal == case.actor() => Ok(()),
+        KeyFact { principal, .. } if *principal == case.actor() => claims(case, ""),
         _ if case.events.iter().any(replaced) => Ok(()), // judged with the key that takes its place
         KeyFact { scope: Some(scope), .. } => {
             need(case, Action::ManageAccess, scope.prefix.as_str())?;
