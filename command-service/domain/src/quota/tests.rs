@@ -65,7 +65,7 @@ fn keys_and_principals_are_counted_and_a_rotated_key_takes_the_place_of_one() {
     assert_eq!(story.tenant.quotas().used(Quota::ApiKeys), Some(2));
     limited(&mut story, Quota::Principals, 2);
     let more = key_of(new(Role::Viewer), [7; 32]);
-    assert_eq!(story.try_change(more.clone()), exceeded(Quota::Principals, 2, 2, 1));
+    assert_eq!(story.try_change(more), exceeded(Quota::Principals, 2, 2, 1));
     assert!(story.by(operator()).try_change(key_of(new(Role::Owner), [7; 32])).is_ok(), "an operator lets an owner in");
 }
 
