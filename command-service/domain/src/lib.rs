@@ -11,7 +11,7 @@
 //! | [`state`] | one tenant's state and `evolve` |
 //! | [`access`] | who may do what |
 //! | [`attest`] | denied attempts: which of them get an event |
-//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`include`], [`release`], [`rollout`], [`system`] | the rules of each family, with given/when/then beside them |
+//! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`include`](mod@include), [`release`], [`rollout`], [`system`] | the rules of each family, with given/when/then beside them |
 //! | [`quota`] | what a tenant has and may have |
 //! | [`graph`] | versions and their parents |
 //! | [`rejection`] | every reason to refuse, with its stable code |
