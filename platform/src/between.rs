@@ -74,7 +74,8 @@ impl Answering {
         Ok(Self { client, service, tasks: TaskTracker::new() })
     }
 
-    /// Listens on one more subject. When this returns, the server knows.
+    /// Listens on one more subject. When this returns, that has left for the server, which knows it a moment later: until then a
+    /// request finds nobody.
     ///
     /// # Errors
     /// There is no connection.
