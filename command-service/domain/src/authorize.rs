@@ -46,6 +46,10 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::UnmapClaim { .. }
         | Change::AddPrincipal { .. }
         | Change::RevokeSession { .. }
+        | Change::SetUser(_)
+        | Change::RemoveUser { .. }
+        | Change::SetGroup(_)
+        | Change::RemoveGroup { .. }
         | Change::Attest(_) => Action::ManageAccess,
         Change::ProtectLabel { .. }
         | Change::UnprotectLabel { .. }
@@ -419,6 +423,27 @@ impl<'a> Check<'a> {
                 self.unmap(*issuer, *claim)
             }
             Change::RevokeSession { session } => self.revoke_session(*session),
+            Change::SetUser(set) => {
+                self.right(needed, "")?;
+                set.user.map_or(Ok(()), |user| self.everything_of(user))
+            }
+            Change::RemoveUser { user, .. } => {
+                self.right(needed, "")?;
+                self.everything_of(*user)?;
+                self.state.rights().keys_of(*user).try_for_each(|(key, _)| self.revoke_key(key))
+            }
+            Change::SetGroup(set) => {
+                self.right(needed, "")?;
+                let Some(group) = set.group else { return Ok(()) };
+                if !set.add.is_empty() {
+                    self.group(group, true)?;
+                }
+                if set.remove.is_empty() { Ok(()) } else { self.group(group, false) }
+            }
+            Change::RemoveGroup { group, .. } => {
+                self.right(needed, "")?;
+                self.group(*group, false)
+            }
             Change::TrustIssuer { .. }
             | Change::AddPrincipal { .. }
             | Change::CreateGroup { .. }

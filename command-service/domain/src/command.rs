@@ -7,7 +7,7 @@ use promptory_events::event::{
 use promptory_events::rollout::Weights;
 use promptory_events::{
     Author, BackupId, Branch, ClaimId, CommandId, ContentId, Evidence, FreezeId, GroupId, IssuerId, IssuerUrl, KeyId,
-    Label, Prefix, PrincipalId, PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Term, Timestamp,
+    Label, NameId, Prefix, PrincipalId, PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Term, Timestamp,
     VersionId,
 };
 use serde::{Deserialize, Serialize};
@@ -288,6 +288,24 @@ pub enum Change {
         /// Its display name.
         name: Option<Sealed>,
     },
+    /// A user of the directory, new or another profile.
+    SetUser(Box<SetUser>),
+    /// A user that the directory has no more.
+    RemoveUser {
+        /// Who.
+        user: PrincipalId,
+        /// Refused unless this is the index of its last event.
+        expected: Option<u64>,
+    },
+    /// A group of the directory, new, or with another profile or other members.
+    SetGroup(Box<SetGroup>),
+    /// A group that the directory has no more.
+    RemoveGroup {
+        /// Which.
+        group: GroupId,
+        /// Refused unless this is the index of its last event.
+        expected: Option<u64>,
+    },
     /// Tokens open nothing any more.
     RevokeSession {
         /// Which.
@@ -422,6 +440,56 @@ pub enum Change {
         /// The first operator's key.
         secret_hash: [u8; 32],
     },
+}
+
+/// A user of the directory as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetUser {
+    /// Who; `None`: a new one.
+    pub user: Option<PrincipalId>,
+    /// Refused unless this is the index of its last event.
+    pub expected: Option<u64>,
+    /// What is said of it; `None`: nothing changes.
+    pub said: Option<UserSaid>,
+}
+
+/// What the directory says of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserSaid {
+    /// Its `userName`, as a keyed hash.
+    pub name: NameId,
+    /// Its `externalId`, as a keyed hash.
+    pub external: Option<NameId>,
+    /// Whether it may come in.
+    pub active: bool,
+    /// All of it, sealed.
+    pub profile: Sealed,
+}
+
+/// A group of the directory as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetGroup {
+    /// Which; `None`: a new one.
+    pub group: Option<GroupId>,
+    /// Refused unless this is the index of its last event.
+    pub expected: Option<u64>,
+    /// What is said of it; `None`: as before.
+    pub said: Option<GroupSaid>,
+    /// Users that become members.
+    pub add: Vec<PrincipalId>,
+    /// Users that are members no more.
+    pub remove: Vec<PrincipalId>,
+}
+
+/// What the directory says of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSaid {
+    /// Its `displayName`, as a keyed hash.
+    pub name: NameId,
+    /// Its `externalId`, as a keyed hash.
+    pub external: Option<NameId>,
+    /// All of it but for its members, sealed.
+    pub profile: Sealed,
 }
 
 /// What is attested.

@@ -57,6 +57,9 @@ fn events(state: &Tenant, context: &Context, actor: PrincipalId, change: &Change
         | Change::UnmapClaim { .. }
         | Change::AddPrincipal { .. }
         | Change::RevokeSession { .. } => access::identity::decide(state, context, change),
+        Change::SetUser(_) | Change::RemoveUser { .. } | Change::SetGroup(_) | Change::RemoveGroup { .. } => {
+            access::provisioning::decide(state, context, change)
+        }
         Change::ProtectLabel { .. }
         | Change::UnprotectLabel { .. }
         | Change::SetFreeze { .. }
