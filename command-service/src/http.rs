@@ -14,6 +14,7 @@ mod protections;
 mod quotas;
 mod releases;
 mod rollouts;
+mod scim;
 mod tenants;
 
 use axum::Router;
@@ -89,6 +90,15 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(tenants::suspend))
         .routes(routes!(tenants::resume))
         .routes(routes!(quotas::set, quotas::lift))
+        .routes(routes!(scim::about::service_provider_config))
+        .routes(routes!(scim::about::resource_types))
+        .routes(routes!(scim::about::resource_type))
+        .routes(routes!(scim::about::schemas))
+        .routes(routes!(scim::about::schema))
+        .routes(routes!(scim::users::create, scim::users::list))
+        .routes(routes!(scim::users::get, scim::users::replace, scim::users::patch, scim::users::remove))
+        .routes(routes!(scim::groups::create, scim::groups::list))
+        .routes(routes!(scim::groups::get, scim::groups::replace, scim::groups::patch, scim::groups::remove))
         .routes(routes!(backups::ledger))
         .routes(routes!(backups::keys))
         .split_for_parts()

@@ -130,6 +130,10 @@ impl Outcome {
                 self.principal = Some(e.principal);
                 self.key_id = Some(e.key);
             }
+            Event::UserSet(e) => self.principal = Some(e.user),
+            Event::UserRemoved(e) => self.principal = Some(e.user),
+            Event::GroupSet(e) => self.group = Some(e.group),
+            Event::GroupRemoved(e) => self.group = Some(e.group),
             // Of a rotation the new key counts, which comes first.
             Event::KeyRevoked(e) => self.key_id = self.key_id.or(Some(e.key)),
             _ => {}

@@ -409,6 +409,53 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
+    /// A user of the directory, new (without `user`) or as it is from now on.
+    SetUser {
+        /// The user's id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// All that the directory says of it, as a user of SCIM; kept sealed. Nothing changes if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<Map<String, Value>>,
+        /// Refused unless this is the index of the user's last event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        if_index: Option<u64>,
+    },
+    /// A user that the directory has no more: its keys are revoked, and it comes in by nothing.
+    RemoveUser {
+        /// The user's id.
+        user: String,
+        /// Refused unless this is the index of the user's last event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        if_index: Option<u64>,
+    },
+    /// A group of the directory, new (without `group`) or as it is from now on, and users that come and go.
+    SetGroup {
+        /// The group's id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<String>,
+        /// All that the directory says of it but for its members, as a group of SCIM; kept sealed. As before if this is not
+        /// there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<Map<String, Value>>,
+        /// The ids of users that become members.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        add: Vec<String>,
+        /// The ids of users that are members no more.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        remove: Vec<String>,
+        /// Refused unless this is the index of the group's last event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        if_index: Option<u64>,
+    },
+    /// A group that the directory has no more; the users in it leave it.
+    RemoveGroup {
+        /// The group's id.
+        group: String,
+        /// Refused unless this is the index of the group's last event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        if_index: Option<u64>,
+    },
     /// Tokens open nothing any more: one, or all of a principal. Without any of these the token that is shown.
     RevokeSession {
         /// Whose tokens.
@@ -655,6 +702,7 @@ impl Request {
                 let messages = messages.iter().flatten().map(Message::size_hint);
                 text.as_ref().map_or(0, String::len) + messages.sum::<usize>()
             }
+            Change::SetUser { .. } => 4096,
             _ => 0,
         }
     }

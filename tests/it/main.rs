@@ -19,6 +19,7 @@ mod oidc;
 mod quotas;
 mod rights;
 mod rollouts;
+mod scim;
 mod scrub;
 mod templates;
 mod together;

@@ -7,8 +7,8 @@ use promptory_events::event::{
 use promptory_events::rollout::Weights;
 use promptory_events::{
     Author, BackupId, Branch, ClaimId, CommandId, ContentId, Evidence, FreezeId, GroupId, IssuerId, IssuerUrl, KeyId,
-    Label, NameId, Prefix, PrincipalId, PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Term, Timestamp,
-    VersionId,
+    Label, NameId, Prefix, PrincipalId, PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Term,
+    Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
 

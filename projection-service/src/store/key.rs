@@ -50,6 +50,10 @@ pub enum Key {
     Claim(IssuerId, ClaimId),
     /// A: tokens that open nothing, since an index.
     Session(u64),
+    /// A: a user of the directory.
+    User(PrincipalId),
+    /// A: a group of the directory.
+    Listed(GroupId),
 }
 
 /// The first byte of every key. A number is never used again for another family.
@@ -98,6 +102,10 @@ pub mod family {
     pub const CLAIM: u8 = 41;
     /// [`super::Key::Session`]
     pub const SESSION: u8 = 42;
+    /// [`super::Key::User`]
+    pub const USER: u8 = 43;
+    /// [`super::Key::Listed`]
+    pub const LISTED: u8 = 44;
 }
 
 /// Ends a name of varying length. Names hold no control characters, so `a` sorts before `a/b` and both before `b`.
@@ -140,6 +148,8 @@ impl Key {
             Self::Issuer(issuer) => join(family::ISSUER, &[&issuer.0]),
             Self::Claim(issuer, claim) => join(family::CLAIM, &[&issuer.0, &claim.0]),
             Self::Session(index) => join(family::SESSION, &[&index.to_be_bytes()]),
+            Self::User(user) => join(family::USER, &[&user.0]),
+            Self::Listed(group) => join(family::LISTED, &[&group.0]),
             Self::Fork(prompt, index) => join(family::FORK, &[&prompt.0, &index.to_be_bytes()]),
             Self::Dependent(prompt, index) => join(family::DEPENDENT, &[&prompt.0, &index.to_be_bytes()]),
         }
@@ -196,6 +206,8 @@ impl Key {
                 Self::Claim(IssuerId(*issuer), ClaimId(claim.try_into().ok()?))
             }
             family::SESSION => Self::Session(u64::from_be_bytes(rest.try_into().ok()?)),
+            family::USER => Self::User(PrincipalId(rest.try_into().ok()?)),
+            family::LISTED => Self::Listed(GroupId(rest.try_into().ok()?)),
             _ => return None,
         })
     }
@@ -286,6 +298,8 @@ mod tests {
             any::<[u8; 16]>().prop_map(|i| Key::Issuer(IssuerId(i))),
             (any::<[u8; 16]>(), any::<[u8; 16]>()).prop_map(|(i, c)| Key::Claim(IssuerId(i), ClaimId(c))),
             index().prop_map(Key::Session),
+            any::<[u8; 16]>().prop_map(|u| Key::User(PrincipalId(u))),
+            any::<[u8; 16]>().prop_map(|g| Key::Listed(GroupId(g))),
             "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),
             (prompt(), index()).prop_map(|(p, i)| Key::Fork(p, i)),
             (prompt(), index()).prop_map(|(p, i)| Key::Dependent(p, i)),

@@ -6,6 +6,7 @@
 mod access;
 pub mod answer;
 mod apply;
+mod directory;
 mod identity;
 pub mod point;
 mod releases;
@@ -25,7 +26,7 @@ pub const VIEW: &str = "catalog-1";
 
 /// The shape of the rows. A test pins the digest of a fixed history: if it changes, so must this number, and every
 /// store is built anew on its next opening.
-pub const FORMAT: u32 = 6;
+pub const FORMAT: u32 = 7;
 
 /// Why a batch can't be folded. The tenant's projection stops at it; no event is ever skipped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

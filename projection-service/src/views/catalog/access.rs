@@ -8,7 +8,7 @@ use promptory_events::{GroupId, PrincipalId, TenantId};
 use super::apply::Step;
 use super::row::{ApiKeyRow, GrantRow, GroupRow, MemberRow, PrincipalRow, RoleRow, TenantRow, encode};
 use super::stage::Staged;
-use super::{Broken, identity};
+use super::{Broken, directory, identity};
 use crate::hot::Hot;
 use crate::store::key::Key;
 
@@ -34,6 +34,9 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
         | Event::ClaimMapped(_)
         | Event::ClaimUnmapped(_)
         | Event::SessionRevoked(_) => identity::apply(hot, staged, step)?,
+        Event::UserSet(_) | Event::UserRemoved(_) | Event::GroupSet(_) | Event::GroupRemoved(_) => {
+            directory::apply(hot, staged, step)?;
+        }
         _ => return Ok(()), // the events of ledgers and backups have nothing but their own rows
     }
     // Last, so that the rows were made from what was there before. It is the judge of what can follow.

@@ -62,6 +62,9 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
             loses(facts, case, e.before)
         }
         Event::SessionRevoked(e) => session_revoked(facts, case, e.session),
+        Event::UserSet(e) => of_the_directory(facts, case, e.user),
+        Event::UserRemoved(e) => of_the_directory(facts, case, e.user),
+        Event::GroupSet(_) | Event::GroupRemoved(_) => need(case, Action::ManageAccess, ""),
         Event::KeyIssued(e) => key_issued(facts, case, e),
         Event::KeyRevoked(e) => key_revoked(facts, case, e.key),
         Event::PromptCreated(e) => write(case, e.key.as_str()),
@@ -155,6 +158,12 @@ fn session_revoked(facts: &Facts, case: &Case<'_>, session: Session) -> Result<(
         }
         Session::Token(_) => need(case, Action::ManageAccess, ""),
     }
+}
+
+/// Whoever gives somebody another name, or keeps him out, could be him: so he may all that he may.
+fn of_the_directory(facts: &Facts, case: &Case<'_>, user: PrincipalId) -> Result<(), String> {
+    need(case, Action::ManageAccess, "")?;
+    everything_of(facts, case, user)
 }
 
 /// Where a principal that this commit adds gets its first role: there it is added.

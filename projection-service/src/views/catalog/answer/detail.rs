@@ -134,6 +134,10 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
             json!({ "minute": e.minute, "again": again.collect::<Vec<_>>(), "others": e.others })
         }
         Event::QuotaSet(e) => json!({ "quota": e.quota, "before": e.before, "after": e.after }),
+        Event::UserSet(e) => json!({ "principal": e.user, "active": e.active }),
+        Event::UserRemoved(e) => json!({ "principal": e.user }),
+        Event::GroupSet(e) => json!({ "group": e.group }),
+        Event::GroupRemoved(e) => json!({ "group": e.group }),
         Event::UnauthenticatedCounted(e) => json!({ "minute": e.minute, "times": e.times }),
     }
 }
