@@ -17,6 +17,7 @@ mod respond;
 mod sse;
 mod status;
 mod templates;
+mod who;
 mod wire;
 
 use std::sync::Arc;
@@ -116,6 +117,9 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(access::groups))
         .routes(routes!(access::roles))
         .routes(routes!(access::issuers))
+        .routes(routes!(who::who))
+        .routes(routes!(who::why))
+        .routes(routes!(who::holdings))
         .routes(routes!(releases::releases))
         .routes(routes!(releases::comments))
         .routes(routes!(releases::protections))
