@@ -1,6 +1,7 @@
 //! The routes of the read side.
 
 mod access;
+mod changes;
 mod conditional;
 mod cursor;
 mod diff;
@@ -107,6 +108,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(history::label_history))
         .routes(routes!(history::forks))
         .routes(routes!(diff::diff))
+        .routes(routes!(changes::changes))
         .routes(routes!(templates::render))
         .routes(routes!(templates::dependents))
         .routes(routes!(events::events))
