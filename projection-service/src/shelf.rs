@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 use crate::hot::opened::OpenedCache;
+use crate::hot::past::PastCache;
 use crate::views::catalog::{Broken, Source};
 use catch_up::Trouble;
 pub(crate) use catch_up::{Pages, Target};
@@ -58,6 +59,7 @@ struct Inner {
     keys: KeyStore,
     identity: Identity,
     opened: OpenedCache,
+    past: PastCache,
     system: Arc<Slot>,
     /// Tenants that are there: small, and never forgotten, so that followers stay connected when a store is closed.
     slots: RwLock<HashMap<TenantId, Arc<Slot>>>,
@@ -108,7 +110,9 @@ impl Shelf {
         let opened = OpenedCache::new(config.cache_bytes);
         let (uses, caught_up, waiting) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
         let (identity, attestor) = (Identity::new(config.identity, keys.clone()), OnceLock::new());
-        let inner = Inner { config, ledger, keys, identity, opened, system, slots, uses, caught_up, waiting, attestor };
+        let past = PastCache::default();
+        let inner =
+            Inner { config, ledger, keys, identity, opened, past, system, slots, uses, caught_up, waiting, attestor };
         Self { inner: Arc::new(inner) }
     }
 

@@ -1,6 +1,7 @@
 //! The routes of the read side.
 
 mod access;
+mod changes;
 mod conditional;
 mod cursor;
 mod diff;
@@ -17,6 +18,7 @@ mod respond;
 mod sse;
 mod status;
 mod templates;
+mod who;
 mod wire;
 
 use std::sync::Arc;
@@ -106,6 +108,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(history::label_history))
         .routes(routes!(history::forks))
         .routes(routes!(diff::diff))
+        .routes(routes!(changes::changes))
         .routes(routes!(templates::render))
         .routes(routes!(templates::dependents))
         .routes(routes!(events::events))
@@ -116,6 +119,9 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(access::groups))
         .routes(routes!(access::roles))
         .routes(routes!(access::issuers))
+        .routes(routes!(who::who))
+        .routes(routes!(who::why))
+        .routes(routes!(who::holdings))
         .routes(routes!(releases::releases))
         .routes(routes!(releases::comments))
         .routes(routes!(releases::protections))

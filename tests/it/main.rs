@@ -1,13 +1,16 @@
 //! The whole system, over HTTP.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod access;
 mod answers;
 mod as_of;
 mod attest;
 mod backup;
 mod bad_input;
+mod changes;
 mod codes;
 mod config;
+mod consistency;
 mod crash;
 mod docs;
 mod feed;

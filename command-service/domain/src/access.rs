@@ -8,10 +8,12 @@
 //! | [`tokens`] | issuers that are trusted, and tokens that are revoked |
 //! | [`directory`] | users and groups of a company's directory, and who of them may not come in |
 //! | [`caller`] | what one caller may do, and by which grants |
+//! | [`explain`] | why it may, or what is missing |
 
 pub mod actions;
 pub mod caller;
 pub mod directory;
+pub mod explain;
 pub(crate) mod identity;
 pub(crate) mod provisioning;
 pub mod rights;

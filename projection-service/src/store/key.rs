@@ -54,6 +54,17 @@ pub enum Key {
     User(PrincipalId),
     /// A: a group of the directory.
     Listed(GroupId),
+    /// C: something of an area changed at an index. Whatever it was before is folded from these.
+    Change(Area, u64),
+}
+
+/// What is made again for a point in the past, by the events that changed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Area {
+    /// Who may do what.
+    Access,
+    /// Protections, freeze windows, release requests.
+    Releases,
 }
 
 /// The first byte of every key. A number is never used again for another family.
@@ -106,6 +117,8 @@ pub mod family {
     pub const USER: u8 = 43;
     /// [`super::Key::Listed`]
     pub const LISTED: u8 = 44;
+    /// [`super::Key::Change`]
+    pub const CHANGE: u8 = 60;
 }
 
 /// Ends a name of varying length. Names hold no control characters, so `a` sorts before `a/b` and both before `b`.
@@ -150,6 +163,7 @@ impl Key {
             Self::Session(index) => join(family::SESSION, &[&index.to_be_bytes()]),
             Self::User(user) => join(family::USER, &[&user.0]),
             Self::Listed(group) => join(family::LISTED, &[&group.0]),
+            Self::Change(area, index) => join(family::CHANGE, &[&[*area as u8], &index.to_be_bytes()]),
             Self::Fork(prompt, index) => join(family::FORK, &[&prompt.0, &index.to_be_bytes()]),
             Self::Dependent(prompt, index) => join(family::DEPENDENT, &[&prompt.0, &index.to_be_bytes()]),
         }
@@ -208,6 +222,11 @@ impl Key {
             family::SESSION => Self::Session(u64::from_be_bytes(rest.try_into().ok()?)),
             family::USER => Self::User(PrincipalId(rest.try_into().ok()?)),
             family::LISTED => Self::Listed(GroupId(rest.try_into().ok()?)),
+            family::CHANGE => {
+                let (area, index) = rest.split_first()?;
+                let area = [Area::Access, Area::Releases].into_iter().find(|known| *known as u8 == *area)?;
+                Self::Change(area, u64::from_be_bytes(index.try_into().ok()?))
+            }
             _ => return None,
         })
     }
@@ -301,6 +320,7 @@ mod tests {
             any::<[u8; 16]>().prop_map(|u| Key::User(PrincipalId(u))),
             any::<[u8; 16]>().prop_map(|g| Key::Listed(GroupId(g))),
             "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),
+            (prop_oneof![Just(Area::Access), Just(Area::Releases)], index()).prop_map(|(a, i)| Key::Change(a, i)),
             (prompt(), index()).prop_map(|(p, i)| Key::Fork(p, i)),
             (prompt(), index()).prop_map(|(p, i)| Key::Dependent(p, i)),
         ]

@@ -8,6 +8,7 @@ pub mod answer;
 mod apply;
 mod directory;
 mod identity;
+pub mod past;
 pub mod point;
 mod releases;
 pub mod row;
@@ -26,7 +27,7 @@ pub const VIEW: &str = "catalog-1";
 
 /// The shape of the rows. A test pins the digest of a fixed history: if it changes, so must this number, and every
 /// store is built anew on its next opening.
-pub const FORMAT: u32 = 7;
+pub const FORMAT: u32 = 8;
 
 /// Why a batch can't be folded. The tenant's projection stops at it; no event is ever skipped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -143,7 +144,8 @@ fn fold_events(hot: &mut Hot, staged: &mut Staged, cursor: Cursor, batch: &Batch
             if index < known || index > last {
                 continue;
             }
-            let step = apply::Step { header, commit: &commit.header, first, index, event, bytes };
+            let step =
+                apply::Step { recorded_at: header.recorded_at, commit: &commit.header, first, index, event, bytes };
             apply::apply(hot, staged, &step)?;
             hot.index = Some(index);
             staged.border(Checkpoint {

@@ -8,8 +8,9 @@ use promptory_events::event::{CommentOn, Kind, Selector};
 use promptory_events::{Position, TenantId};
 use promptory_platform::Problem;
 use promptory_projection::ask::{
-    self, AccessItem, Comment, Dependent, DiffAnswer, EventRecord, Fork, LabelMove, Listing, PromptAnswer,
-    PromptSummary, RenderedAnswer, StatusAnswer, VersionSummary,
+    self, AccessItem, Changed, ChangesAnswer, Comment, Dependent, DiffAnswer, EventRecord, Fork, HoldingsAnswer,
+    LabelMove, Listing, Place, PromptAnswer, PromptChange, PromptSummary, RenderedAnswer, StatusAnswer, VersionSummary,
+    WhoAnswer,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -179,9 +180,63 @@ pub fn access(what: Listing, items: &[AccessItem], next_cursor: Option<&str>) ->
         Listing::Freezes => "freezes",
         Listing::OpenReleases | Listing::Releases => "releases",
     };
-    let items = items.iter().map(|item| raw(&item.json)).collect::<Result<Vec<_>, _>>()?;
-    let (items, next) = (json_value(&items)?, json_value(&next_cursor)?);
+    let (items, next) = (json_value(&raws(items)?)?, json_value(&next_cursor)?);
     json(&BTreeMap::from([(name, items), ("next_cursor", next)]))
+}
+
+/// Who may do something somewhere.
+///
+/// # Errors
+/// `internal` if an item is no JSON.
+pub fn who(
+    on: &Place,
+    answer: &WhoAnswer,
+    position: Option<Position>,
+    next_cursor: Option<String>,
+) -> Result<Bytes, Problem> {
+    let index = position.map(|position| position.index);
+    json(&BTreeMap::from([
+        ("on", json_value(&on.as_str())?),
+        ("at", json_value(&answer.at)?),
+        ("index", json_value(&index)?),
+        ("who", json_value(&raws(&answer.items)?)?),
+        ("next_cursor", json_value(&next_cursor)?),
+    ]))
+}
+
+/// All that a principal may do.
+///
+/// # Errors
+/// `internal` if a part of it is no JSON.
+pub fn holdings(
+    answer: &HoldingsAnswer,
+    position: Option<Position>,
+    next_cursor: Option<String>,
+) -> Result<Bytes, Problem> {
+    let mut whole = object(&answer.about)?;
+    whole.insert("at".into(), json_value(&answer.at)?);
+    whole.insert("index".into(), json_value(&position.map(|position| position.index))?);
+    whole.insert("grants".into(), json_value(&raws(&answer.grants)?)?);
+    whole.insert("next_cursor".into(), json_value(&next_cursor)?);
+    json(&whole)
+}
+
+/// Whether a principal could do something, and why.
+///
+/// # Errors
+/// `internal` if it is no JSON.
+pub fn why(answer: &str, position: Option<Position>) -> Result<Bytes, Problem> {
+    let mut whole = object(answer)?;
+    whole.insert("index".into(), json_value(&position.map(|position| position.index))?);
+    json(&whole)
+}
+
+fn raws(items: &[AccessItem]) -> Result<Vec<&RawValue>, Problem> {
+    items.iter().map(|item| raw(&item.json)).collect()
+}
+
+fn object(text: &str) -> Result<BTreeMap<String, Box<RawValue>>, Problem> {
+    serde_json::from_str(text).map_err(|error| defect("the read side handed out text that is no object", &error))
 }
 
 /// One page of comments.
@@ -226,6 +281,51 @@ pub fn diff(answer: &DiffAnswer) -> Result<Bytes, Problem> {
     let template = comparison.syntax.map(|change| wire::TemplateChange { from: change.from, to: change.to });
     let equal = equal && config.is_empty() && variables.is_empty() && template.is_none();
     json(&wire::Diff { from: *from, to: *to, equal, text, messages, config, template, variables })
+}
+
+/// What changed between two points.
+///
+/// # Errors
+/// `internal` if an event's detail is no JSON.
+pub fn changes(
+    answer: &ChangesAnswer,
+    position: Option<Position>,
+    next_cursor: Option<String>,
+) -> Result<Bytes, Problem> {
+    let (mut prompts, mut settings) = (Vec::new(), Vec::new());
+    for item in &answer.items {
+        match item {
+            Changed::Prompt(changed) => prompts.push(changed_prompt(changed)?),
+            Changed::Setting(record) => settings.push(event(record)?),
+        }
+    }
+    let to_index = position.map(|position| position.index);
+    json(&wire::ChangePage { from_index: answer.from, to_index, prompts, settings, next_cursor })
+}
+
+fn changed_prompt(changed: &PromptChange) -> Result<wire::ChangedPrompt<'_>, Problem> {
+    fn steps<K: Ord, V>(map: &BTreeMap<K, ask::Step<V>>) -> BTreeMap<&K, wire::Step<'_, V>> {
+        map.iter().map(|(key, step)| (key, step.into())).collect()
+    }
+    let diff = changed.main.as_ref().and_then(|main| Some((main.from?, main.to?)));
+    Ok(wire::ChangedPrompt {
+        prompt: changed.prompt,
+        kind: changed.kind,
+        key: &changed.key,
+        created: changed.created,
+        renamed: changed.renamed.as_ref().map(Into::into),
+        archived: changed.archived.as_ref().map(Into::into),
+        versions: changed.versions.as_ref().map(Into::into),
+        main: changed.main.as_ref().map(Into::into),
+        diff: diff.map(|(from, to)| format!("/v1/prompts/{}/diff?from={from}&to={to}", changed.prompt)),
+        labels: steps(&changed.labels),
+        branches: steps(&changed.branches),
+        rollouts: steps(&changed.rollouts),
+        tags: changed.tags.as_ref().map(Into::into),
+        metadata: changed.metadata.as_ref().map(Into::into),
+        events: changed.events.iter().map(event).collect::<Result<_, _>>()?,
+        more: changed.more,
+    })
 }
 
 /// How a tenant's model stands.
