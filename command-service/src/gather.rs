@@ -27,7 +27,6 @@ use serde_json::{Map, Value};
 use crate::failure::Failure;
 use crate::wire;
 use contents::Sealer;
-pub use directory::Name;
 pub use together::gather_together;
 pub use wanted::{Ahead, Sides, gather_wanted, recorded_event};
 

@@ -121,6 +121,7 @@ impl Outcome {
             Event::MemberRemoved(e) => (self.group, self.principal) = (Some(e.group), Some(e.principal)),
             Event::IssuerTrusted(e) => self.issuer = Some(e.issuer),
             Event::IssuerDistrusted(e) => self.issuer = Some(e.issuer),
+            Event::IssuerLinked(e) => self.issuer = Some(e.issuer),
             Event::ClaimMapped(e) => (self.issuer, self.group) = (Some(e.issuer), Some(e.after)),
             Event::ClaimUnmapped(e) => (self.issuer, self.group) = (Some(e.issuer), Some(e.before)),
             Event::SessionRevoked(SessionRevoked { session: Session::Before { principal, .. }, .. }) => {

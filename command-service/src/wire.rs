@@ -4,7 +4,7 @@
 mod message;
 mod pick;
 
-use promptory_events::event::Syntax;
+use promptory_events::event::{Syntax, UserAttribute};
 use promptory_platform::problem::{Problem, ProblemType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -375,6 +375,16 @@ pub enum Change {
         audience: String,
         /// Which of their claims has the groups of their subject.
         groups_claim: String,
+    },
+    /// Tokens of an issuer are of users of the directory: whoever shows one is the user that it names, or nobody.
+    LinkIssuer {
+        /// The id of the trust.
+        issuer: String,
+        /// Which claim names the user.
+        claim: String,
+        /// What of the user it names: `userName` or `externalId`.
+        #[schema(value_type = String)]
+        attribute: UserAttribute,
     },
     /// Tokens of an issuer open nothing any more.
     DistrustIssuer {

@@ -28,7 +28,9 @@ pub fn read(kind: &ResourceType, given: &Object) -> Result<Object, Error> {
         };
         put(&mut out, name, value)?;
     }
-    let missing = kind.core.attributes.iter().find(|attribute| attribute.required && !out.contains_key(attribute.name));
+    // What is yes or no has a value when nobody says one.
+    let must = |attribute: &&Attribute| attribute.required && attribute.kind != Type::Boolean;
+    let missing = kind.core.attributes.iter().filter(must).find(|attribute| !out.contains_key(attribute.name));
     missing.map_or(Ok(out), |attribute| Err(Error::value(attribute.name, "must be there")))
 }
 

@@ -1,6 +1,8 @@
 //! The directory over SCIM: the life of a person and of a group, as an identity provider tells it.
 
+use promptory_platform::Clock;
 use promptory_tests::client::{Answer, segment};
+use promptory_tests::provider::{AUDIENCE, Provider};
 use promptory_tests::{Client, World};
 use serde_json::{Value, json};
 
@@ -182,6 +184,9 @@ fn people_and_groups_are_found_by_filters_a_page_at_a_time() {
     assert_eq!(one.keys().collect::<Vec<_>>(), ["id", "schemas", "userName"]);
     let none = owner.get("/scim/v2/Users?count=0&startIndex=-3").expect(200).json;
     assert_eq!((&none["totalResults"], &none["startIndex"], &none["Resources"]), (&json!(2), &json!(1), &json!([])));
+    let search = json!({"filter": "userName sw \"ada\"", "attributes": ["userName", "title"]});
+    let some = owner.post("/scim/v2/Users/.search", &search).expect(200).json;
+    assert_eq!((&some["totalResults"], &some["Resources"][0]["userName"]), (&json!(1), &json!("ada@acme.example")));
     let without = owner.get(&format!("{}?excludedAttributes=members", at("Groups", &poets))).expect(200).json;
     assert_eq!((&without["displayName"], &without["members"]), (&json!("Poets"), &Value::Null));
 }
@@ -293,5 +298,49 @@ fn what_the_server_does_is_known_without_a_key() {
     let names: Vec<&str> = schema["attributes"].as_array().unwrap().iter().filter_map(|a| a["name"].as_str()).collect();
     assert!(names.contains(&"userName") && !names.contains(&"password"), "{names:?}");
     refused(&nobody.get("/scim/v2/Schemas/nothing"), 404, "");
+    refused(&nobody.get("/scim/v2/nothing"), 404, "");
     refused(&nobody.get("/scim/v2/Users"), 401, "");
+}
+
+#[test]
+fn whoever_logs_in_is_the_user_of_the_directory_and_refused_once_he_is_kept_out() {
+    let (mut world, provider) = (World::of_today(), Provider::start());
+    let owner = world.acme();
+    let trust = json!({"url": provider.url(), "audience": AUDIENCE, "groups_claim": "groups"});
+    let issuer = owner.post("/v1/issuers", &trust).expect(201).json["issuer"].as_str().unwrap().to_owned();
+    let link = owner.put(&format!("/v1/issuers/{issuer}/users"), &json!({"claim": "sub", "attribute": "externalId"}));
+    owner.wait_for(link.expect(200).json["position"].as_str().unwrap());
+    assert_eq!(
+        owner.get("/v1/issuers").expect(200).json["issuers"][0]["users"],
+        json!({"claim": "sub", "attribute": "externalId"})
+    );
+    let token = || {
+        let token = provider.token("ada");
+        let behind_ms = (Clock::System.now().micros() - world.clock.now().micros()) / 1000;
+        world.clock.advance_ms(behind_ms.max(0));
+        token
+    };
+    let login = || owner.with_token("acme", &token());
+    // Nobody whom the directory does not know, whatever his token says.
+    assert_eq!(write(&login(), "team/a").expect(401).code(), "unauthenticated");
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada@acme.example", "externalId": "ada",
+    });
+    let ada = owner.post("/scim/v2/Users", &body).expect(201).json;
+    let poets = group(&owner, "Poets", &[&ada]);
+    let grant = format!("/v1/groups/{}/roles/editor?prefix=team/", poets["id"].as_str().unwrap());
+    let _ = owner.send("PUT", &grant, &[], None).expect(200);
+    let by_token = login();
+    let written = write(&by_token, "team/a").expect(201).json;
+    by_token.wait_for(written["position"].as_str().unwrap());
+    let events = owner.get("/v1/events?limit=1000").expect(200).json;
+    let created = events["events"].as_array().unwrap().iter().find(|event| event["type"] == "prompt.created").unwrap();
+    assert_eq!(created["actor"], ada["id"], "the same principal as by a key");
+    let off = patch(&owner, &at("Users", &ada), json!([{"op": "replace", "value": {"active": false}}])).expect(200);
+    owner.wait_for(off.header("promptory-position"));
+    for client in [by_token, login()] {
+        assert_eq!(write(&client, "team/b").expect(401).code(), "unauthenticated");
+        assert_eq!(client.get("/v1/status").expect(401).code(), "unauthenticated");
+    }
+    lawful(&mut world);
 }

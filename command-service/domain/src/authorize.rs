@@ -10,7 +10,7 @@ use promptory_events::{
 };
 
 use crate::access::rights::{ApiKeyState, Grant, Grants, lasts};
-use crate::access::{Actions, Caller, exists_in};
+use crate::access::{Actions, Caller, allowed, exists_in, top_role};
 use crate::branch::pick;
 use crate::command::{Change, Command, CommentTarget, Context, KeyHolder, MergeOutcome, Pick, Presented, PromptRef};
 use crate::rejection::Rejection;
@@ -42,6 +42,7 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::RemoveMember { .. }
         | Change::TrustIssuer { .. }
         | Change::DistrustIssuer { .. }
+        | Change::LinkIssuer { .. }
         | Change::MapClaim { .. }
         | Change::UnmapClaim { .. }
         | Change::AddPrincipal { .. }
@@ -412,6 +413,11 @@ impl<'a> Check<'a> {
                     .into_iter()
                     .flat_map(|known| known.claims.values())
                     .try_for_each(|group| self.group(*group, false))
+            }
+            // Whoever speaks for the issuer can be any user, now and later.
+            Change::LinkIssuer { .. } => {
+                self.right(needed, "")?;
+                self.hand_on(allowed(top_role(self.state.id())), "", None)
             }
             Change::MapClaim { issuer, claim, group, .. } => {
                 self.right(needed, "")?;

@@ -2,7 +2,7 @@
 
 use promptory_events::event::{
     Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, Include, KeyScope, Kind, LedgerRestored, Quota,
-    RoleName, Session, Subject, Syntax, UnauthenticatedCounted, Written,
+    RoleName, Session, Subject, Syntax, UnauthenticatedCounted, UserAttribute, Written,
 };
 use promptory_events::rollout::Weights;
 use promptory_events::{
@@ -257,6 +257,15 @@ pub enum Change {
         audience: Term,
         /// Which claim has the groups.
         groups_claim: Term,
+    },
+    /// Tokens of an issuer are of users of the directory.
+    LinkIssuer {
+        /// Whose.
+        issuer: IssuerId,
+        /// Which of their claims names the user.
+        claim: Term,
+        /// What of the user it names.
+        attribute: UserAttribute,
     },
     /// Tokens of an issuer open nothing any more.
     DistrustIssuer {

@@ -53,6 +53,7 @@ fn events(state: &Tenant, context: &Context, actor: PrincipalId, change: &Change
         | Change::RemoveMember { .. } => access::rules::decide(state, context, change),
         Change::TrustIssuer { .. }
         | Change::DistrustIssuer { .. }
+        | Change::LinkIssuer { .. }
         | Change::MapClaim { .. }
         | Change::UnmapClaim { .. }
         | Change::AddPrincipal { .. }

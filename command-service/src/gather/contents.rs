@@ -2,14 +2,13 @@
 
 use promptory_domain::Material;
 use promptory_events::{ClaimId, CommandId, IssuerId, IssuerUrl, NameId, PrincipalId, Sealed, TenantId, Term, limits};
-use promptory_ledger::{DataKey, KeyStore, seal};
+use promptory_ledger::{DataKey, KeyStore, Name, seal};
 use promptory_platform::problem::Problem;
 use promptory_template::chat::is_role;
 use promptory_template::variables::is_name;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::directory::Name;
 use super::too_large;
 use crate::failure::Failure;
 use crate::wire;
@@ -81,7 +80,7 @@ impl<'a> Sealer<'a> {
 
     /// A name of the directory as a pseudonym.
     pub fn directory_name(&self, kind: Name, text: &str) -> Result<NameId, Failure> {
-        Ok(kind.keyed(self.keys, self.tenant, text)?)
+        Ok(self.keys.name(self.tenant, kind, text)?)
     }
 
     /// What the directory says of somebody or something.

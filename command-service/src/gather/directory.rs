@@ -1,8 +1,8 @@
 //! Commands about the directory: a profile is read by its schema and sealed, its names become keyed hashes.
 
 use promptory_domain::{Change, GroupSaid, SetGroup, SetUser, UserSaid};
-use promptory_events::{NameId, PrincipalId, TenantId, limits};
-use promptory_ledger::{KeyStore, KeyStoreError};
+use promptory_events::{NameId, PrincipalId, limits};
+use promptory_ledger::Name;
 use promptory_platform::problem::Problem;
 use promptory_scim::{GROUP, Object, ResourceType, USER, resource};
 use serde_json::Value;
@@ -11,34 +11,6 @@ use super::contents::Sealer;
 use super::{names, too_large};
 use crate::failure::Failure;
 use crate::wire;
-
-/// The names that are kept as keyed hashes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
-    /// A user's `userName`; capitals do not count.
-    User,
-    /// A user's `externalId`.
-    UserExternal,
-    /// A group's `displayName`; capitals do not count.
-    Group,
-    /// A group's `externalId`.
-    GroupExternal,
-}
-
-impl Name {
-    /// A name as a keyed hash.
-    ///
-    /// # Errors
-    /// The key store can't give keys.
-    pub fn keyed(self, keys: &KeyStore, tenant: &TenantId, text: &str) -> Result<NameId, KeyStoreError> {
-        match self {
-            Self::User => keys.name(tenant, "user", &text.to_lowercase()),
-            Self::UserExternal => keys.name(tenant, "user external", text),
-            Self::Group => keys.name(tenant, "group", &text.to_lowercase()),
-            Self::GroupExternal => keys.name(tenant, "group external", text),
-        }
-    }
-}
 
 /// A command of this family; another one is given back.
 pub(super) fn change(sealer: &mut Sealer<'_>, change: wire::Change) -> Result<Result<Change, wire::Change>, Failure> {

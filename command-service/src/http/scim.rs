@@ -39,12 +39,10 @@ pub struct ScimError {
     /// The HTTP status, as a text.
     pub status: String,
     /// What is wrong, in the RFC's words.
-    #[serde(rename = "scimType")]
+    #[serde(rename = "scimType", skip_serializing_if = "Option::is_none")]
     pub scim_type: Option<String>,
     /// What happened here.
     pub detail: String,
-    /// The stable code of the same problem elsewhere.
-    pub code: String,
 }
 
 impl Refused {
@@ -86,7 +84,6 @@ impl IntoResponse for Refused {
             status: kind.status.to_string(),
             scim_type: self.kind.map(|kind| kind.name().to_owned()),
             detail: self.problem.detail.clone(),
-            code: kind.code.to_owned(),
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         // Its headers are those of the problem: how to come in, when to come again.
@@ -96,6 +93,11 @@ impl IntoResponse for Refused {
         debug_assert!(kind.status != 401 || response.headers().contains_key(WWW_AUTHENTICATE));
         response
     }
+}
+
+/// There is nothing at a path below the base.
+pub async fn nowhere() -> Refused {
+    Refused { problem: Problem::new(ProblemType::NOT_FOUND, "there is nothing at this path"), kind: None }
 }
 
 /// A document.

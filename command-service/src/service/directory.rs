@@ -8,7 +8,7 @@ use promptory_domain::access::{Action, Rights};
 use promptory_domain::{Presented, Rejection};
 use promptory_events::event::{Attempt, AttemptDenied, Door};
 use promptory_events::{Credential, Event, GroupId, Prefix, PrincipalId, Sealed, TenantId, limits};
-use promptory_ledger::{KeyStore, KeyStoreError, Ledger, seal};
+use promptory_ledger::{KeyStore, KeyStoreError, Ledger, Name, seal};
 use promptory_platform::apikey::Presented as Shown;
 use promptory_scim::{Error, Filter, Kind, Object};
 
@@ -16,7 +16,7 @@ use super::admit::Admitted;
 use super::execute::gathering;
 use super::{Service, refresh};
 use crate::failure::Failure;
-use crate::gather::{Name, recorded_event};
+use crate::gather::recorded_event;
 use crate::load::Confirmed;
 
 /// A directory at a moment.
@@ -184,7 +184,7 @@ impl Look {
 
     async fn keyed(&self, kind: Name, text: &str) -> Result<promptory_events::NameId, Failure> {
         let (keys, tenant, text) = (self.keys.clone(), self.tenant().clone(), text.to_owned());
-        Ok(gathering(self.shared, move || kind.keyed(&keys, &tenant, &text)).await??)
+        Ok(gathering(self.shared, move || keys.name(&tenant, kind, &text)).await??)
     }
 
     /// The profiles of some, in their order; an empty one where it was erased.

@@ -5,6 +5,7 @@
 //! from one that never was ([`KeyStoreError::UnknownKey`], an error).
 
 mod export;
+mod name;
 mod refill;
 mod root;
 mod stream;
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 use hmac::Mac;
 use lru::LruCache;
 use promptory_events::{
-    ClaimId, CommandHash, ContentId, DataKeyId, IssuerId, IssuerUrl, NameId, PrincipalId, Sealed, TenantId, Term,
+    ClaimId, CommandHash, ContentId, DataKeyId, IssuerId, IssuerUrl, PrincipalId, Sealed, TenantId, Term,
 };
 use redb::StorageBackend;
 
@@ -30,6 +31,7 @@ use crate::jetstream;
 use crate::seal::{self, SealError};
 use crate::storage::{OpenError, Store};
 pub use export::{ExportCursor, KeyPage};
+pub use name::Name;
 use refill::Refiller;
 pub use root::{RootKey, RootKeyError};
 use stream::Stream;
@@ -256,14 +258,6 @@ impl KeyStore {
     /// As [`KeyStore::principal`].
     pub fn claim(&self, tenant: &TenantId, issuer: IssuerId, value: &str) -> Result<ClaimId, KeyStoreError> {
         Ok(ClaimId(self.pseudonym(tenant, b"promptory/claim/1\0", [&issuer.0[..], value.as_bytes()])?))
-    }
-
-    /// A name of the directory as a keyed hash. `kind` says what it is a name for, so that no two kinds share one.
-    ///
-    /// # Errors
-    /// As [`KeyStore::principal`].
-    pub fn name(&self, tenant: &TenantId, kind: &str, value: &str) -> Result<NameId, KeyStoreError> {
-        Ok(NameId(self.pseudonym(tenant, b"promptory/name/1\0", [kind, value].map(str::as_bytes))?))
     }
 
     /// Each part with its length before it, so that no two lists of parts are one.

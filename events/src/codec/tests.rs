@@ -142,6 +142,11 @@ fn of_the_directory() -> Vec<Event> {
         Event::UserRemoved(UserRemoved { user }),
         Event::GroupSet(GroupSet { group, name, external: None, profile: sealed(), created_at, changed_at }),
         Event::GroupRemoved(GroupRemoved { group }),
+        Event::IssuerLinked(IssuerLinked {
+            issuer: IssuerId([24; 16]),
+            claim: "oid".parse().unwrap(),
+            attribute: UserAttribute::ExternalId,
+        }),
     ]
 }
 

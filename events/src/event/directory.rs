@@ -5,7 +5,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{GroupId, NameId, PrincipalId};
+use crate::id::{GroupId, IssuerId, NameId, PrincipalId};
+use crate::issuer::Term;
 use crate::sealed::Sealed;
 use crate::time::Timestamp;
 
@@ -58,4 +59,26 @@ pub struct GroupSet {
 pub struct GroupRemoved {
     /// Which.
     pub group: GroupId,
+}
+
+/// By what name the tokens of an issuer call a user of the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum UserAttribute {
+    /// Its `userName`.
+    UserName,
+    /// Its `externalId`.
+    ExternalId,
+}
+
+/// Whoever shows a token of an issuer is the user of the directory that it names, from this index on: its principal, or
+/// nobody. It holds as long as the trust does, which never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IssuerLinked {
+    /// Whose tokens.
+    pub issuer: IssuerId,
+    /// Which of their claims names the user.
+    pub claim: Term,
+    /// What of the user it names.
+    pub attribute: UserAttribute,
 }

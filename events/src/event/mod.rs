@@ -22,7 +22,7 @@ pub use access::{
     RoleGranted, RoleRevoked, Subject,
 };
 pub use attest::{Attempt, AttemptAgain, AttemptDenied, AttemptsCounted, Door, UnauthenticatedCounted};
-pub use directory::{GroupRemoved, GroupSet, UserRemoved, UserSet};
+pub use directory::{GroupRemoved, GroupSet, IssuerLinked, UserAttribute, UserRemoved, UserSet};
 pub use identity::{ClaimMapped, ClaimUnmapped, IssuerDistrusted, IssuerTrusted, Session, SessionRevoked};
 pub use prompt::{
     BranchClosed, BranchCreated, Include, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
@@ -170,6 +170,8 @@ pub enum Event {
     GroupSet(GroupSet),
     /// The directory has no such group any more.
     GroupRemoved(GroupRemoved),
+    /// Tokens of an issuer are of users of the directory.
+    IssuerLinked(IssuerLinked),
 }
 
 impl Event {
@@ -235,6 +237,7 @@ impl Event {
             Self::UserRemoved(_) => "user.removed",
             Self::GroupSet(_) => "group.set",
             Self::GroupRemoved(_) => "group.removed",
+            Self::IssuerLinked(_) => "issuer.linked",
         }
     }
 

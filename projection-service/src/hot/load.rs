@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use promptory_domain::access::rights::{ApiKeyState, Grant};
-use promptory_domain::access::tokens::Issuer;
+use promptory_domain::access::tokens::{Issuer, UserLink};
 use promptory_events::event::{Event, FreezeSet, GroupCreated, IssuerTrusted, PrincipalAdded, RoleDefined};
 use promptory_events::{Credential, PrincipalId, PromptId};
 
@@ -161,6 +161,9 @@ impl Loader {
                     let (url, audience, groups_claim) =
                         (row.url.clone(), row.audience.clone(), row.groups_claim.clone());
                     tokens.trust(issuer, Issuer::new(&IssuerTrusted { issuer, url, audience, groups_claim }));
+                    if let Some((claim, attribute)) = row.users.clone() {
+                        tokens.link(issuer, UserLink { claim, attribute });
+                    }
                 }
                 access.issuers.insert_mut(issuer, row);
             }

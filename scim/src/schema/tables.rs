@@ -112,7 +112,8 @@ const USER_CORE: Schema = Schema {
         text("preferredLanguage", "His language."),
         text("locale", "How dates and numbers are written for him."),
         text("timezone", "His time zone."),
-        of("active", Type::Boolean, "Whether he may come in."),
+        // Always there: who does not say it leaves it as it is, and a new user may come in.
+        Attribute { required: true, ..of("active", Type::Boolean, "Whether he may come in.") },
         many("emails", PLURAL, "His e-mail addresses."),
         many("phoneNumbers", PLURAL, "His phone numbers."),
         many("ims", PLURAL, "His addresses for instant messages."),
@@ -149,7 +150,7 @@ const MEMBERS: &[Attribute] = &[
     immutable(Attribute { exact: true, required: true, ..text("value", "The member's id.") }),
     immutable(reference("$ref", &["User"], "The member's address.")),
     read_only(text("display", "The member's name.")),
-    immutable(text("type", "Always `User`.")),
+    read_only(text("type", "Always `User`.")),
 ];
 
 const GROUP_CORE: Schema = Schema {

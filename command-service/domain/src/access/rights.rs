@@ -4,13 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use promptory_events::event::{AnyRole, Event, GroupSet, KeyIssued, KeyScope, Role, RoleName, Subject, UserSet};
+use promptory_events::event::{
+    AnyRole, Event, GroupSet, KeyIssued, KeyScope, Role, RoleName, Subject, UserAttribute, UserSet,
+};
 use promptory_events::{GroupId, KeyId, Prefix, PrincipalId, Timestamp};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use serde::{Deserialize, Serialize};
 
 use super::directory::Directory;
-use super::tokens::{Token, Tokens};
+use super::tokens::{Token, Tokens, UserLink};
 use super::{Actions, Caller, allowed};
 
 /// Principals, groups, custom roles and API keys of one tenant.
@@ -146,14 +148,25 @@ impl Rights {
     /// The principal that a token authenticates; `None` for one that opens nothing.
     #[must_use]
     pub fn authenticate_token(&self, token: &Token, now: Timestamp) -> Option<PrincipalId> {
-        let opens = self.tokens.opens(token, now) && !self.directory.keeps_out(token.principal);
-        opens.then_some(token.principal)
+        let principal = self.bearer(token)?;
+        let opens = self.tokens.opens(token, principal, now) && !self.directory.keeps_out(principal);
+        opens.then_some(principal)
+    }
+
+    /// Whose a token is: the user of the directory that it names, if its issuer's tokens are of users, else its subject.
+    fn bearer(&self, token: &Token) -> Option<PrincipalId> {
+        match self.tokens.issuers().get(&token.issuer).and_then(|issuer| issuer.users.as_ref()) {
+            None => Some(token.principal),
+            Some(UserLink { attribute: UserAttribute::UserName, .. }) => self.directory.named(token.user?),
+            Some(UserLink { attribute: UserAttribute::ExternalId, .. }) => self.directory.known_as(token.user?),
+        }
     }
 
     /// What the subject of a token may do at a time: by its own grants, if it has some, and by the groups that it claims.
     #[must_use]
     pub fn token_caller<'a>(&'a self, token: &'a Token, now: Timestamp) -> Caller<'a> {
-        Caller::of_token(self, self.principals.get(&token.principal), token, now)
+        let holder = self.bearer(token).and_then(|principal| self.principals.get(&principal));
+        Caller::of_token(self, holder, token, now)
     }
 
     /// Issuers, and tokens that are revoked.

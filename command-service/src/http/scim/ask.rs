@@ -111,6 +111,38 @@ impl Wanted {
     }
 }
 
+/// The same as a body (`.search`): lists in the place of commas.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Search {
+    filter: Option<String>,
+    start_index: Option<i64>,
+    count: Option<i64>,
+    attributes: Vec<String>,
+    excluded_attributes: Vec<String>,
+}
+
+impl<S: Send + Sync> axum::extract::FromRequest<S> for Search {
+    type Rejection = Refused;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Refused> {
+        Ok(Json::<Self>::from_request(request, state).await?.0)
+    }
+}
+
+impl From<Search> for Wanted {
+    fn from(search: Search) -> Self {
+        let list = |names: Vec<String>| (!names.is_empty()).then(|| names.join(","));
+        Self {
+            filter: search.filter,
+            start_index: search.start_index,
+            count: search.count,
+            attributes: list(search.attributes),
+            excluded_attributes: list(search.excluded_attributes),
+        }
+    }
+}
+
 /// A body that is an object.
 pub struct Body(pub Object);
 

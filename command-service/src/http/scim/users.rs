@@ -6,7 +6,7 @@ use axum::response::Response;
 use promptory_platform::extract::Path;
 use promptory_scim::USER;
 
-use super::ask::{Body, Sent, Wanted};
+use super::ask::{Body, Search, Sent, Wanted};
 use super::store::{self, Edit};
 use super::{Refused, ScimError, answer, document, list as listed};
 use crate::service::Service;
@@ -36,6 +36,21 @@ pub async fn create(
         (status = "5XX", description = "Not available", body = ScimError, content_type = "application/scim+json")),
     security(("api_key" = [])))]
 pub async fn list(State(service): State<Service>, sent: Sent, wanted: Wanted) -> Result<Response, Refused> {
+    listing(&service, &sent, &wanted).await
+}
+
+/// Users by a filter in the body, a page of them.
+#[utoipa::path(post, path = "/scim/v2/Users/.search", tag = "scim", operation_id = "scim_search_users",
+    request_body(content = Search, content_type = "application/scim+json", description = "A search of RFC 7644"),
+    responses((status = 200, description = "A list", body = Value, content_type = "application/scim+json"),
+        (status = "4XX", description = "Refused", body = ScimError, content_type = "application/scim+json"),
+        (status = "5XX", description = "Not available", body = ScimError, content_type = "application/scim+json")),
+    security(("api_key" = [])))]
+pub async fn search(State(service): State<Service>, sent: Sent, search: Search) -> Result<Response, Refused> {
+    listing(&service, &sent, &search.into()).await
+}
+
+async fn listing(service: &Service, sent: &Sent, wanted: &Wanted) -> Result<Response, Refused> {
     let look = service.directory(&sent.shown).await?;
     let (page, select) = (wanted.page(), wanted.select(&USER));
     let (total, some) = answer::page(&look, &USER, wanted.filter(), page, &sent.base, &select).await?;

@@ -31,6 +31,7 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
         Event::KeyRevoked(event) => key_revoked(hot, staged, step, event)?,
         Event::IssuerTrusted(_)
         | Event::IssuerDistrusted(_)
+        | Event::IssuerLinked(_)
         | Event::ClaimMapped(_)
         | Event::ClaimUnmapped(_)
         | Event::SessionRevoked(_) => identity::apply(hot, staged, step)?,

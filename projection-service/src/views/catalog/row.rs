@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use promptory_domain::access::directory::Entry;
 use promptory_domain::release::book::Request;
 use promptory_domain::rollout::running::Rollouts;
-use promptory_events::event::{Action, KeyScope, Kind, VersionRef};
+use promptory_events::event::{Action, KeyScope, Kind, UserAttribute, VersionRef};
 use promptory_events::{
     Branch, CommitHeader, Event, GroupId, IssuerUrl, Label, NameId, Prefix, PrincipalId, PromptId, PromptKey, Tag,
     Term, Timestamp, VersionId, codec,
@@ -169,6 +169,8 @@ pub struct IssuerRow {
     pub trusted: u64,
     /// The event that did so no more.
     pub distrusted: Option<u64>,
+    /// Which claim names users of the directory, and what of them.
+    pub users: Option<(Term, UserAttribute)>,
 }
 
 /// What a group of an issuer means, or meant.

@@ -147,6 +147,7 @@ impl<'a> Sight<'a> {
             | Event::MemberRemoved(_)
             | Event::IssuerTrusted(_)
             | Event::IssuerDistrusted(_)
+            | Event::IssuerLinked(_)
             | Event::ClaimMapped(_)
             | Event::ClaimUnmapped(_)
             | Event::UserSet(_)

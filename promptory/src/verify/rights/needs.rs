@@ -1,7 +1,7 @@
 //! What each event needs: which actions, where, and for how long if it hands them on.
 
-use promptory_domain::access::{Action, Actions};
-use promptory_events::event::{Event, KeyIssued, Session, Subject};
+use promptory_domain::access::{Action, Actions, allowed};
+use promptory_events::event::{Event, KeyIssued, Role, Session, Subject};
 use promptory_events::{GroupId, KeyId, Prefix, PrincipalId, PromptId, Timestamp};
 
 use super::facts::{Facts, KeyFact};
@@ -44,6 +44,11 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
             loses(facts, case, e.group)
         }
         Event::IssuerTrusted(_) => need(case, Action::ManageAccess, ""),
+        Event::IssuerLinked(_) => {
+            need(case, Action::ManageAccess, "")?;
+            // Whoever speaks for the issuer can be anybody.
+            hands_on(case, allowed(Role::Owner), "", None)
+        }
         Event::IssuerDistrusted(e) => {
             need(case, Action::ManageAccess, "")?;
             facts.tokens.meaning(e.issuer).try_for_each(|group| loses(facts, case, group))

@@ -1,8 +1,9 @@
 //! Given, when, then: people and groups of a company's directory, and who comes in no more.
 
-use promptory_events::event::{Action, Event, Role, Subject};
+use promptory_events::event::{Action, Event, Role, Subject, UserAttribute};
 use promptory_events::*;
 
+use crate::access::Token;
 use crate::command::*;
 use crate::rejection::Rejection;
 use crate::testing::*;
@@ -173,4 +174,76 @@ fn who_expects_another_version_is_told_which_one_it_is() {
     assert_eq!(acme.try_change(set(Some(current))), Err(Rejection::DirectoryMoved { current: current + 1 }));
     let remove = Change::RemoveUser { user: ada, expected: Some(current) };
     assert_eq!(acme.try_change(remove), Err(Rejection::DirectoryMoved { current: current + 1 }));
+}
+
+/// A story that trusts an issuer whose tokens are of users by their `externalId`.
+fn linked(story: &mut Story) -> IssuerId {
+    let events = story.accept(Change::TrustIssuer {
+        url: "https://id.example".parse().unwrap(),
+        audience: "promptory".parse().unwrap(),
+        groups_claim: "groups".parse().unwrap(),
+    });
+    let [Event::IssuerTrusted(trusted)] = &events[..] else { panic!("{events:?}") };
+    let issuer = trusted.issuer;
+    assert_eq!(names(&story.accept(link(issuer, "oid"))), ["issuer.linked"]);
+    issuer
+}
+
+fn link(issuer: IssuerId, claim: &str) -> Change {
+    Change::LinkIssuer { issuer, claim: claim.parse().unwrap(), attribute: UserAttribute::ExternalId }
+}
+
+/// A token that was issued now to somebody of whom the directory may know by this name.
+fn token(story: &mut Story, issuer: IssuerId, user: Option<NameId>) -> Presented {
+    let now = story.later_ms(1);
+    Presented::Token(Token {
+        issuer,
+        principal: PrincipalId([77; 16]),
+        hash: TokenHash([5; 32]),
+        issued_at: now,
+        expires_at: now.plus_ms(300_000),
+        user,
+        claims: vec![],
+    })
+}
+
+#[test]
+fn a_token_is_the_user_that_it_names_and_opens_nothing_when_he_is_kept_out_or_gone() {
+    let mut acme = Story::of_acme();
+    let issuer = linked(&mut acme);
+    let ada = user(&mut acme, 1);
+    acme.accept(grant_on("", Subject::Principal(ada), Role::Editor, None));
+    let name = NameId([9; 16]);
+    let unauthenticated = Err(Rejection::Unauthenticated);
+    let early = token(&mut acme, issuer, Some(name));
+    assert_eq!(acme.by(early.clone()).try_change(create("a", "x")), unauthenticated, "he has another name");
+    acme.accept(set_user(Some(ada), UserSaid { external: Some(name), ..named(1) }));
+    let decision = acme.by(early.clone()).when(&plain(create("a", "x"))).unwrap();
+    assert_eq!(decision.actor, ada);
+    let Credential::Token(evidence) = decision.evidence.credential else { panic!() };
+    assert_eq!(evidence.user, Some(name));
+    let nameless = token(&mut acme, issuer, None);
+    assert_eq!(acme.by(nameless).try_change(create("a", "x")), unauthenticated, "seen before the issuer was linked");
+    acme.later_ms(1);
+    acme.accept(set_user(Some(ada), UserSaid { external: Some(name), active: false, ..named(1) }));
+    assert_eq!(acme.by(early.clone()).try_change(create("a", "x")), unauthenticated);
+    acme.accept(set_user(Some(ada), UserSaid { external: Some(name), ..named(1) }));
+    assert_eq!(acme.by(early).try_change(create("a", "x")), unauthenticated, "what he had before stays closed");
+    let late = token(&mut acme, issuer, Some(name));
+    assert!(acme.by(late.clone()).try_change(create("a", "x")).is_ok());
+    acme.accept(Change::RemoveUser { user: ada, expected: None });
+    assert_eq!(acme.by(late).try_change(create("a", "x")), unauthenticated);
+}
+
+#[test]
+fn only_who_may_everything_lets_an_issuer_speak_for_users_and_it_does_so_in_one_way() {
+    let mut acme = Story::of_acme();
+    let issuer = linked(&mut acme);
+    assert_eq!(acme.try_change(link(issuer, "oid")), Ok(vec![]));
+    assert_eq!(acme.try_change(link(issuer, "sub")), Err(Rejection::IssuerExists(issuer)));
+    let (admin, _) = acme.key_for(Role::Admin);
+    let refused = acme.by(admin).try_change(link(issuer, "oid"));
+    assert!(matches!(refused, Err(Rejection::DelegationExceeds(_))), "{refused:?}");
+    let nobody = IssuerId([1; 16]);
+    assert_eq!(acme.try_change(link(nobody, "oid")), Err(Rejection::IssuerNotFound(nobody)));
 }

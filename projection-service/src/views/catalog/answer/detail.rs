@@ -86,6 +86,7 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
             "groups_claim": e.groups_claim,
         }),
         Event::IssuerDistrusted(e) => json!({ "issuer": e.issuer }),
+        Event::IssuerLinked(e) => json!({ "issuer": e.issuer, "claim": e.claim, "attribute": e.attribute }),
         Event::ClaimMapped(e) => {
             json!({ "issuer": e.issuer, "claim": e.claim, "before": e.before, "after": e.after })
         }
