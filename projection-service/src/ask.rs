@@ -1,5 +1,6 @@
 //! Questions and answers as plain data: the same in process and over NATS.
 
+mod audit;
 mod graph;
 mod template;
 pub mod wire;
@@ -14,6 +15,7 @@ use promptory_events::{
 use promptory_platform::{BearerToken, Presented};
 use serde::{Deserialize, Serialize};
 
+pub use audit::{AuditAnswer, AuditCounted, AuditFilter, AuditRecord, Order, Outcome};
 pub use graph::{Against, DiffAnswer, Fork};
 pub use promptory_domain::rollout::running::{Arm, Rollout, Rollouts};
 pub use template::{Dependent, DependentsAnswer, NotRendered, RenderedAnswer, RenderedPart};
@@ -235,6 +237,28 @@ pub enum Question {
     },
     /// What the tenant has and may have.
     Quotas,
+    /// Who did what: one page of records.
+    Audit {
+        /// Which.
+        filter: Box<AuditFilter>,
+        /// Only up to and with this event. Nothing on the first page; the cursor carries the index on.
+        end: Option<u64>,
+        /// Where the page before said to go on.
+        from: Option<u64>,
+        /// In which order.
+        order: Order,
+        /// At most so many.
+        limit: usize,
+    },
+    /// How many such records there are.
+    AuditCount {
+        /// Which.
+        filter: Box<AuditFilter>,
+        /// Only up to and with this event.
+        end: Option<u64>,
+        /// Where the answer before said to go on.
+        from: Option<u64>,
+    },
 }
 
 /// A list of what is known about access and releases.
@@ -301,6 +325,10 @@ pub enum Answer {
     Dependents(DependentsAnswer),
     /// To `Quotas`: all of them, in order.
     Quotas(Vec<QuotaAnswer>),
+    /// To `Audit`.
+    Audit(AuditAnswer),
+    /// To `AuditCount`.
+    AuditCount(AuditCounted),
 }
 
 /// How much there is of something, and may be.

@@ -4,6 +4,7 @@
 mod answers;
 mod as_of;
 mod attest;
+mod audit;
 mod backup;
 mod bad_input;
 mod codes;

@@ -15,12 +15,12 @@ impl Shelf {
     /// Records that a question was refused, if a right was lacking.
     pub(super) async fn attest(&self, ask: &Ask, refused: &AskError) {
         let Some(attestor) = self.inner.attestor.get() else { return };
-        let Some(open) = self.known_slot(&ask.tenant).and_then(|slot| slot.open.load_full()) else { return };
+        let Some(open) = self.catalog().known_slot(&ask.tenant).and_then(|slot| slot.open.load_full()) else { return };
         let token = match &ask.caller {
             Caller::Key { .. } => None,
-            Caller::Token(shown) => self.inner.identity.seen(shown, &open.hot.access.rights),
+            Caller::Token(shown) => self.inner.identity.seen(shown, &open.state.access.rights),
         };
-        if let Some(denied) = denied(&open.hot, ask, token.as_deref(), refused, self.inner.config.clock.now()) {
+        if let Some(denied) = denied(&open.state, ask, token.as_deref(), refused, self.inner.config.clock.now()) {
             attestor.denied(&ask.tenant, denied).await;
         }
     }
@@ -53,7 +53,7 @@ fn denied(hot: &Hot, ask: &Ask, token: Option<&Token>, refused: &AskError, now: 
         _ => return None,
     };
     Some(AttemptDenied {
-        attempt: Attempt { principal, action: Action::Read, target },
+        attempt: Attempt { principal, action: ask.question.needs(), target },
         credential,
         door: Door::Question,
         minute: now.minute(),
@@ -61,6 +61,14 @@ fn denied(hot: &Hot, ask: &Ask, token: Option<&Token>, refused: &AskError, now: 
 }
 
 impl Question {
+    /// The right that lets it be answered at all.
+    pub(super) fn needs(&self) -> Action {
+        match self {
+            Self::Audit { .. } | Self::AuditCount { .. } => Action::ReadAccess,
+            _ => Action::Read,
+        }
+    }
+
     /// The prompts that it names.
     fn prompts(&self) -> impl Iterator<Item = &PromptRef> {
         let (first, second) = match self {
@@ -73,7 +81,13 @@ impl Question {
             | Self::Forks { prompt, .. } => (Some(prompt), None),
             Self::Diff { prompt, against: Against::Version(other, _), .. } => (Some(prompt), other.as_ref()),
             Self::Diff { prompt, .. } => (Some(prompt), None),
-            Self::List { .. } | Self::Events { .. } | Self::Status | Self::Access { .. } | Self::Quotas => (None, None),
+            Self::List { .. }
+            | Self::Events { .. }
+            | Self::Status
+            | Self::Access { .. }
+            | Self::Quotas
+            | Self::Audit { .. }
+            | Self::AuditCount { .. } => (None, None),
         };
         first.into_iter().chain(second)
     }

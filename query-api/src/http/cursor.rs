@@ -4,7 +4,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use promptory_events::{Position, PromptKey, TenantId};
 use promptory_platform::Problem;
-use promptory_projection::ask::{AsOf, Listing};
+use promptory_projection::ask::{AsOf, AuditFilter, Listing};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -57,6 +57,15 @@ pub enum Cursor {
         what: Listing,
         /// The cursor of the last item of the page before.
         after: String,
+    },
+    /// Among audit records.
+    Audit {
+        /// Which records.
+        filter: Box<AuditFilter>,
+        /// The last event that is looked at.
+        end: u64,
+        /// Where the page before said to go on.
+        from: u64,
     },
 }
 

@@ -59,6 +59,8 @@ fn first_prompt(guide: &mut Guide, owner: &Client) {
     }
     guide.stream(owner, "GET /v1/events");
     let _ = guide.play(owner, "GET /v1/status");
+    let _ = guide.play(owner, "GET /v1/audit");
+    let _ = guide.play(owner, "GET /v1/audit/count");
     let _ = guide.play(owner, "Problems");
     let _ = guide.play(owner, "Configurations");
 }

@@ -1,7 +1,7 @@
 //! Answers to every question, from the rows and the state alone; sealed texts are opened here and nowhere else.
 
 mod access;
-mod detail;
+pub(crate) mod detail;
 mod diff;
 pub(crate) mod history;
 mod prompt;
@@ -16,7 +16,6 @@ use promptory_events::{Content, ContentBody, ContentId, Position, Prefix, Sealed
 use promptory_ledger::seal::aad;
 use promptory_ledger::{KeyStore, KeyStoreError};
 
-use super::VIEW;
 use super::point::{AnswerError, Model, Point};
 use super::row::EventRow;
 use super::sight::Sight;
@@ -27,6 +26,7 @@ use crate::hot::opened::OpenedCache;
 use crate::hot::shown::LastShown;
 use crate::store::key::Key;
 use crate::store::rows::{RowError, Rows};
+use crate::views::View;
 
 /// What is needed to answer.
 #[derive(Debug)]
@@ -103,6 +103,9 @@ impl<R: Rows> Desk<'_, R> {
             }
             Question::Quotas => (now, Answer::Quotas(quotas(hot, sight)?)),
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
+            Question::Audit { .. } | Question::AuditCount { .. } => {
+                return Err(AskError::Unavailable("this is no question to the catalog".to_owned()).into());
+            }
         };
         Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer, cut: false })
     }
@@ -132,7 +135,7 @@ impl<R: Rows> Desk<'_, R> {
 }
 
 /// Why a sealed text can't be opened, for the one who asked.
-fn unopened(error: &KeyStoreError) -> AskError {
+pub(crate) fn unopened(error: &KeyStoreError) -> AskError {
     match error {
         KeyStoreError::Erased(_) => AskError::Erased,
         other => AskError::Unavailable(other.to_string()),
@@ -140,7 +143,7 @@ fn unopened(error: &KeyStoreError) -> AskError {
 }
 
 /// A page's length within its bounds.
-fn page(limit: usize) -> usize {
+pub(crate) fn page(limit: usize) -> usize {
     limit.clamp(1, limits::PAGE_MAX)
 }
 
@@ -154,7 +157,7 @@ pub fn position(hot: &Hot, index: u64) -> Option<Position> {
 #[must_use]
 pub fn status(hot: &Hot, reader: &Reader, sight: &Sight<'_>) -> StatusAnswer {
     StatusAnswer {
-        model_digest: hot.sum.model_digest(VIEW, hot.index.unwrap_or_default()),
+        model_digest: hot.digest(),
         prompts: sight.count() as u64,
         roles: hot.access.roles(reader),
         reads: sight.prefixes().to_vec(),
