@@ -1,6 +1,7 @@
 //! The routes of the read side.
 
 mod access;
+mod audit;
 mod changes;
 mod conditional;
 mod cursor;
@@ -57,6 +58,7 @@ pub(crate) struct App {
         (name = "prompts", description = "What is, and what was."),
         (name = "events", description = "What happened."),
         (name = "access", description = "Who may do what."),
+        (name = "audit", description = "Who did what, when and by which right, and what was denied."),
         (name = "releases", description = "Protected labels and how they move."),
         (name = "rollouts", description = "Labels that are split over versions."),
         (name = "health", description = "How the process is. No key needed."),
@@ -126,6 +128,8 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(releases::comments))
         .routes(routes!(releases::protections))
         .routes(routes!(releases::freezes))
+        .routes(routes!(audit::audit))
+        .routes(routes!(audit::count))
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)

@@ -5,6 +5,7 @@ mod access;
 mod answers;
 mod as_of;
 mod attest;
+mod audit;
 mod backup;
 mod bad_input;
 mod changes;

@@ -4,7 +4,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use promptory_events::{Position, PromptKey, TenantId};
 use promptory_platform::Problem;
-use promptory_projection::ask::{AsOf, AskChanges, AskHoldings, AskWho, Listing};
+use promptory_projection::ask::{AsOf, AskChanges, AskHoldings, AskWho, AuditFilter, Listing};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -72,6 +72,15 @@ pub enum Cursor {
     Holdings(Box<AskHoldings>),
     /// Among what changed: the question that goes on.
     Changes(Box<AskChanges>),
+    /// Among audit records.
+    Audit {
+        /// Which records.
+        filter: Box<AuditFilter>,
+        /// The last event that is looked at.
+        end: u64,
+        /// Where the page before said to go on.
+        from: u64,
+    },
 }
 
 /// Bytes of the check sum. It keeps mistakes out; it is no signature, since a cursor opens nothing.

@@ -205,7 +205,7 @@ impl<R: Rows> Desk<'_, R> {
             name: row.event.name().to_owned(),
             prompt: row.event.regards(),
             key: row.prompt.map(|prompt| prompt.key),
-            detail: detail::of(&row.event, &self.model.hot.access).to_string(),
+            detail: detail::of(&row.event, |key| self.model.hot.access.principal_of(key)).to_string(),
             stamp,
         })
     }
