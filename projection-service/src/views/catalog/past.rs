@@ -71,7 +71,8 @@ impl<R: Rows> Model<'_, R> {
     fn folded(&self, area: Area, begun: Option<(u64, Folded)>, last: u64) -> Result<Folded, RowError> {
         let (start, before) = begun.map_or((0, Folded::default()), |(known, folded)| (known.saturating_add(1), folded));
         let Past { access, releases } = Past::clone(&before.past);
-        let mut hot = Hot { access, releases, ..Hot::default() };
+        let mut hot = Hot::default();
+        (hot.access, hot.releases) = (access, releases);
         let (mut staged, mut changes) = (Staged::default(), before.changes);
         let mut header: Option<(u64, CommitHeader)> = None;
         let (from, to) = (Key::Change(area, start).encode(), Key::Change(area, last).encode());
