@@ -1,6 +1,7 @@
 //! Questions and answers as plain data: the same in process and over NATS.
 
 mod graph;
+pub mod search;
 mod template;
 pub mod wire;
 
@@ -235,6 +236,17 @@ pub enum Question {
     },
     /// What the tenant has and may have.
     Quotas,
+    /// The prompts whose text has some words.
+    Search(Box<search::Search>),
+    /// What somebody may want to type.
+    Suggest {
+        /// What was typed so far.
+        text: String,
+        /// Among the texts that this label points to.
+        label: Label,
+        /// At most so many of each kind.
+        limit: usize,
+    },
 }
 
 /// A list of what is known about access and releases.
@@ -301,6 +313,10 @@ pub enum Answer {
     Dependents(DependentsAnswer),
     /// To `Quotas`: all of them, in order.
     Quotas(Vec<QuotaAnswer>),
+    /// To `Search`.
+    Found(Box<search::Found>),
+    /// To `Suggest`.
+    Suggested(search::Suggestions),
 }
 
 /// How much there is of something, and may be.
@@ -504,7 +520,13 @@ impl AskError {
     pub fn passes(&self) -> bool {
         matches!(
             self,
-            Self::Busy | Self::Nobody(_) | Self::CatchingUp(_) | Self::NoAnswer | Self::Behind(_) | Self::IssuerAway
+            Self::Busy
+                | Self::Nobody(_)
+                | Self::CatchingUp(_)
+                | Self::NoAnswer
+                | Self::Behind(_)
+                | Self::IssuerAway
+                | Self::SearchBehind { .. }
         )
     }
 }
@@ -575,4 +597,18 @@ pub enum AskError {
     /// An issuer whose keys can't be had now.
     #[error("the issuer's keys can't be had now; try again")]
     IssuerAway,
+    /// A query that can't be read.
+    #[error("{0}")]
+    QueryInvalid(search::QueryFault),
+    /// The search index has not reached a position in time; the first one, if none was asked for.
+    #[error("the search index has not reached the position in time")]
+    SearchBehind {
+        /// What was asked for.
+        wanted: Option<Position>,
+        /// What it has.
+        reached: Option<Position>,
+    },
+    /// The pages of a search are no longer held.
+    #[error("the pages of this search are no longer held; begin again without the cursor")]
+    CursorExpired,
 }

@@ -9,6 +9,7 @@ mod denied;
 mod fast;
 mod health;
 mod open;
+pub mod search;
 mod slot;
 
 use std::collections::{BTreeMap, HashMap};
@@ -44,6 +45,8 @@ pub struct Config {
     pub clock: Clock,
     /// How issuers of tokens are reached.
     pub identity: promptory_identity::Config,
+    /// How searching is set up.
+    pub search: search::Config,
 }
 
 /// The stores of this process. Clones are the same shelf.
@@ -59,6 +62,7 @@ struct Inner {
     identity: Identity,
     opened: OpenedCache,
     system: Arc<Slot>,
+    search: search::Search,
     /// Tenants that are there: small, and never forgotten, so that followers stay connected when a store is closed.
     slots: RwLock<HashMap<TenantId, Arc<Slot>>>,
     /// Counts uses, to tell which store was used last.
@@ -107,8 +111,10 @@ impl Shelf {
         let slots = RwLock::new(HashMap::from([(TenantId::system(), system.clone())]));
         let opened = OpenedCache::new(config.cache_bytes);
         let (uses, caught_up, waiting) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
+        let search = search::Search::new(config.search, config.clock.now());
         let (identity, attestor) = (Identity::new(config.identity, keys.clone()), OnceLock::new());
-        let inner = Inner { config, ledger, keys, identity, opened, system, slots, uses, caught_up, waiting, attestor };
+        let inner =
+            Inner { config, ledger, keys, identity, opened, system, search, slots, uses, caught_up, waiting, attestor };
         Self { inner: Arc::new(inner) }
     }
 
@@ -194,6 +200,10 @@ impl Shelf {
             *announced = position;
             changed
         });
+        // The index follows the catalog; that of `_system` has nothing to search for.
+        if slot.search.behind(position) && !slot.tenant.is_system() {
+            self.inner.search.queue.note(&slot.tenant, slot.search.brought());
+        }
     }
 
     /// Takes note of trouble under the writer's lock: what is broken stops the tenant; a store that failed is closed, and

@@ -11,7 +11,7 @@ use super::{Answer, Ask, AskError, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 /// The most that one answer takes: half of the servers' `max_payload`.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -114,6 +114,8 @@ fn cut(told: &mut Told) -> bool {
             answer.next = answer.items.last().map_or(answer.next, |item| Some(item.stamp.index));
             shorter
         }
+        // A page of a search is small, and says itself where the next one goes on.
+        Answer::Found(_) | Answer::Suggested(_) => false,
         Answer::Prompt(_) | Answer::Status(_) | Answer::Quotas(_) | Answer::Diff(_) | Answer::Rendered(_) => false,
     }
 }

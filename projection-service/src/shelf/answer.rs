@@ -8,7 +8,7 @@ use promptory_events::{Position, TenantId, limits};
 
 use super::slot::{Open, Slot};
 use super::{Shelf, ShelfError, to_the_end};
-use crate::ask::{Ask, AskError, Caller, Reply};
+use crate::ask::{Ask, AskError, Caller, Question, Reply};
 use crate::hot::access::Reader;
 use crate::store::rows::RowError;
 use crate::store::{Store, guarded};
@@ -59,6 +59,10 @@ impl Shelf {
         }
         waited?;
         slot.shown.note_reader(&reader);
+        if matches!(ask.question, Question::Search(_) | Question::Suggest { .. }) {
+            drop(open);
+            return self.searched(&slot, reader, ask).await;
+        }
         // Not held while it is repaired: a store is closed once nobody holds it.
         let store = Arc::downgrade(&open.store);
         match self.read(&slot, open, reader.clone(), ask).await {

@@ -74,6 +74,7 @@ impl Question {
             Self::Diff { prompt, against: Against::Version(other, _), .. } => (Some(prompt), other.as_ref()),
             Self::Diff { prompt, .. } => (Some(prompt), None),
             Self::List { .. } | Self::Events { .. } | Self::Status | Self::Access { .. } | Self::Quotas => (None, None),
+            Self::Search(_) | Self::Suggest { .. } => (None, None),
         };
         first.into_iter().chain(second)
     }

@@ -1,6 +1,6 @@
 //! How the projections stand: for the readiness probe and for people.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use promptory_events::{TenantId, Timestamp, partition};
@@ -24,12 +24,15 @@ pub struct Health {
     pub stopped: Vec<Stopped>,
     /// How many stores are open.
     pub open: usize,
+    /// Tenants whose search index can't be brought further now.
+    pub search_stopped: Vec<Stopped>,
 }
 
 impl Default for Health {
     /// Of nothing: well.
     fn default() -> Self {
-        Self { caught_up: true, ledger_writes: true, missing: Vec::new(), stopped: Vec::new(), open: 0 }
+        let (missing, stopped, search_stopped) = (Vec::new(), Vec::new(), Vec::new());
+        Self { caught_up: true, ledger_writes: true, missing, stopped, open: 0, search_stopped }
     }
 }
 
@@ -44,6 +47,9 @@ impl Health {
         self.stopped.sort_by(|one, other| one.tenant.cmp(&other.tenant));
         self.stopped.dedup_by(|one, other| one.tenant == other.tenant); // two replicas, or `_system` in each
         self.open += other.open;
+        self.search_stopped.extend(other.search_stopped);
+        self.search_stopped.sort_by(|one, other| one.tenant.cmp(&other.tenant));
+        self.search_stopped.dedup_by(|one, other| one.tenant == other.tenant);
         self
     }
 }
@@ -58,7 +64,8 @@ pub struct Stopped {
 }
 
 impl Shelf {
-    /// How the projections stand. Also sets the gauges `promptory_projection_stopped` and `promptory_projection_open`.
+    /// How the projections stand. Also sets the gauges `promptory_projection_stopped`,
+    /// `promptory_projection_open` and `promptory_search_stopped`.
     #[must_use]
     pub fn health(&self) -> Health {
         let slots = self.slots();
@@ -70,13 +77,21 @@ impl Shelf {
         let mut stopped: Vec<_> = slots.iter().filter_map(|slot| stopped(slot)).collect();
         stopped.extend(self.waiting());
         stopped.sort_by(|one, other| one.tenant.cmp(&other.tenant));
+        let failed = |slot: &Arc<super::slot::Slot>| {
+            let reason = slot.search.failed()?;
+            Some(Stopped { tenant: slot.tenant.clone(), reason: reason.to_string() })
+        };
+        let mut search_stopped: Vec<_> = slots.iter().filter_map(failed).collect();
+        search_stopped.sort_by(|one, other| one.tenant.cmp(&other.tenant));
         #[allow(clippy::cast_precision_loss, reason = "counts of tenants")]
         {
             metrics::gauge!("promptory_projection_stopped").set(stopped.len() as f64);
             metrics::gauge!("promptory_projection_open").set(open as f64);
+            metrics::gauge!("promptory_search_stopped").set(search_stopped.len() as f64);
         }
         let ledger_writes = self.inner.ledger.takes_batches();
-        Health { caught_up: self.caught_up(), ledger_writes, missing: Vec::new(), stopped, open }
+        let missing = Vec::new();
+        Health { caught_up: self.caught_up(), ledger_writes, missing, stopped, open, search_stopped }
     }
 
     /// The same, and the ledger is asked: whether it takes batches is then more than what this process last saw of it.

@@ -141,6 +141,7 @@ impl Shelf {
 
     /// Closes a store, synced, under the writer's lock. Waits a little for readers, who hold it for one answer each.
     pub(crate) async fn close_locked(&self, slot: &Slot) {
+        slot.search.close();
         let Some(store) = slot.open.swap(None).map(|open| open.store.clone()) else { return };
         for _ in 0..READER_TRIES {
             if Arc::strong_count(&store) == 1 {

@@ -8,6 +8,7 @@ use promptory_events::{Position, TenantId};
 use tokio::sync::{Mutex, watch};
 
 use super::ShelfError;
+use super::search::SearchSlot;
 use crate::hot::Hot;
 use crate::hot::shown::LastShown;
 use crate::store::Store;
@@ -28,6 +29,8 @@ pub(crate) struct Slot {
     pub writer: Mutex<()>,
     /// Why the projection has stopped, if it has.
     pub stopped: ArcSwapOption<String>,
+    /// Its search index.
+    pub search: SearchSlot,
 }
 
 /// What is announced of a tenant: its current state, and a store that is at least as far.
@@ -47,7 +50,8 @@ impl Slot {
     pub(crate) fn new(number: u64, tenant: TenantId) -> Self {
         let (open, stopped) = (ArcSwapOption::empty(), ArcSwapOption::empty());
         let (position, writer) = (watch::Sender::new(None), Mutex::new(()));
-        Self { number, tenant, open, used: AtomicU64::new(0), shown: LastShown::default(), position, writer, stopped }
+        let (used, shown, search) = (AtomicU64::new(0), LastShown::default(), SearchSlot::new());
+        Self { number, tenant, open, used, shown, position, writer, stopped, search }
     }
 
     /// Stops the tenant's projection, for everybody to see. Its model stays as it is; the others go on.

@@ -38,6 +38,8 @@ pub struct Ready {
     stopped: Vec<Stopped>,
     /// How many stores are open.
     open: usize,
+    /// Search indexes that can't be brought further now; all else goes on.
+    search_stopped: Vec<Stopped>,
 }
 
 /// A projection that has stopped.
@@ -71,8 +73,11 @@ pub async fn readyz(State(watched): State<Watched>) -> Response {
         (true, true, false) => (StatusCode::SERVICE_UNAVAILABLE, "catching-up"),
         (true, true, true) => (StatusCode::OK, "ready"),
     };
-    let stopped = health.stopped.into_iter().map(|s| Stopped { tenant: s.tenant.to_string(), reason: s.reason });
-    (code, Json(Ready { status, stopped: stopped.collect(), open: health.open })).into_response()
+    let told = |all: Vec<promptory_projection::shelf::Stopped>| {
+        all.into_iter().map(|s| Stopped { tenant: s.tenant.to_string(), reason: s.reason }).collect()
+    };
+    let (stopped, search_stopped) = (told(health.stopped), told(health.search_stopped));
+    (code, Json(Ready { status, stopped, open: health.open, search_stopped })).into_response()
 }
 
 /// Everything that is counted, as Prometheus text.

@@ -44,11 +44,13 @@ impl FromStr for Point {
     }
 }
 
-fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(text: D) -> Result<Option<T>, D::Error> {
+pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
+    text: D,
+) -> Result<Option<T>, D::Error> {
     String::deserialize(text)?.parse().map(Some).map_err(de::Error::custom)
 }
 
-fn page_size<'de, D: Deserializer<'de>>(number: D) -> Result<Option<usize>, D::Error> {
+pub(super) fn page_size<'de, D: Deserializer<'de>>(number: D) -> Result<Option<usize>, D::Error> {
     let size = u64::deserialize(number)?;
     let size = usize::try_from(size).ok().filter(|size| (1..=limits::PAGE_MAX).contains(size));
     size.map(Some).ok_or_else(|| de::Error::custom(format_args!("must be from 1 to {}", limits::PAGE_MAX)))
@@ -321,7 +323,7 @@ impl ResolveParams {
     }
 }
 
-fn latest() -> Label {
+pub(super) fn latest() -> Label {
     Label::LATEST.parse().expect("`latest` has the form of a label")
 }
 

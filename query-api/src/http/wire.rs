@@ -2,6 +2,7 @@
 
 mod diff;
 mod rollout;
+mod search;
 mod template;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use utoipa::ToSchema;
 
 pub use diff::{Diff, Hunk, KeyChange, MessageChange, TemplateChange, TextDiff, Word};
 pub use rollout::{Rollout, rollouts};
+pub use search::{Found, Suggestions};
 pub use template::{Dependent, DependentPage, IncludedVersion, RenderBody, Rendered};
 
 /// Who did something, when and by which right.

@@ -102,6 +102,9 @@ impl<R: Rows> Desk<'_, R> {
                 (point, Answer::Dependents(self.dependents(&row, *all, *after, page(*limit), point, sight)?))
             }
             Question::Quotas => (now, Answer::Quotas(quotas(hot, sight)?)),
+            Question::Search(_) | Question::Suggest { .. } => {
+                return Err(AskError::Unavailable("the catalog has no index of words".to_owned()).into());
+            }
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
         };
         Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer, cut: false })
