@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 use crate::hot::opened::OpenedCache;
+use crate::hot::past::PastCache;
 use crate::views::catalog::{Broken, Source};
 use catch_up::Trouble;
 pub(crate) use catch_up::{Pages, Target};
@@ -61,6 +62,7 @@ struct Inner {
     keys: KeyStore,
     identity: Identity,
     opened: OpenedCache,
+    past: PastCache,
     system: Arc<Slot>,
     search: search::Search,
     /// Tenants that are there: small, and never forgotten, so that followers stay connected when a store is closed.
@@ -113,8 +115,22 @@ impl Shelf {
         let (uses, caught_up, waiting) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
         let search = search::Search::new(config.search, config.clock.now());
         let (identity, attestor) = (Identity::new(config.identity, keys.clone()), OnceLock::new());
-        let inner =
-            Inner { config, ledger, keys, identity, opened, system, search, slots, uses, caught_up, waiting, attestor };
+        let past = PastCache::default();
+        let inner = Inner {
+            config,
+            ledger,
+            keys,
+            identity,
+            opened,
+            past,
+            system,
+            search,
+            slots,
+            uses,
+            caught_up,
+            waiting,
+            attestor,
+        };
         Self { inner: Arc::new(inner) }
     }
 

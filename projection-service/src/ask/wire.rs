@@ -7,11 +7,11 @@ use promptory_events::{Position, TenantId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Ask, AskError, Reply};
+use super::{Answer, Ask, AskError, Changed, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
-const VERSION: u8 = 6;
+const VERSION: u8 = 7;
 /// The most that one answer takes: half of the servers' `max_payload`.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -114,9 +114,21 @@ fn cut(told: &mut Told) -> bool {
             answer.next = answer.items.last().map_or(answer.next, |item| Some(item.stamp.index));
             shorter
         }
+        Answer::Who(answer) => halve(&mut answer.items),
+        Answer::Holdings(answer) => halve(&mut answer.grants),
+        Answer::Changes(answer) => {
+            let shorter = halve(&mut answer.items);
+            answer.next = answer.items.last().map_or(answer.next, Changed::begins);
+            shorter
+        }
+        Answer::Prompt(_)
+        | Answer::Status(_)
+        | Answer::Quotas(_)
+        | Answer::Diff(_)
+        | Answer::Rendered(_)
+        | Answer::Why(_) => false,
         // A page of a search is small, and says itself where the next one goes on.
         Answer::Found(_) | Answer::Suggested(_) => false,
-        Answer::Prompt(_) | Answer::Status(_) | Answer::Quotas(_) | Answer::Diff(_) | Answer::Rendered(_) => false,
     }
 }
 

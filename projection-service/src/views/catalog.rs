@@ -7,6 +7,7 @@ mod access;
 pub mod answer;
 mod apply;
 mod identity;
+pub mod past;
 pub mod point;
 mod releases;
 pub mod row;
@@ -25,7 +26,7 @@ pub const VIEW: &str = "catalog-1";
 
 /// The shape of the rows. A test pins the digest of a fixed history: if it changes, so must this number, and every
 /// store is built anew on its next opening.
-pub const FORMAT: u32 = 6;
+pub const FORMAT: u32 = 7;
 
 /// Why a batch can't be folded. The tenant's projection stops at it; no event is ever skipped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -142,7 +143,8 @@ fn fold_events(hot: &mut Hot, staged: &mut Staged, cursor: Cursor, batch: &Batch
             if index < known || index > last {
                 continue;
             }
-            let step = apply::Step { header, commit: &commit.header, first, index, event, bytes };
+            let step =
+                apply::Step { recorded_at: header.recorded_at, commit: &commit.header, first, index, event, bytes };
             apply::apply(hot, staged, &step)?;
             hot.index = Some(index);
             staged.border(Checkpoint {

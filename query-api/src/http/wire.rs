@@ -4,6 +4,7 @@ mod diff;
 mod rollout;
 mod search;
 mod template;
+mod who;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ pub use diff::{Diff, Hunk, KeyChange, MessageChange, TemplateChange, TextDiff, W
 pub use rollout::{Rollout, rollouts};
 pub use search::{Found, Suggestions};
 pub use template::{Dependent, DependentPage, IncludedVersion, RenderBody, Rendered};
+pub use who::{Holdings, WhoPage, Why};
 
 /// Who did something, when and by which right.
 #[derive(Debug, Serialize, ToSchema)]
@@ -374,7 +376,8 @@ pub struct Key {
     replaces: Option<String>,
     /// The event that revoked it.
     revoked_index: Option<u64>,
-    /// When it last did something that is in the ledger, or read something from this process since that began.
+    /// When it last did something that is in the ledger, or read something from this process since that began: as it is known
+    /// now, whatever the list is as of.
     last_used_at: Option<String>,
 }
 
@@ -619,7 +622,7 @@ pub struct Release {
     release: String,
     /// Of which prompt.
     prompt: String,
-    /// The key that the prompt has now.
+    /// The key that the prompt has.
     key: String,
     /// Which label.
     label: String,
@@ -647,7 +650,7 @@ pub struct Release {
     stale: bool,
     /// Who approved it.
     approvals: Vec<Approval>,
-    /// How many approvals the label needs now; null: it is not protected any more.
+    /// How many approvals the label needs; null: it is not protected any more.
     needed: Option<u16>,
     /// The event that closed it.
     closed_index: Option<u64>,

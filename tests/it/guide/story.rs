@@ -48,6 +48,8 @@ fn first_prompt(guide: &mut Guide, owner: &Client) {
     for read in [
         "GET /v1/prompts/{prompt}",
         "GET /v1/prompts",
+        "GET /v1/search",
+        "GET /v1/suggest",
         "GET /v1/prompts/{prompt}/versions",
         "GET /v1/prompts/{prompt}/labels/{label}/history",
         "GET /v1/prompts/{prompt}/diff",
@@ -86,7 +88,12 @@ fn keys_and_roles(guide: &mut Guide, owner: &Client) {
     // Its own keys alone: a list of several is in the order of their ids, which are another way round in every other run.
     let _ = guide.play(&owner.with_key(issued["key"].as_str().unwrap()), "GET /v1/keys");
     let _ = guide.play(owner, "PUT /v1/principals/{principal}/roles/{role}");
-    let _ = guide.play(owner, "DELETE /v1/principals/{principal}/roles/{role}");
+    let revoked = guide.play(owner, "DELETE /v1/principals/{principal}/roles/{role}").json;
+    settle(owner, &revoked);
+    for read in ["GET /v1/access", "GET /v1/access/why", "GET /v1/access/why", "GET /v1/principals/{principal}/access"]
+    {
+        let _ = guide.play(owner, read);
+    }
     let _ = guide.play(owner, "POST /v1/keys/{key}/rotate");
     let _ = guide.play(owner, "DELETE /v1/keys/{key}");
     let _ = guide.play(owner, "PUT /v1/roles/{role}");

@@ -170,6 +170,7 @@ impl Searching<'_> {
             model: Model { rows: self.open.store.rows(), hot },
             keys: &inner.keys,
             opened: Some((&inner.opened, self.slot.number)),
+            past: None,
             shown: None,
         };
         let opened = guarded(|| Ok(opened(&desk, row, entry.number)))?;

@@ -141,7 +141,8 @@ impl Work<'_> {
     fn documents(&self, hot: &Hot, prompts: &[PromptId]) -> Result<Vec<(PromptId, Vec<Document>)>, SearchError> {
         let open = self.open()?;
         let (tenant, keys) = (&self.slot.tenant, &self.shelf.inner.keys);
-        let desk = Desk { tenant, model: Model { rows: open.store.rows(), hot }, keys, opened: None, shown: None };
+        let desk =
+            Desk { tenant, model: Model { rows: open.store.rows(), hot }, keys, opened: None, past: None, shown: None };
         let of = |id: &PromptId| match hot.prompt(*id) {
             Some(row) => Ok((*id, guarded(|| Ok(documents(&desk, row)))??)),
             None => Ok((*id, Vec::new())),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use promptory_domain::rollout::running;
 use promptory_events::event::{Event, VersionAdded};
-use promptory_events::{BatchHeader, CommitHeader, Credential, PromptId, PromptKey, Timestamp};
+use promptory_events::{CommitHeader, Credential, PromptId, PromptKey, Timestamp};
 
 use super::row::{CommitRefOut, HolderRow, PromptRow, encode, encode_event};
 use super::stage::Staged;
@@ -14,7 +14,7 @@ use crate::store::key::Key;
 
 /// An event and what is said about it.
 pub(super) struct Step<'a> {
-    pub header: &'a BatchHeader,
+    pub recorded_at: Timestamp,
     pub commit: &'a CommitHeader,
     /// The index of the commit's first event.
     pub first: u64,
@@ -43,10 +43,10 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
     if step.index == step.first
         && let Credential::ApiKey { key, .. } = step.commit.evidence.credential
     {
-        hot.access.wrote.insert_mut(key, step.header.recorded_at);
+        hot.access.wrote.insert_mut(key, step.recorded_at);
     }
     let commit = if step.index == step.first { CommitRefOut::Here(step.commit) } else { CommitRefOut::At(step.first) };
-    let value = encode_event(step.header.recorded_at, &commit, row.as_ref().map(|(row, _)| row), step.bytes);
+    let value = encode_event(step.recorded_at, &commit, row.as_ref().map(|(row, _)| row), step.bytes);
     staged.put(&mut hot.sum, &Key::Event(step.index), value);
     if let Some((row, before)) = row {
         hot.put(row, before.as_ref());
@@ -74,10 +74,10 @@ fn prompt_event(
         (Some(_), _) => return Err(step.broken("its prompt is there already")),
     };
     // Effective time never goes back within a prompt: what is claimed to lie before the last event happened after it.
-    let said = step.commit.occurred_at.unwrap_or(step.header.recorded_at);
+    let said = step.commit.occurred_at.unwrap_or(step.recorded_at);
     row.effective_at = row.effective_at.max(said);
     row.claimed |= step.commit.occurred_at.is_some();
-    (row.changed_index, row.changed_at) = (step.index, step.header.recorded_at);
+    (row.changed_index, row.changed_at) = (step.index, step.recorded_at);
     change(hot, staged, step, &mut row)?;
     Ok((row, before))
 }
@@ -99,7 +99,7 @@ fn created(step: &Step<'_>, id: PromptId, key: &PromptKey, kind: promptory_event
         tags: Vec::new(),
         metadata: None,
         changed_index: step.index,
-        changed_at: step.header.recorded_at,
+        changed_at: step.recorded_at,
         effective_at: Timestamp::MIN,
         claimed: false,
         key_since: step.index,
