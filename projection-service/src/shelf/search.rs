@@ -133,13 +133,16 @@ struct States {
     until: Option<Timestamp>,
 }
 
+/// By label and by where somebody may read.
+type Universes = LruCache<(Label, Vec<Prefix>), Arc<Universe>>;
+
 /// A state of an index: what it had after an event.
 pub(crate) struct State {
     number: u64,
     /// Up to which event it has everything.
     at: u64,
     searcher: Searcher,
-    universes: std::sync::Mutex<LruCache<(Label, Vec<Prefix>), Arc<Universe>>>,
+    universes: std::sync::Mutex<Universes>,
 }
 
 impl std::fmt::Debug for State {

@@ -77,7 +77,7 @@ impl Counts {
 /// The most frequent ones first; of those that are as frequent the first by name.
 pub fn most(counts: BTreeMap<String, u64>, max: usize) -> Vec<Count> {
     let mut counts: Vec<_> = counts.into_iter().map(|(value, count)| Count { value, count }).collect();
-    counts.sort_by(|one, other| other.count.cmp(&one.count)); // stable: equal ones stay in order
+    counts.sort_by_key(|count| std::cmp::Reverse(count.count)); // stable: equal ones stay in order
     counts.truncate(max);
     counts
 }

@@ -204,6 +204,9 @@ impl Matcher<'_> {
         };
         let (mut groups, mut words, mut known) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (mistakes, weight) in (1..=most).zip(LIKE) {
+            if !words.is_empty() {
+                break; // what is nearer is meant
+            }
             let mut these = BTreeSet::new();
             for field in [self.fields.name, self.fields.text] {
                 self.within(field, folded, mistakes, &mut these)?;

@@ -26,10 +26,15 @@ pub struct Marks {
 
 impl Marks {
     /// Which of the words to mark.
-    fn on(&self, words: &[Word]) -> Vec<bool> {
+    fn on(&self, words: &[Word], lexer: &Lexer) -> Vec<bool> {
+        // Endings change, beginnings don't: few words need to be stemmed.
+        let begins = |word: &Word| {
+            let first = word.folded.chars().next();
+            self.second.iter().any(|stem| stem.chars().nth(1) == first)
+        };
         let single = |word: &Word| {
             self.folded.contains(&word.folded)
-                || (!word.dense && word.second.as_ref().is_some_and(|stem| self.second.contains(stem)))
+                || (!word.dense && begins(word) && self.second.contains(&lexer.stem(&word.folded)))
                 || self.beginnings.iter().any(|beginning| word.folded.starts_with(beginning.as_str()))
         };
         let mut marked: Vec<_> = words.iter().map(single).collect();
@@ -65,8 +70,8 @@ fn mark(phrase: &[(u32, String)], words: &[Word], at: usize, marked: &mut [bool]
 #[must_use]
 pub fn snippet(text: &str, lexer: &Lexer, marks: &Marks) -> Vec<Piece> {
     let text = &text[..text.floor_char_boundary(LOOKED_AT_BYTES)];
-    let words = lexer.words(text);
-    let marked = marks.on(&words);
+    let words = lexer.unstemmed(text);
+    let marked = marks.on(&words, lexer);
     let hits: Vec<&Word> = words.iter().zip(&marked).filter(|(_, marked)| **marked).map(|(word, _)| word).collect();
     let from = begin(text, &words, &hits);
     let to = text.floor_char_boundary(from + SNIPPET_BYTES);

@@ -28,7 +28,8 @@ pub enum Language {
 pub struct Word {
     /// It, folded; one character of a script without spaces.
     pub folded: String,
-    /// What else the index has of it: its stem after [`STEM`], or the character with its neighbour.
+    /// What else the index has of it: its stem after [`STEM`], or the character with its neighbour. No stem if none was
+    /// asked for.
     pub second: Option<String>,
     /// Whether it is a character of a script without spaces.
     pub dense: bool,
@@ -56,9 +57,25 @@ impl Lexer {
     /// The words of a text, in order.
     #[must_use]
     pub fn words(&self, text: &str) -> Vec<Word> {
+        self.cut(text, true)
+    }
+
+    /// The same without stems, which take most of the time.
+    #[must_use]
+    pub fn unstemmed(&self, text: &str) -> Vec<Word> {
+        self.cut(text, false)
+    }
+
+    /// The index's term for the stem of a folded word.
+    #[must_use]
+    pub fn stem(&self, folded: &str) -> String {
         let stemmer = Stemmer::new(match self.language {
             Language::English => Algorithm::English,
         });
+        format!("{STEM}{}", stemmer.stem(folded))
+    }
+
+    fn cut(&self, text: &str, stems: bool) -> Vec<Word> {
         let mut words = Vec::new();
         let mut chars = text.char_indices().peekable();
         while let Some((from, c)) = chars.next() {
@@ -79,7 +96,7 @@ impl Lexer {
             if folded.is_empty() || folded.len() > WORD_MAX_BYTES {
                 continue;
             }
-            let second = Some(format!("{STEM}{}", stemmer.stem(&folded)));
+            let second = stems.then(|| self.stem(&folded));
             words.push(Word { folded, second, dense: false, from, to, place: words.len() });
         }
         words
