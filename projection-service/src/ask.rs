@@ -1,6 +1,7 @@
 //! Questions and answers as plain data: the same in process and over NATS.
 
 mod access;
+mod audit;
 mod changes;
 mod graph;
 pub mod search;
@@ -18,6 +19,7 @@ use promptory_platform::{BearerToken, Presented};
 use serde::{Deserialize, Serialize};
 
 pub use access::{AskHoldings, AskWho, AskWhy, HoldingsAnswer, Place, Showing, When, WhoAnswer};
+pub use audit::{AuditAnswer, AuditCounted, AuditFilter, AuditRecord, Order, Outcome};
 pub use changes::{AskChanges, Changed, ChangesAnswer, Of, PromptChange, Step};
 pub use graph::{Against, DiffAnswer, Fork};
 pub use promptory_domain::rollout::running::{Arm, Rollout, Rollouts};
@@ -258,6 +260,28 @@ pub enum Question {
     Why(AskWhy),
     /// What changed between two points.
     Changes(AskChanges),
+    /// Who did what: one page of records.
+    Audit {
+        /// Which.
+        filter: Box<AuditFilter>,
+        /// Only up to and with this event. Nothing on the first page; the cursor carries the index on.
+        end: Option<u64>,
+        /// Where the page before said to go on.
+        from: Option<u64>,
+        /// In which order.
+        order: Order,
+        /// At most so many.
+        limit: usize,
+    },
+    /// How many such records there are.
+    AuditCount {
+        /// Which.
+        filter: Box<AuditFilter>,
+        /// Only up to and with this event.
+        end: Option<u64>,
+        /// Where the answer before said to go on.
+        from: Option<u64>,
+    },
     /// The prompts whose text has some words.
     Search(Box<search::Search>),
     /// What somebody may want to type.
@@ -343,6 +367,10 @@ pub enum Answer {
     Why(String),
     /// To `Changes`.
     Changes(ChangesAnswer),
+    /// To `Audit`.
+    Audit(AuditAnswer),
+    /// To `AuditCount`.
+    AuditCount(AuditCounted),
     /// To `Search`.
     Found(Box<search::Found>),
     /// To `Suggest`.

@@ -10,11 +10,12 @@ use crate::ask::AsOf;
 use crate::digest::hex;
 use crate::hot::Hot;
 use crate::store::rows::{Memory, RowError};
+use crate::views::View;
 use crate::views::catalog::answer::{Desk, position};
 use crate::views::catalog::point::{AnswerError, Model};
 use crate::views::catalog::sight::Sight;
 use crate::views::catalog::stage::Staged;
-use crate::views::catalog::{Broken, Source, VIEW, fold_until};
+use crate::views::catalog::{Broken, Source, fold_until};
 use history::History;
 
 /// What the ledger says at a point.
@@ -145,7 +146,7 @@ impl Folding {
     /// The model digest of what is folded; no key is needed for it.
     #[must_use]
     pub fn model_digest(&self) -> String {
-        self.hot.sum.model_digest(VIEW, self.hot.index.unwrap_or_default())
+        self.hot.digest()
     }
 
     /// What is said at the point.

@@ -1,9 +1,8 @@
-//! The stores this process has open: on demand, capped, caught up before they answer.
-//!
-//! A tenant's store has one writer at a time, who folds, commits, swaps the state and then announces. Readers take the
-//! state and the store as they are and never wait for the writer.
+//! The stores this process has open, a [`Bay`] for each view: on demand, capped, caught up before they answer.
 
 mod answer;
+mod audit;
+pub(crate) mod bay;
 mod catch_up;
 mod denied;
 mod fast;
@@ -12,33 +11,32 @@ mod open;
 pub mod search;
 mod slot;
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
-use promptory_events::{Position, TenantId, partition};
+use promptory_events::{Position, TenantId};
 use promptory_identity::Identity;
-use promptory_ledger::{KeyStore, Ledger, ReadError, Recorded};
+use promptory_ledger::{KeyStore, Ledger, ReadError};
 use promptory_platform::{Attestor, Clock};
 use tokio::sync::watch;
 use tracing::Instrument;
 
+use crate::hot::Hot;
 use crate::hot::opened::OpenedCache;
 use crate::hot::past::PastCache;
-use crate::views::catalog::{Broken, Source};
-use catch_up::Trouble;
+use crate::views::audit::Audit;
+pub(crate) use bay::Bay;
 pub(crate) use catch_up::{Pages, Target};
 pub use fast::HotReply;
 pub use health::{Health, Stopped};
-use slot::{Open, Slot};
+use slot::Slot;
 
 /// How a shelf is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The folder that holds a folder for each tenant. One process at a time.
     pub dir: PathBuf,
-    /// How many stores may be open at once (at least 1), `_system` not counted: it is always open.
+    /// How many stores of each view may be open at once (at least 1), `_system` not counted: its catalog is always open.
     pub open_max: usize,
     /// Memory for opened answers, of all tenants together, in bytes.
     pub cache_bytes: u64,
@@ -63,16 +61,11 @@ struct Inner {
     identity: Identity,
     opened: OpenedCache,
     past: PastCache,
-    system: Arc<Slot>,
+    catalog: Bay<Hot>,
     search: search::Search,
-    /// Tenants that are there: small, and never forgotten, so that followers stay connected when a store is closed.
-    slots: RwLock<HashMap<TenantId, Arc<Slot>>>,
-    /// Counts uses, to tell which store was used last.
-    uses: AtomicU64,
-    /// Partitions by number: whether the worker has reached the end once.
-    caught_up: Mutex<HashMap<u16, bool>>,
-    /// Tenants whose batches wait because of trouble that may pass, and the trouble.
-    waiting: Mutex<BTreeMap<TenantId, String>>,
+    audit: Bay<Audit>,
+    /// `_system` in the catalog: it says which tenants are suspended.
+    system: Arc<Slot<Hot>>,
     /// Where denied questions are recorded.
     attestor: OnceLock<Attestor>,
 }
@@ -109,28 +102,14 @@ impl Shelf {
     /// A shelf with nothing open.
     #[must_use]
     pub fn new(config: Config, ledger: Ledger, keys: KeyStore) -> Self {
-        let system = Arc::new(Slot::new(0, TenantId::system()));
-        let slots = RwLock::new(HashMap::from([(TenantId::system(), system.clone())]));
+        let (catalog, audit) = (Bay::new(&config, ledger.clone()), Bay::new(&config, ledger.clone()));
+        let system = catalog.slot(&TenantId::system());
         let opened = OpenedCache::new(config.cache_bytes);
-        let (uses, caught_up, waiting) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
-        let search = search::Search::new(config.search, config.clock.now());
         let (identity, attestor) = (Identity::new(config.identity, keys.clone()), OnceLock::new());
         let past = PastCache::default();
-        let inner = Inner {
-            config,
-            ledger,
-            keys,
-            identity,
-            opened,
-            past,
-            system,
-            search,
-            slots,
-            uses,
-            caught_up,
-            waiting,
-            attestor,
-        };
+        let search = search::Search::new(config.search, config.open_max, config.clock.now());
+        catalog.tell(search.queue.clone());
+        let inner = Inner { config, ledger, keys, identity, opened, past, catalog, search, audit, system, attestor };
         Self { inner: Arc::new(inner) }
     }
 
@@ -139,8 +118,14 @@ impl Shelf {
         let _ = self.inner.attestor.set(attestor);
     }
 
-    pub(crate) fn dir(&self) -> &std::path::Path {
-        &self.inner.config.dir
+    /// The catalog's stores.
+    pub(crate) fn catalog(&self) -> &Bay<Hot> {
+        &self.inner.catalog
+    }
+
+    /// The audit view's stores.
+    pub(crate) fn audit(&self) -> &Bay<Audit> {
+        &self.inner.audit
     }
 
     /// The ledger that the models are made from.
@@ -149,149 +134,18 @@ impl Shelf {
         &self.inner.ledger
     }
 
-    /// A tenant's position as it is announced: after the commit and after the swap, so whoever asks then sees it.
+    /// A tenant's position as its catalog announces it: after the commit and after the swap, so whoever asks then sees it.
     /// `None` as long as no store of the tenant was open. To be called for a tenant that has been let in.
     #[must_use]
     pub fn follow(&self, tenant: &TenantId) -> watch::Receiver<Option<Position>> {
-        self.slot(tenant).position.subscribe()
-    }
-
-    /// Applies a tenant's batches: fold, commit with checkpoint, swap, announce, in this order. Batches that are applied
-    /// already are skipped; missing ones are fetched from the ledger first. What can't be folded stops this tenant.
-    /// Takes the thread for some milliseconds.
-    ///
-    /// # Errors
-    /// The tenant has stopped; the ledger or the store can't be used now.
-    pub async fn apply(&self, tenant: &TenantId, page: Vec<Recorded>) -> Result<(), ShelfError> {
-        let (shelf, slot) = (self.clone(), self.slot(tenant));
-        to_the_end(async move { shelf.apply_whole(slot, page).await }).await
-    }
-
-    /// Brings a tenant that was left waiting to the end of its ledger.
-    ///
-    /// # Errors
-    /// As [`Shelf::apply`].
-    pub(crate) async fn catch_up(&self, tenant: &TenantId) -> Result<(), ShelfError> {
-        let (shelf, slot) = (self.clone(), self.slot(tenant));
-        to_the_end(async move {
-            let _writing = slot.writer.lock().await;
-            let open = shelf.open_locked(&slot).await?;
-            let pages = Pages::of(shelf.source(&slot.tenant), open.store.clone(), open.hot.clone());
-            drop(open);
-            shelf.close_gap(&slot, pages).await
-        })
-        .await
-    }
-
-    async fn apply_whole(&self, slot: Arc<Slot>, page: Vec<Recorded>) -> Result<(), ShelfError> {
-        let _writing = slot.writer.lock().await;
-        let open = self.open_locked(&slot).await?;
-        let pages = Pages::of(self.source(&slot.tenant), open.store.clone(), open.hot.clone());
-        let (pages, trouble) = pages.live().fold(&page);
-        drop(open);
-        self.publish(&slot, Arc::new(Open { hot: pages.hot.clone(), store: pages.store.clone() }));
-        match trouble {
-            None => Ok(()),
-            Some(Trouble::Broken(Broken::Gap { .. })) => self.close_gap(&slot, pages).await,
-            Some(trouble) => Err(self.troubled(&slot, trouble).await),
-        }
-    }
-
-    /// The batch that came is not the next one: the ledger has those between, or the tenant stops.
-    async fn close_gap(&self, slot: &Arc<Slot>, pages: Pages) -> Result<(), ShelfError> {
-        let (pages, trouble) = pages.catch_up(&self.inner.ledger, Target::Head, |_| {}).await;
-        self.publish(slot, Arc::new(Open { hot: pages.hot, store: pages.store }));
-        match trouble {
-            None => Ok(()),
-            Some(trouble) => Err(self.troubled(slot, trouble).await),
-        }
-    }
-
-    /// Swap, then announce: whoever is woken finds what was announced.
-    fn publish(&self, slot: &Slot, open: Arc<Open>) {
-        let position = open.position();
-        slot.open.store(Some(open));
-        slot.position.send_if_modified(|announced| {
-            let changed = *announced != position;
-            *announced = position;
-            changed
-        });
-        // The index follows the catalog; that of `_system` has nothing to search for.
-        if slot.search.behind(position) && !slot.tenant.is_system() {
-            self.inner.search.queue.note(&slot.tenant, slot.search.brought());
-        }
-    }
-
-    /// Takes note of trouble under the writer's lock: what is broken stops the tenant; a store that failed is closed, and
-    /// its next opening verifies whether it is whole.
-    async fn troubled(&self, slot: &Arc<Slot>, trouble: Trouble) -> ShelfError {
-        match trouble {
-            Trouble::Ledger(ReadError::Corrupt(reason)) => slot.stop(reason),
-            Trouble::Broken(broken) => slot.stop(broken.to_string()),
-            Trouble::Ledger(error) => ShelfError::Ledger(error),
-            Trouble::Row(error) => {
-                self.close_locked(slot).await;
-                ShelfError::Store(error.to_string())
-            }
-        }
-    }
-
-    /// Syncs the stores of a partition that have unsynced rows. True if all are on disk as they were when this began.
-    pub async fn sync(&self, partition: u16) -> bool {
-        let count = self.inner.ledger.partitions();
-        let mut clean = true;
-        for slot in self.slots().into_iter().filter(|slot| partition::of(&slot.tenant, count) == partition) {
-            let Some(store) = slot.open.load_full().map(|open| open.store.clone()) else { continue };
-            if !store.is_dirty() {
-                continue;
-            }
-            let synced = tokio::task::spawn_blocking(move || store.sync()).await;
-            if !matches!(synced, Ok(Ok(()))) {
-                tracing::warn!(tenant = %slot.tenant, ?synced, "a store could not be synced");
-                clean = false;
-            }
-        }
-        clean
+        self.catalog().slot(tenant).position.subscribe()
     }
 
     /// Closes every store, synced. For an orderly end; without it the next start catches up a little more.
     pub async fn close(&self) {
-        let shelf = self.clone();
-        let closed = to_the_end(async move {
-            for slot in shelf.slots() {
-                let _writing = slot.writer.lock().await;
-                shelf.close_locked(&slot).await;
-            }
-            Ok(())
-        });
-        if let Err(error) = closed.await {
-            tracing::warn!(%error, "the stores were not all closed");
-        }
-    }
-
-    pub(crate) fn source(&self, tenant: &TenantId) -> Source {
-        Source { tenant: tenant.clone(), incarnation: self.inner.ledger.incarnation() }
-    }
-
-    fn slots(&self) -> Vec<Arc<Slot>> {
-        self.inner.slots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-
-    fn known_slot(&self, tenant: &TenantId) -> Option<Arc<Slot>> {
-        self.inner.slots.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
-    }
-
-    pub(crate) fn slot(&self, tenant: &TenantId) -> Arc<Slot> {
-        if let Some(slot) = self.known_slot(tenant) {
-            return slot;
-        }
-        let mut slots = self.inner.slots.write().unwrap_or_else(PoisonError::into_inner);
-        let number = slots.len() as u64; // slots are never removed, so it is new
-        slots.entry(tenant.clone()).or_insert_with(|| Arc::new(Slot::new(number, tenant.clone()))).clone()
-    }
-
-    fn touch(&self, slot: &Slot) {
-        slot.used.store(self.inner.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        self.inner.search.close();
+        self.catalog().close().await;
+        self.audit().close().await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! One tenant's sled database: rows, and in each atomic batch the checkpoint that says how far they go.
+//! One view of one tenant in a sled database: rows, and in each atomic batch the checkpoint that says how far they go.
 //!
 //! sled is a disposable cache here. Whatever it loses or damages is noticed when it is opened and built again from the
 //! ledger; nothing is ever only here. This module and its children are the only ones that know of sled.
@@ -8,17 +8,17 @@ mod guard;
 pub mod key;
 pub mod rows;
 
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 pub(crate) use guard::sibling;
 pub use guard::{OpenError, discard, guarded};
 
-use crate::hot::Hot;
-use crate::views::catalog::stage::Staged;
-use crate::views::catalog::{FORMAT, VIEW, row};
+use crate::views::View;
+use crate::views::catalog::row;
+use crate::views::stage::Staged;
 use checkpoint::Stored;
-use key::Key;
 use rows::{RowError, Rows};
 
 /// Operations in one batch: sled never gives back the memory of larger ones.
@@ -27,7 +27,7 @@ const BATCH_OPS: usize = 400;
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Small segments: hundreds of databases may be open, and each has buffers of this size.
 const SEGMENT_BYTES: usize = 256 * 1024;
-/// sled's page cache for a database that serves: small, for what is hot is in [`Hot`], and many are open.
+/// sled's page cache for a database that serves: small, for what is hot is in [`Hot`](crate::hot::Hot), and many are open.
 const SERVING_BYTES: u64 = 4 * 1024 * 1024;
 /// The same for one that is being built: with too small a cache sled reads back what it has just written.
 const BUILDING_BYTES: u64 = 64 * 1024 * 1024;
@@ -43,8 +43,9 @@ pub enum Use {
     Building,
 }
 
-/// An open, verified store.
-pub struct Store {
+/// An open, verified store of a view.
+pub struct Store<V> {
+    view: PhantomData<fn() -> V>,
     path: PathBuf,
     db: sled::Db,
     tree: sled::Tree,
@@ -59,19 +60,19 @@ struct Unsynced {
     ops: usize,
 }
 
-impl std::fmt::Debug for Store {
+impl<V> std::fmt::Debug for Store<V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Store({})", self.path.display())
     }
 }
 
-impl Store {
+impl<V: View> Store<V> {
     /// Opens the store in a folder and verifies all of it; makes an empty one if there is none. Blocks, and waits some
     /// seconds for a handle that is being closed.
     ///
     /// # Errors
     /// Another handle holds it; or it is damaged, or of another format: then it is to be discarded.
-    pub fn open(path: &Path, what_for: Use) -> Result<(Self, Hot), OpenError> {
+    pub fn open(path: &Path, what_for: Use) -> Result<(Self, V), OpenError> {
         guard::open(path, what_for)
     }
 
@@ -79,12 +80,12 @@ impl Store {
         let cache = if what_for == Use::Building { BUILDING_BYTES } else { SERVING_BYTES };
         let config = sled::Config::new().path(path).segment_size(SEGMENT_BYTES).cache_capacity(cache);
         let db = config.flush_every_ms(None).open()?; // a flusher would be a thread for each database
-        let tree = db.open_tree(VIEW)?;
-        Ok(Self { path: path.to_owned(), db, tree, unsynced: Mutex::default() })
+        let tree = db.open_tree(V::DIGEST_OF)?;
+        Ok(Self { view: PhantomData, path: path.to_owned(), db, tree, unsynced: Mutex::default() })
     }
 
     /// The rows.
-    pub fn rows(&self) -> &(impl Rows + use<>) {
+    pub fn rows(&self) -> &(impl Rows + use<V>) {
         &self.tree
     }
 
@@ -93,12 +94,12 @@ impl Store {
     ///
     /// # Errors
     /// The store can't be written; some parts may be there.
-    pub fn commit(&self, staged: &mut Staged) -> Result<(), RowError> {
-        for (rows, checkpoint) in staged.parts(BATCH_OPS - 1, BATCH_BYTES) {
+    pub fn commit(&self, staged: &mut Staged<V::Kept>) -> Result<(), RowError> {
+        for (rows, at) in staged.parts(BATCH_OPS - 1, BATCH_BYTES) {
             let mut batch = sled::Batch::default();
             let ops = rows.len() + 1;
             rows.into_iter().for_each(|(key, value)| batch.insert(key, value));
-            batch.insert(Key::Checkpoint.encode(), row::encode(&Stored { format: FORMAT, checkpoint }));
+            batch.insert(&checkpoint::KEY, row::encode(&Stored { format: V::FORMAT, checkpoint: at }));
             guarded(|| self.tree.apply_batch(batch))?;
             self.note(ops)?;
         }
@@ -119,8 +120,8 @@ impl Store {
 
     /// Makes a row another, behind the checkpoint's back.
     #[cfg(test)]
-    pub(crate) fn spoil(&self, key: &Key) {
-        self.tree.insert(key.encode(), vec![1]).unwrap();
+    pub(crate) fn spoil(&self, key: &impl rows::RowKey) {
+        self.tree.insert(key.bytes(), vec![1]).unwrap();
     }
 
     /// Whether something has been written that may not be on the disk.

@@ -32,6 +32,9 @@ pub(crate) struct Scribe {
     pub tenant: TenantId,
     pub incarnation: Incarnation,
     pub now: Timestamp,
+    /// Who does what comes next, by which grants.
+    pub actor: PrincipalId,
+    pub grants: Vec<u64>,
     pub told: Vec<Told>,
     /// The batches, for tests without a ledger. The sequence of the n-th is n.
     pub batches: Vec<Bytes>,
@@ -54,6 +57,8 @@ impl Scribe {
             tenant,
             incarnation,
             now: Timestamp::from_micros(BEGIN_MICROS),
+            actor: ACTOR,
+            grants: vec![1],
             told: Vec::new(),
             batches: Vec::new(),
             keys,
@@ -95,8 +100,8 @@ impl Scribe {
         let header = CommitHeader {
             command_id,
             command_hash: CommandHash([2; 16]),
-            actor: ACTOR,
-            evidence: Evidence { credential: Credential::System, grants: vec![1] },
+            actor: self.actor,
+            evidence: Evidence { credential: Credential::System, grants: self.grants.clone() },
             occurred_at,
             author: occurred_at.map(|_| "somebody".parse().unwrap()),
             message,

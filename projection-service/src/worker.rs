@@ -1,4 +1,5 @@
-//! Follows one partition: what arrives is grouped by tenant, applied and announced. One worker a partition.
+//! Follows one partition for one view: what arrives is grouped by tenant, applied and announced. One worker for each view of
+//! a partition, so that none waits for another.
 //!
 //! A tenant that can't go on stops alone and visibly; the others never wait for it, and no event is ever skipped.
 
@@ -13,17 +14,15 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use crate::shelf::bay::Bay;
 use crate::shelf::{Shelf, ShelfError};
+use crate::views::View;
 use cursor::Saved;
 
 /// How often it is seen whether something is to be synced, and whether nothing has come.
 const TICK: Duration = Duration::from_millis(200);
 /// How long rows may wait to be synced and the cursor to be saved: also how much a power loss makes us read again.
 const SYNC_AGE: Duration = Duration::from_secs(1);
-/// Between two pages there is as much time as the last one took to apply, within these bounds: so what comes alone is
-/// taken at once, and under load the applying takes half of a core and its pages grow.
-const GATHER: Duration = Duration::from_millis(1);
-const GATHER_MAX: Duration = Duration::from_millis(10);
 /// How long to wait before the ledger is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often tenants that were left behind are tried again.
@@ -33,23 +32,45 @@ const PAUSES_MS: [u64; 4] = [10, 20, 50, 100];
 /// A batch that is applied this soon after it was recorded shows that the worker has reached the end.
 const FRESH_SECONDS: f64 = 1.0;
 
-/// Follows a partition as [`run`] does, on a thread of its own: folding and committing take it for milliseconds, and it
-/// must not wait for its turn behind requests, because whoever asks for what was just written waits for it.
+/// Follows a partition as [`run`] does, each view on a thread of its own: folding and committing take it for milliseconds,
+/// and it must not wait for its turn behind requests, because whoever asks for what was just written waits for it.
 ///
 /// # Errors
 /// The system has no threads left.
-pub fn start(shelf: Shelf, scope: Scope, shutdown: watch::Receiver<bool>) -> io::Result<thread::JoinHandle<()>> {
-    let partition = scope.partition;
-    shelf.note_partition(partition, false); // before anybody can ask whether all have caught up
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let name = format!("projection-{partition}");
-    thread::Builder::new().name(name).spawn(move || runtime.block_on(run(shelf, scope, shutdown)))
+pub fn start(shelf: &Shelf, scope: Scope, shutdown: &watch::Receiver<bool>) -> io::Result<Vec<thread::JoinHandle<()>>> {
+    let mut threads = Vec::new();
+    if scope.is_for_all_views() {
+        threads.push(start_view(shelf.audit().clone(), scope.clone(), shutdown.clone())?);
+    }
+    threads.push(start_view(shelf.catalog().clone(), scope, shutdown.clone())?);
+    Ok(threads)
 }
 
-/// Follows a partition until `shutdown` turns true or its sender is gone; then syncs what it has written.
+fn start_view<V: View>(
+    bay: Bay<V>,
+    scope: Scope,
+    shutdown: watch::Receiver<bool>,
+) -> io::Result<thread::JoinHandle<()>> {
+    let partition = scope.partition;
+    bay.note_partition(partition, false); // before anybody can ask whether all have caught up
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let name = format!("{}-{partition}", V::NAME);
+    thread::Builder::new().name(name).spawn(move || runtime.block_on(follow(bay, scope, shutdown)))
+}
+
+/// Follows a partition for all views until `shutdown` turns true or its sender is gone; then syncs what it has written.
 pub async fn run(shelf: Shelf, scope: Scope, shutdown: watch::Receiver<bool>) {
-    shelf.note_partition(scope.partition, false);
-    let mut worker = Worker::new(shelf, scope, shutdown).await;
+    let audit = async {
+        if scope.is_for_all_views() {
+            follow(shelf.audit().clone(), scope.clone(), shutdown.clone()).await;
+        }
+    };
+    tokio::join!(follow(shelf.catalog().clone(), scope.clone(), shutdown.clone()), audit);
+}
+
+async fn follow<V: View>(bay: Bay<V>, scope: Scope, shutdown: watch::Receiver<bool>) {
+    bay.note_partition(scope.partition, false);
+    let mut worker = Worker::new(bay, scope, shutdown).await;
     // Only trouble ends the following before the shutdown does. The cursor stands where it stood, so nothing is lost by
     // beginning again there.
     while let Err(error) = worker.follow().await {
@@ -77,6 +98,11 @@ impl Scope {
         Self { partition, only: None }
     }
 
+    /// Whether all views follow it. Of a tenant that is only needed to say who is suspended the catalog is enough.
+    fn is_for_all_views(&self) -> bool {
+        self.only.is_none()
+    }
+
     /// What a process follows that answers for some partitions: those, and `_system` wherever it is, because it says
     /// which tenants are suspended.
     #[must_use]
@@ -97,8 +123,8 @@ struct Syncing {
     task: JoinHandle<bool>,
 }
 
-struct Worker {
-    shelf: Shelf,
+struct Worker<V: View> {
+    bay: Bay<V>,
     scope: Scope,
     /// The last batch that was given to its tenant.
     at: Option<Cursor>,
@@ -112,11 +138,11 @@ struct Worker {
     shutdown: watch::Receiver<bool>,
 }
 
-impl Worker {
-    async fn new(shelf: Shelf, scope: Scope, shutdown: watch::Receiver<bool>) -> Self {
-        let Saved { at, stopped } = cursor::load(shelf.dir(), &scope, shelf.ledger().incarnation());
+impl<V: View> Worker<V> {
+    async fn new(bay: Bay<V>, scope: Scope, shutdown: watch::Receiver<bool>) -> Self {
+        let Saved { at, stopped } = cursor::load(bay.dir(), V::NAME, &scope, bay.ledger().incarnation());
         let (syncing, last_sync) = (None, Instant::now());
-        let mut worker = Self { shelf, scope, at, saved: at, behind: stopped, syncing, last_sync, shutdown };
+        let mut worker = Self { bay, scope, at, saved: at, behind: stopped, syncing, last_sync, shutdown };
         worker.try_again().await;
         worker
     }
@@ -127,7 +153,7 @@ impl Worker {
     }
 
     async fn follow(&mut self) -> Result<(), ReadError> {
-        let mut tail = self.shelf.ledger().tail(self.scope.partition, self.at).await?;
+        let mut tail = self.bay.ledger().tail(self.scope.partition, self.at).await?;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut again = tokio::time::interval(AGAIN);
@@ -142,13 +168,13 @@ impl Worker {
                 page = gathered(&mut tail, not_before) => {
                     let begun = Instant::now();
                     self.take(page?).await;
-                    not_before = Instant::now() + begun.elapsed().clamp(GATHER, GATHER_MAX);
+                    not_before = Instant::now() + begun.elapsed().clamp(V::GATHER.0, V::GATHER.1);
                     idle = false;
                 }
                 _ = tick.tick() => {
                     if idle {
                         // Nothing came for a whole tick, so the end was reached.
-                        self.shelf.note_partition(self.scope.partition, true);
+                        self.bay.note_partition(self.scope.partition, true);
                     }
                     idle = true;
                     self.sync().await;
@@ -171,11 +197,12 @@ impl Worker {
             }
         }
         self.at = last.or(self.at);
-        let age = self.shelf.age_seconds(recorded_at);
-        metrics::gauge!("promptory_projection_lag_seconds", "partition" => self.scope.partition.to_string()).set(age);
+        let age = self.bay.age_seconds(recorded_at);
+        let partition = self.scope.partition.to_string();
+        metrics::gauge!("promptory_projection_lag_seconds", "view" => V::NAME, "partition" => partition).set(age);
         if age < FRESH_SECONDS {
             // Under steady writes there is never nothing to come: fresh is caught up.
-            self.shelf.note_partition(self.scope.partition, true);
+            self.bay.note_partition(self.scope.partition, true);
         }
     }
 
@@ -186,17 +213,17 @@ impl Worker {
             return true; // these batches too come with the catching up
         }
         for (tries, pause_ms) in PAUSES_MS.into_iter().enumerate() {
-            match self.shelf.apply(tenant, batches.clone()).await {
+            match self.bay.apply(tenant, batches.clone()).await {
                 Ok(()) => {
                     if tries > 0 {
-                        self.shelf.note_waiting(tenant, None);
+                        self.bay.note_waiting(tenant, None);
                     }
                     return true;
                 }
                 Err(ShelfError::Stopped(_)) => break,
                 Err(error) => {
-                    tracing::warn!(%tenant, %error, "a tenant's batches could not be applied; trying again");
-                    self.shelf.note_waiting(tenant, Some(error.to_string()));
+                    tracing::warn!(%tenant, view = V::NAME, %error, "a tenant's batches could not be applied; trying again");
+                    self.bay.note_waiting(tenant, Some(error.to_string()));
                     if self.pause(Duration::from_millis(pause_ms)).await {
                         return false;
                     }
@@ -211,14 +238,14 @@ impl Worker {
     /// Tries the tenants that were left behind. One that has stopped for good says so at once.
     async fn try_again(&mut self) {
         for tenant in std::mem::take(&mut self.behind) {
-            match self.shelf.catch_up(&tenant).await {
+            match self.bay.catch_up(&tenant).await {
                 Ok(()) => {
-                    self.shelf.note_waiting(&tenant, None);
+                    self.bay.note_waiting(&tenant, None);
                     self.saved = None;
                 }
                 Err(error) => {
                     let stopped = matches!(error, ShelfError::Stopped(_));
-                    self.shelf.note_waiting(&tenant, (!stopped).then(|| error.to_string()));
+                    self.bay.note_waiting(&tenant, (!stopped).then(|| error.to_string()));
                     self.behind.push(tenant);
                 }
             }
@@ -232,8 +259,8 @@ impl Worker {
             Some(syncing) if !syncing.task.is_finished() => {}
             Some(_) => self.finish_sync().await,
             None if self.at.is_some() && self.at != self.saved && self.last_sync.elapsed() >= SYNC_AGE => {
-                let (shelf, partition) = (self.shelf.clone(), self.scope.partition);
-                let task = tokio::spawn(async move { shelf.sync(partition).await });
+                let (bay, partition) = (self.bay.clone(), self.scope.partition);
+                let task = tokio::spawn(async move { bay.sync(partition).await });
                 self.syncing = Some(Syncing { at: self.at, task });
                 self.last_sync = Instant::now();
             }
@@ -248,7 +275,7 @@ impl Worker {
             return;
         }
         let saved = Saved { at: syncing.at, stopped: self.behind.clone() };
-        match cursor::save(self.shelf.dir(), &self.scope, &saved) {
+        match cursor::save(self.bay.dir(), V::NAME, &self.scope, &saved) {
             Ok(()) => self.saved = syncing.at,
             Err(error) => tracing::warn!(partition = self.scope.partition, %error, "a cursor could not be saved"),
         }
@@ -258,15 +285,15 @@ impl Worker {
     async fn sync_last(&mut self) {
         self.finish_sync().await;
         if self.at.is_some() && self.at != self.saved {
-            let (shelf, partition) = (self.shelf.clone(), self.scope.partition);
-            let task = tokio::spawn(async move { shelf.sync(partition).await });
+            let (bay, partition) = (self.bay.clone(), self.scope.partition);
+            let task = tokio::spawn(async move { bay.sync(partition).await });
             self.syncing = Some(Syncing { at: self.at, task });
             self.finish_sync().await;
         }
     }
 
     fn lost(&mut self, error: &ReadError) {
-        tracing::error!(partition = self.scope.partition, %error, "a partition can't be followed; trying again");
+        tracing::error!(partition = self.scope.partition, view = V::NAME, %error, "a partition can't be followed; trying again");
         metrics::counter!("promptory_projection_tail_errors_total").increment(1);
         if matches!(error, ReadError::Corrupt(_)) {
             // The cursor is only ours. From the beginning again, every tenant finds out for itself what it has and

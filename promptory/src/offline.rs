@@ -11,6 +11,7 @@ use promptory_projection::Shelf;
 use promptory_projection::ask::AsOf;
 use promptory_projection::rebuild::RebuildError;
 use promptory_projection::replay::{ReplayError, replay as fold};
+use promptory_projection::views::Name;
 use serde_json::{Value, json};
 
 use crate::init::{InitError, NatsArgs};
@@ -67,6 +68,9 @@ pub struct RebuildArgs {
     /// Whose read models.
     #[arg(long)]
     pub tenant: TenantId,
+    /// Which of them: `catalog` or `audit`.
+    #[arg(long, default_value = "catalog")]
+    pub view: Name,
 }
 
 /// An offline command could not do its work.
@@ -144,7 +148,7 @@ pub async fn replay(args: ReplayArgs) -> Result<(), OfflineError> {
     print(&report)
 }
 
-/// Builds a tenant's read models anew and prints both digests.
+/// Builds a read model of a tenant anew and prints both digests.
 ///
 /// # Errors
 /// The folder is held or damaged, or the ledger contradicts itself; the old models stay then.
@@ -157,7 +161,7 @@ pub async fn rebuild(args: RebuildArgs) -> Result<(), OfflineError> {
         shown.set_length(total);
         shown.set_position(done);
     };
-    let report = shelf.rebuild(&args.tenant, progress).await;
+    let report = shelf.rebuild(&args.tenant, args.view, progress).await;
     bar.finish_and_clear();
     let report = report?;
     shelf.close().await;
@@ -165,6 +169,7 @@ pub async fn rebuild(args: RebuildArgs) -> Result<(), OfflineError> {
     let rate = report.events as f64 / report.seconds.max(f64::EPSILON);
     print(&json!({
         "tenant": args.tenant,
+        "view": args.view,
         "events": report.events,
         "seconds": report.seconds,
         "events_per_second": rate.round(),

@@ -1,6 +1,8 @@
 //! The routes of the read side.
 
 mod access;
+mod audit;
+mod changes;
 mod conditional;
 mod cursor;
 mod diff;
@@ -57,6 +59,7 @@ pub(crate) struct App {
         (name = "prompts", description = "What is, and what was."),
         (name = "events", description = "What happened."),
         (name = "access", description = "Who may do what."),
+        (name = "audit", description = "Who did what, when and by which right, and what was denied."),
         (name = "releases", description = "Protected labels and how they move."),
         (name = "rollouts", description = "Labels that are split over versions."),
         (name = "health", description = "How the process is. No key needed."),
@@ -110,6 +113,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(history::label_history))
         .routes(routes!(history::forks))
         .routes(routes!(diff::diff))
+        .routes(routes!(changes::changes))
         .routes(routes!(templates::render))
         .routes(routes!(templates::dependents))
         .routes(routes!(events::events))
@@ -127,6 +131,8 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(releases::comments))
         .routes(routes!(releases::protections))
         .routes(routes!(releases::freezes))
+        .routes(routes!(audit::audit))
+        .routes(routes!(audit::count))
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)

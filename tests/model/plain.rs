@@ -8,6 +8,7 @@ mod merge;
 mod prompts;
 mod releases;
 mod rights;
+mod rollouts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,6 +17,7 @@ use promptory_events::{CommandId, Timestamp};
 use serde_json::Value;
 
 pub use rights::{ACTIONS, Grant};
+use rollouts::{Rollout, Split};
 
 /// How many denied attempts get an event in a minute.
 const DENIED_A_MINUTE: usize = 32;
@@ -62,6 +64,8 @@ pub struct Prompt {
     pub labels: BTreeMap<String, u64>,
     /// Where each label pointed before it moved last.
     pub came_from: BTreeMap<String, u64>,
+    /// The rollouts that run, by label.
+    pub rollouts: BTreeMap<String, Rollout>,
     pub tags: BTreeSet<String>,
     pub metadata: Option<Value>,
 }
@@ -106,6 +110,7 @@ pub struct Release {
     pub label: String,
     pub before: Option<u64>,
     pub after: Option<u64>,
+    pub split: Option<Split>,
     pub until: Option<Timestamp>,
     pub author: String,
     pub approvers: Vec<String>,
@@ -195,9 +200,25 @@ impl Model {
         }
     }
 
-    fn answer(&mut self, call: &Call, id: CommandId) -> Result<Verdict, Code> {
+    /// Which of commands that are sent together is refused and why, if one is.
+    pub fn refused_of(&self, calls: &[Call]) -> Option<(usize, Code)> {
+        let mut next = self.clone();
+        if let Some(place) = calls.iter().position(|call| next.known(call).is_ok() && well_formed(&call.body).is_err())
+        {
+            return Some((place, "invalid-field"));
+        }
+        let ids = (1..).map(|n| CommandId([n; 16]));
+        let refused = |verdict| if let Verdict::Refused(code) = verdict { Some(code) } else { None };
+        calls.iter().zip(ids).enumerate().find_map(|(place, (call, id))| Some((place, refused(next.take(call, id))?)))
+    }
+
+    fn known(&self, call: &Call) -> Result<String, Code> {
         let known = self.keys.get(&call.key).filter(|_| !call.forged && self.opens(&call.key));
-        let principal = known.ok_or("unauthenticated")?.principal.clone();
+        known.map(|key| key.principal.clone()).ok_or("unauthenticated")
+    }
+
+    fn answer(&mut self, call: &Call, id: CommandId) -> Result<Verdict, Code> {
+        let principal = self.known(call)?;
         well_formed(&call.body)?;
         let remembered = call.idempotency_key.clone().map(|key| (principal.clone(), key));
         if let Some(receipt) = remembered.as_ref().and_then(|key| self.receipts.get(key)) {
@@ -251,10 +272,11 @@ impl Model {
             "set_freeze" => self.set_freeze(caller, body, id),
             "lift_freeze" => self.lift_freeze(caller, body),
             "request_release" => self.request_release(caller, body, id),
-            "approve_release" => self.approve(caller, body),
+            "approve_release" => self.approve(caller, body, id),
             "reject_release" => self.reject(caller, body),
             "withdraw_release" => self.withdraw(caller, body),
             "add_comment" => self.comment(caller, body),
+            step if step.ends_with("_rollout") => self.roll_out(caller, body, id),
             "issue_key" => self.issue_key(caller, body, id),
             "rotate_key" => self.rotate_key(caller, body, id),
             "revoke_key" => self.revoke_key(caller, body),

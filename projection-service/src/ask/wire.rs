@@ -121,11 +121,17 @@ fn cut(told: &mut Told) -> bool {
             answer.next = answer.items.last().map_or(answer.next, Changed::begins);
             shorter
         }
+        Answer::Audit(answer) => {
+            let shorter = halve(&mut answer.records);
+            answer.next = answer.records.last().map_or(answer.next, |last| answer.order.after(last.index));
+            shorter
+        }
         Answer::Prompt(_)
         | Answer::Status(_)
         | Answer::Quotas(_)
         | Answer::Diff(_)
         | Answer::Rendered(_)
+        | Answer::AuditCount(_)
         | Answer::Why(_) => false,
         // A page of a search is small, and says itself where the next one goes on.
         Answer::Found(_) | Answer::Suggested(_) => false,

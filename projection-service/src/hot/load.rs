@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use promptory_domain::access::rights::{ApiKeyState, Grant};
 use promptory_domain::access::tokens::Issuer;
+use promptory_domain::quota::Quotas;
 use promptory_events::event::{Event, FreezeSet, GroupCreated, IssuerTrusted, PrincipalAdded, RoleDefined};
 use promptory_events::{Credential, PromptId};
 
@@ -11,6 +12,7 @@ use super::Hot;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::key::{Key, family};
 use crate::store::rows::RowError;
+use crate::views::Load;
 use crate::views::catalog::row::{
     self, ApiKeyRow, ClaimRow, CommitRef, EventRow, FreezeRow, GrantRow, GroupRow, IssuerRow, MemberRow, PromptRow,
     ProtectionRow, RequestRow, RoleRow,
@@ -24,12 +26,8 @@ pub struct Loader {
     prompts: HashMap<PromptId, PromptRow>,
 }
 
-impl Loader {
-    /// Takes note of a row.
-    ///
-    /// # Errors
-    /// A row that can't be read.
-    pub fn see(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError> {
+impl Load<Hot> for Loader {
+    fn see(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError> {
         // Most rows are of families that the state does not need: their first byte says so.
         if !matches!(
             key.first(),
@@ -73,6 +71,22 @@ impl Loader {
         Ok(())
     }
 
+    fn finish(mut self, checkpoint: Option<Checkpoint<Quotas>>) -> Hot {
+        for prompt in self.prompts.into_values() {
+            self.hot.put(prompt, None);
+        }
+        if let Some(checkpoint) = checkpoint {
+            self.hot.index = Some(checkpoint.index);
+            self.hot.cursor = Some(checkpoint.cursor);
+            self.hot.recorded_at = checkpoint.recorded_at;
+            self.hot.sum = checkpoint.sum;
+            self.hot.quotas = checkpoint.kept;
+        }
+        self.hot
+    }
+}
+
+impl Loader {
     /// Rows come by family: principals and groups before what they hold.
     fn access(&mut self, key: Key, value: &[u8]) -> Result<(), RowError> {
         let access = &mut self.hot.access;
@@ -147,21 +161,5 @@ impl Loader {
             _ => {}
         }
         Ok(())
-    }
-
-    /// The state, once all rows were seen.
-    #[must_use]
-    pub fn finish(mut self, checkpoint: Option<Checkpoint>) -> Hot {
-        for prompt in self.prompts.into_values() {
-            self.hot.put(prompt, None);
-        }
-        if let Some(checkpoint) = checkpoint {
-            self.hot.index = Some(checkpoint.index);
-            self.hot.cursor = Some(checkpoint.cursor);
-            self.hot.recorded_at = checkpoint.recorded_at;
-            self.hot.sum = checkpoint.sum;
-            self.hot.quotas = checkpoint.quotas;
-        }
-        self.hot
     }
 }

@@ -45,12 +45,19 @@ async fn running_rebuilt_and_replayed_are_the_same_model() {
     let steps = Arc::new(Mutex::new(vec![]));
     let told = steps.clone();
     let progress = move |done, total| told.lock().unwrap().push((done, total));
-    let report = world.shelf.rebuild(&scribe.tenant, progress).await.unwrap();
+    let report = world.shelf.rebuild(&scribe.tenant, Name::Catalog, progress).await.unwrap();
     assert_eq!((report.old, &report.new), (Some(running.clone()), &running));
     assert_eq!(report.events, scribe.told.len() as u64);
     assert_eq!(steps.lock().unwrap().last(), Some(&(report.events, report.events)));
     assert_eq!(world.status("acme").await.model_digest, running);
     assert_eq!(world.text("acme", "team/renamed").await.unwrap(), "two");
+
+    // Each view alone: the audit view is built, and built again.
+    let first = world.shelf.rebuild(&scribe.tenant, Name::Audit, |_, _| {}).await.unwrap();
+    let again = world.shelf.rebuild(&scribe.tenant, Name::Audit, |_, _| {}).await.unwrap();
+    assert_eq!((first.old, again.old.as_ref(), again.events), (None, Some(&first.new), report.events));
+    assert_eq!(again.new, first.new);
+    assert_ne!(again.new, running, "a digest is of its view");
 
     let replay = replayed(&world, &scribe, AsOf::Now).await;
     assert_eq!(replay.model_digest, running);
@@ -131,12 +138,12 @@ async fn a_store_that_lies_is_told_of_and_replaced() {
     let (scribe, _) = told(&world, "acme").await;
     let digest = world.status("acme").await.model_digest;
     world.shelf.close().await;
-    std::fs::write(world.dir.path().join("acme/db"), b"nonsense").unwrap();
-    let report = world.shelf.rebuild(&scribe.tenant, |_, _| {}).await.unwrap();
+    std::fs::write(world.dir.path().join("acme/catalog/db"), b"nonsense").unwrap();
+    let report = world.shelf.rebuild(&scribe.tenant, Name::Catalog, |_, _| {}).await.unwrap();
     assert_eq!((report.old, report.new), (None, digest.clone()));
     world.restart().await;
     assert_eq!(world.status("acme").await.model_digest, digest);
-    let unknown = world.shelf.rebuild(&"nobody".parse().unwrap(), |_, _| {}).await;
+    let unknown = world.shelf.rebuild(&"nobody".parse().unwrap(), Name::Catalog, |_, _| {}).await;
     assert!(matches!(unknown, Err(RebuildError::UnknownTenant(_))));
     assert!(!world.dir.path().join("nobody").exists());
 }

@@ -7,17 +7,28 @@ use promptory_domain::access::Token;
 use promptory_events::{Position, TenantId, limits};
 
 use super::slot::{Open, Slot};
-use super::{Shelf, ShelfError, to_the_end};
+use super::{Shelf, ShelfError};
 use crate::ask::{Ask, AskError, Caller, Question, Reply};
+use crate::hot::Hot;
 use crate::hot::access::Reader;
 use crate::store::rows::RowError;
 use crate::store::{Store, guarded};
+use crate::views::View;
 use crate::views::catalog::answer::Desk;
 use crate::views::catalog::point::{AnswerError, Model};
 
 impl From<ShelfError> for AskError {
     fn from(error: ShelfError) -> Self {
         Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<AnswerError> for AskError {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Ask(error) => error,
+            AnswerError::Row(error) => Self::Unavailable(error.to_string()),
+        }
     }
 }
 
@@ -41,17 +52,17 @@ impl Shelf {
 
     async fn answer_in_time(&self, ask: &Ask) -> Result<Reply, AskError> {
         let slot = self.existing(&ask.tenant).await?;
-        let system = self.opened(&self.inner.system).await?;
-        match self.opened(&slot).await {
+        let system = self.catalog().opened(&self.inner.system).await?;
+        match self.catalog().opened(&slot).await {
             Err(error) if slot.open.load().is_none() => return Err(error.into()),
             _ => {} // even a stopped model knows whom it may tell that it has stopped
         }
         // First wait, then let in: a key that was issued or revoked up to this position counts.
         let waited = self.wait(&slot, ask.at_least).await;
-        let open = self.opened(&slot).await?;
+        let open = self.catalog().opened(&slot).await?;
         let token = self.token(&open, &ask.caller).await?;
-        let reader = open.hot.access.admit(&ask.caller, token, self.inner.config.clock.now())?;
-        if system.hot.access.suspended(&ask.tenant) {
+        let reader = open.state.access.admit(&ask.caller, token, self.inner.config.clock.now())?;
+        if system.state.access.suspended(&ask.tenant) {
             return Err(AskError::Suspended);
         }
         if let Some(stopped) = slot.stopped() {
@@ -63,6 +74,9 @@ impl Shelf {
             drop(open);
             return self.searched(&slot, reader, ask).await;
         }
+        if let Some(audited) = self.audited(&open, &reader, ask).await {
+            return audited;
+        }
         // Not held while it is repaired: a store is closed once nobody holds it.
         let store = Arc::downgrade(&open.store);
         match self.read(&slot, open, reader.clone(), ask).await {
@@ -73,10 +87,10 @@ impl Shelf {
     }
 
     /// What the caller's token says, if it shows one. Its issuer may have to be asked, so this may take some seconds.
-    async fn token(&self, open: &Open, caller: &Caller) -> Result<Option<Arc<Token>>, AskError> {
+    async fn token(&self, open: &Open<Hot>, caller: &Caller) -> Result<Option<Arc<Token>>, AskError> {
         let Caller::Token(shown) = caller else { return Ok(None) };
         let now = self.inner.config.clock.now();
-        match self.inner.identity.check(shown, &open.hot.access.rights, now).await {
+        match self.inner.identity.check(shown, &open.state.access.rights, now).await {
             Ok(token) => Ok(Some(token)),
             Err(refused) if refused.passes() => Err(AskError::IssuerAway),
             Err(refused) => Err(AskError::TokenRefused(refused.to_string())),
@@ -96,7 +110,7 @@ impl Shelf {
         let slot = self.existing(tenant).await?;
         let mut position = slot.position.subscribe();
         if position.borrow().is_none() {
-            self.opened(&slot).await?; // announced from then on, also while the store is closed
+            self.catalog().opened(&slot).await?; // announced from then on, also while the store is closed
         }
         let moved = |at: &Option<Position>| match (*at, after) {
             (Some(at), Some(after)) => at.incarnation != after.incarnation || at.index > after.index,
@@ -108,15 +122,15 @@ impl Shelf {
     }
 
     /// The slot of a tenant that has a ledger. A made-up name gets no slot and no folder, and is told nothing.
-    async fn existing(&self, tenant: &TenantId) -> Result<Arc<Slot>, AskError> {
-        if let Some(slot) = self.known_slot(tenant).filter(|slot| slot.open.load().is_some()) {
+    async fn existing(&self, tenant: &TenantId) -> Result<Arc<Slot<Hot>>, AskError> {
+        if let Some(slot) = self.catalog().known_slot(tenant).filter(|slot| slot.open.load().is_some()) {
             return Ok(slot);
         }
         let head = self.inner.ledger.head(tenant).await.map_err(ShelfError::from)?;
-        if head.is_some() { Ok(self.slot(tenant)) } else { Err(AskError::Unauthenticated) }
+        if head.is_some() { Ok(self.catalog().slot(tenant)) } else { Err(AskError::Unauthenticated) }
     }
 
-    async fn wait(&self, slot: &Slot, at_least: Option<Position>) -> Result<(), AskError> {
+    pub(super) async fn wait<V: View>(&self, slot: &Slot<V>, at_least: Option<Position>) -> Result<(), AskError> {
         let Some(wanted) = at_least else { return Ok(()) };
         if wanted.incarnation != self.inner.ledger.incarnation() {
             return Err(AskError::OtherIncarnation(wanted));
@@ -133,11 +147,17 @@ impl Shelf {
     }
 
     /// Reads on a thread that may block: sled reads files, the key store too.
-    async fn read(&self, slot: &Arc<Slot>, open: Arc<Open>, reader: Reader, ask: &Ask) -> Result<Reply, AnswerError> {
+    async fn read(
+        &self,
+        slot: &Arc<Slot<Hot>>,
+        open: Arc<Open<Hot>>,
+        reader: Reader,
+        ask: &Ask,
+    ) -> Result<Reply, AnswerError> {
         let (shelf, slot) = (self.clone(), slot.clone());
         let (tenant, question) = (ask.tenant.clone(), ask.question.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            let model = Model { rows: open.store.rows(), hot: &open.hot };
+            let model = Model { rows: open.store.rows(), hot: &open.state };
             let opened = Some((&shelf.inner.opened, slot.number));
             let past = Some((&shelf.inner.past, slot.number));
             let desk = Desk { tenant: &tenant, model, keys: &shelf.inner.keys, opened, past, shown: Some(&slot.shown) };
@@ -147,30 +167,16 @@ impl Shelf {
     }
 
     /// A row was not what it should be. Opening verifies the store and builds a damaged one again; then it is asked once
-    /// more. A store that is whole stays: the trouble is elsewhere, and building it again for each question would not help.
+    /// more.
     async fn repaired(
         &self,
-        slot: &Arc<Slot>,
-        damaged: Weak<Store>,
+        slot: &Arc<Slot<Hot>>,
+        damaged: Weak<Store<Hot>>,
         error: &RowError,
         reader: Reader,
         ask: &Ask,
     ) -> Result<Reply, AskError> {
-        tracing::warn!(tenant = %slot.tenant, %error, "a store is opened again, to verify it");
-        let (shelf, place) = (self.clone(), slot.clone());
-        let repairing = to_the_end(async move {
-            let _writing = place.writer.lock().await;
-            // Somebody else may have met the same damage and repaired it already.
-            let open = place.open.load_full().map(|open| Arc::downgrade(&open.store));
-            if open.is_some_and(|open| open.ptr_eq(&damaged)) {
-                shelf.close_locked(&place).await;
-            }
-            shelf.open_locked(&place).await
-        });
-        let open = repairing.await?;
-        self.read(slot, open, reader, ask).await.map_err(|error| match error {
-            AnswerError::Ask(error) => error,
-            AnswerError::Row(error) => AskError::Unavailable(error.to_string()),
-        })
+        let open = self.catalog().reopened(slot, damaged, error).await?;
+        self.read(slot, open, reader, ask).await.map_err(AskError::from)
     }
 }

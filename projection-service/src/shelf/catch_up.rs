@@ -8,11 +8,11 @@ use promptory_platform::telemetry;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::Span;
 
-use crate::hot::Hot;
 use crate::store::Store;
 use crate::store::rows::RowError;
-use crate::views::catalog::stage::Staged;
-use crate::views::catalog::{Broken, Source, fold};
+use crate::views::View;
+use crate::views::fold::{Broken, Source, fold};
+use crate::views::stage::Staged;
 
 /// Why folding did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -39,16 +39,16 @@ pub(crate) enum Target {
 
 /// A store that is being filled, and the state that goes with it.
 #[derive(Debug)]
-pub(crate) struct Pages {
+pub(crate) struct Pages<V: View> {
     source: Source,
-    pub store: Arc<Store>,
-    pub hot: Hot,
+    pub store: Arc<Store<V>>,
+    pub state: V,
     live: bool,
 }
 
-impl Pages {
-    pub(crate) fn of(source: Source, store: Arc<Store>, hot: Hot) -> Self {
-        Self { source, store, hot, live: false }
+impl<V: View> Pages<V> {
+    pub(crate) fn of(source: Source, store: Arc<Store<V>>, state: V) -> Self {
+        Self { source, store, state, live: false }
     }
 
     /// The batches were just appended: their traces go on here.
@@ -60,8 +60,8 @@ impl Pages {
     /// Folds and commits one page, on this thread: handing a few milliseconds of work to another one and back costs more
     /// than that on a busy machine. With trouble, what came before it is there, folded and committed.
     pub(crate) fn fold(mut self, page: &[Recorded]) -> (Self, Option<Trouble>) {
-        let Folded { hot, mut staged, broken } = fold_page(&self.source, self.hot.clone(), page, self.live);
-        let trouble = self.take_over(self.store.commit(&mut staged), hot);
+        let Folded { state, mut staged, broken } = fold_page(&self.source, self.state.clone(), page, self.live);
+        let trouble = self.take_over(self.store.commit(&mut staged), state);
         (self, trouble.or(broken.map(Trouble::Broken)))
     }
 
@@ -73,26 +73,26 @@ impl Pages {
         target: Target,
         mut progress: impl FnMut(u64),
     ) -> (Self, Option<Trouble>) {
-        let mut reader = match ledger.read(&self.source.tenant, self.hot.next_index()).await {
+        let mut reader = match ledger.read(&self.source.tenant, self.state.next()).await {
             Ok(reader) => reader,
             Err(error) => return (self, Some(Trouble::Ledger(error))),
         };
-        let mut committing: Option<(JoinHandle<_>, Hot)> = None;
+        let mut committing: Option<(JoinHandle<_>, V)> = None;
         loop {
-            let hot = committing.as_ref().map_or(&self.hot, |(_, hot)| hot).clone();
-            let next = self.next(&mut reader, target, hot).await;
-            if let Some((commit, hot)) = committing.take() {
-                if let Some(trouble) = self.committed(commit, hot).await {
+            let state = committing.as_ref().map_or(&self.state, |(_, state)| state).clone();
+            let next = self.next(&mut reader, target, state).await;
+            if let Some((commit, state)) = committing.take() {
+                if let Some(trouble) = self.committed(commit, state).await {
                     return (self, Some(trouble));
                 }
-                progress(self.hot.next_index());
+                progress(self.state.next());
             }
             match next {
                 Ok(None) => return (self, None),
                 Err(trouble) => return (self, Some(trouble)),
-                Ok(Some(Folded { hot, staged, broken: None })) => committing = Some((self.commit(staged), hot)),
-                Ok(Some(Folded { hot, staged, broken: Some(broken) })) => {
-                    let trouble = self.committed(self.commit(staged), hot).await;
+                Ok(Some(Folded { state, staged, broken: None })) => committing = Some((self.commit(staged), state)),
+                Ok(Some(Folded { state, staged, broken: Some(broken) })) => {
+                    let trouble = self.committed(self.commit(staged), state).await;
                     return (self, trouble.or(Some(Trouble::Broken(broken))));
                 }
             }
@@ -100,36 +100,36 @@ impl Pages {
     }
 
     /// The next page of the ledger, folded but not committed; `None` at the end.
-    async fn next(&self, reader: &mut Reader, target: Target, hot: Hot) -> Result<Option<Folded>, Trouble> {
+    async fn next(&self, reader: &mut Reader, target: Target, state: V) -> Result<Option<Folded<V>>, Trouble> {
         let mut page = reader.next().await.map_err(Trouble::Ledger)?;
         if let Target::Index(last) = target {
             page.retain(|recorded| within(recorded, last)); // nothing is left of a page beyond it
         }
-        if page.is_empty() { Ok(None) } else { self.folded(hot, page).await.map(Some) }
+        if page.is_empty() { Ok(None) } else { self.folded(state, page).await.map(Some) }
     }
 
-    async fn folded(&self, hot: Hot, page: Vec<Recorded>) -> Result<Folded, Trouble> {
+    async fn folded(&self, state: V, page: Vec<Recorded>) -> Result<Folded<V>, Trouble> {
         let (source, live) = (self.source.clone(), self.live);
-        let folding = spawn_blocking(move || fold_page(&source, hot, &page, live));
+        let folding = spawn_blocking(move || fold_page(&source, state, &page, live));
         folding.await.map_err(|error| Trouble::Row(RowError::Store(error.to_string())))
     }
 
-    fn commit(&self, mut staged: Staged) -> JoinHandle<Result<(), RowError>> {
+    fn commit(&self, mut staged: Staged<V::Kept>) -> JoinHandle<Result<(), RowError>> {
         let store = self.store.clone();
         spawn_blocking(move || store.commit(&mut staged))
     }
 
     /// Waits for a commit, and takes over the state that it made true.
-    async fn committed(&mut self, commit: JoinHandle<Result<(), RowError>>, hot: Hot) -> Option<Trouble> {
-        self.take_over(commit.await.unwrap_or_else(|error| Err(RowError::Store(error.to_string()))), hot)
+    async fn committed(&mut self, commit: JoinHandle<Result<(), RowError>>, state: V) -> Option<Trouble> {
+        self.take_over(commit.await.unwrap_or_else(|error| Err(RowError::Store(error.to_string()))), state)
     }
 
-    fn take_over(&mut self, committed: Result<(), RowError>, hot: Hot) -> Option<Trouble> {
+    fn take_over(&mut self, committed: Result<(), RowError>, state: V) -> Option<Trouble> {
         match committed {
             Ok(()) => {
-                let events = hot.next_index() - self.hot.next_index();
-                metrics::counter!("promptory_projection_events_total").increment(events);
-                self.hot = hot;
+                let events = state.next() - self.state.next();
+                metrics::counter!("promptory_projection_events_total", "view" => V::NAME).increment(events);
+                self.state = state;
                 None
             }
             Err(error) => Some(Trouble::Row(error)),
@@ -138,26 +138,26 @@ impl Pages {
 }
 
 /// A page that is folded, up to a batch that can't be.
-struct Folded {
-    hot: Hot,
-    staged: Staged,
+struct Folded<V: View> {
+    state: V,
+    staged: Staged<V::Kept>,
     broken: Option<Broken>,
 }
 
 /// Folds all of a page before any of it is written: it is a few MiB, and small batches of the ledger then share one of
 /// the store's.
-fn fold_page(source: &Source, mut hot: Hot, page: &[Recorded], live: bool) -> Folded {
+fn fold_page<V: View>(source: &Source, mut state: V, page: &[Recorded], live: bool) -> Folded<V> {
     let mut staged = Staged::default();
     for recorded in page {
         let folded = Batch::parse(recorded.bytes.clone()).map_err(Broken::from).and_then(|batch| {
             let _applying = live.then(|| apply_span(&batch).entered());
-            fold(&mut hot, &mut staged, source, recorded.cursor, &batch)
+            fold(&mut state, &mut staged, source, recorded.cursor, &batch)
         });
         if let Err(broken) = folded {
-            return Folded { hot, staged, broken: Some(broken) };
+            return Folded { state, staged, broken: Some(broken) };
         }
     }
-    Folded { hot, staged, broken: None }
+    Folded { state, staged, broken: None }
 }
 
 /// Whether a batch ends at or before an event. One that can't be read counts, so that it is met and told of.

@@ -15,12 +15,12 @@ impl Shelf {
     /// Records that a question was refused, if a right was lacking.
     pub(super) async fn attest(&self, ask: &Ask, refused: &AskError) {
         let Some(attestor) = self.inner.attestor.get() else { return };
-        let Some(open) = self.known_slot(&ask.tenant).and_then(|slot| slot.open.load_full()) else { return };
+        let Some(open) = self.catalog().known_slot(&ask.tenant).and_then(|slot| slot.open.load_full()) else { return };
         let token = match &ask.caller {
             Caller::Key { .. } => None,
-            Caller::Token(shown) => self.inner.identity.seen(shown, &open.hot.access.rights),
+            Caller::Token(shown) => self.inner.identity.seen(shown, &open.state.access.rights),
         };
-        if let Some(denied) = denied(&open.hot, ask, token.as_deref(), refused, self.inner.config.clock.now()) {
+        if let Some(denied) = denied(&open.state, ask, token.as_deref(), refused, self.inner.config.clock.now()) {
             attestor.denied(&ask.tenant, denied).await;
         }
     }
@@ -88,6 +88,8 @@ impl Question {
             | Self::Who(_)
             | Self::Holdings(_)
             | Self::Why(_)
+            | Self::Audit { .. }
+            | Self::AuditCount { .. }
             | Self::Search(_)
             | Self::Suggest { .. } => (None, None),
         };

@@ -8,6 +8,7 @@ use promptory_events::Position;
 use super::Shelf;
 use super::slot::Open;
 use crate::ask::{Answer, AsOf, Ask, AskError, Caller, PromptRef, Question, Reply, Which};
+use crate::hot::Hot;
 use crate::hot::access::Reader;
 use crate::hot::opened::{Opened, OpenedKey};
 use crate::views::catalog::answer::number;
@@ -34,7 +35,7 @@ impl Shelf {
     #[must_use]
     pub fn try_hot(&self, ask: &Ask) -> Option<Result<HotReply, AskError>> {
         let Question::Prompt { prompt, which, as_of: AsOf::Now } = &ask.question else { return None };
-        let slot = self.known_slot(&ask.tenant)?;
+        let slot = self.catalog().known_slot(&ask.tenant)?;
         let open = slot.open.load();
         let open = open.as_ref()?;
         if slot.stopped.load().is_some() || !reached(open, ask.at_least) {
@@ -44,17 +45,17 @@ impl Shelf {
         let token = match &ask.caller {
             Caller::Key { .. } => None,
             // One that was not checked yet takes its time.
-            Caller::Token(shown) => Some(self.inner.identity.seen(shown, &open.hot.access.rights)?),
+            Caller::Token(shown) => Some(self.inner.identity.seen(shown, &open.state.access.rights)?),
         };
-        let reader = match open.hot.access.admit(&ask.caller, token, now) {
+        let reader = match open.state.access.admit(&ask.caller, token, now) {
             Ok(reader) => reader,
             Err(refused) => return Some(Err(refused)),
         };
         let system = self.inner.system.open.load();
-        if system.as_ref()?.hot.access.suspended(&ask.tenant) {
+        if system.as_ref()?.state.access.suspended(&ask.tenant) {
             return Some(Err(AskError::Suspended));
         }
-        self.touch(&slot);
+        self.catalog().touch(&slot);
         slot.shown.note_reader(&reader);
         let opened = self.remembered(slot.number, open, &reader, prompt, which).transpose()?;
         Some(opened.map(|opened| HotReply { as_of: open.position(), opened }))
@@ -63,16 +64,16 @@ impl Shelf {
     fn remembered(
         &self,
         tenant: u64,
-        open: &Open,
+        open: &Open<Hot>,
         reader: &Reader,
         prompt: &PromptRef,
         which: &Which,
     ) -> Result<Option<Arc<Opened>>, AskError> {
         let row = match prompt {
-            PromptRef::Key(key) => open.hot.holder(key),
-            PromptRef::Id(id) => open.hot.prompt(*id),
+            PromptRef::Key(key) => open.state.holder(key),
+            PromptRef::Id(id) => open.state.prompt(*id),
         };
-        let rights = open.hot.access.rights_of(reader);
+        let rights = open.state.access.rights_of(reader);
         let seen = |row: &&Arc<PromptRow>| row.versions > 0 && rights.grant(Action::Read, row.key.as_str()).is_some();
         let row = row.filter(seen).ok_or(AskError::PromptNotFound)?;
         let number = number(row, which)?;
@@ -82,7 +83,7 @@ impl Shelf {
 }
 
 /// Whether a model is of this life of the ledger and at least as far.
-fn reached(open: &Open, at_least: Option<Position>) -> bool {
+fn reached(open: &Open<Hot>, at_least: Option<Position>) -> bool {
     let Some(wanted) = at_least else { return true };
     open.position().is_some_and(|at| at.incarnation == wanted.incarnation && at.index >= wanted.index)
 }

@@ -7,27 +7,27 @@ mod bring;
 pub mod indexer;
 mod queue;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwapOption;
 use lru::LruCache;
-use promptory_events::{Label, Position, Prefix, Timestamp, limits};
+use promptory_events::{Label, Prefix, TenantId, Timestamp, limits};
 use tantivy::Searcher;
 use tokio::sync::watch;
 
-use super::slot::Slot;
-use super::{Shelf, ShelfError};
-use crate::store::sibling;
+use super::{Shelf, ShelfError, Stopped};
 use crate::views::search::SearchError;
 use crate::views::search::index::{Index, WRITER_MIN_BYTES};
 use crate::views::search::universe::Universe;
 use crate::views::search::words::Language;
-pub(super) use queue::Queue;
+pub(crate) use queue::Queue;
 
+/// The name of its folder, and in health.
+const VIEW: &str = "search";
 /// What of a state counts for whom: kept for so many different readers of one state.
 const UNIVERSES_MAX: NonZeroUsize = NonZeroUsize::new(16).expect("it is not zero");
 /// Former states of one index that are held for later pages.
@@ -52,21 +52,53 @@ impl Default for Config {
 #[derive(Debug)]
 pub(super) struct Search {
     pub config: Config,
-    pub queue: Queue,
+    pub queue: Arc<Queue>,
     /// The number of the next state. It begins with the time, so that no two processes give the same.
-    pub states: AtomicU64,
+    states: AtomicU64,
     /// Whether the indexer is to end.
-    pub stopping: AtomicBool,
+    stopping: AtomicBool,
+    /// Tenants that are there: small, and never forgotten.
+    places: RwLock<HashMap<TenantId, Arc<SearchSlot>>>,
+    /// Those whose index is open, the one that was used last in front.
+    open: std::sync::Mutex<LruCache<TenantId, ()>>,
+    open_max: usize,
 }
 
 impl Search {
-    pub(super) fn new(config: Config, now: Timestamp) -> Self {
+    pub(super) fn new(config: Config, open_max: usize, now: Timestamp) -> Self {
         let states = AtomicU64::new(now.micros().unsigned_abs());
-        Self { config, queue: Queue::default(), states, stopping: AtomicBool::new(false) }
+        let (queue, stopping, places) = (Arc::default(), AtomicBool::new(false), RwLock::default());
+        let open = std::sync::Mutex::new(LruCache::unbounded());
+        Self { config, queue, states, stopping, places, open, open_max: open_max.max(1) }
+    }
+
+    fn place(&self, tenant: &TenantId) -> Arc<SearchSlot> {
+        if let Some(place) = self.places.read().unwrap_or_else(PoisonError::into_inner).get(tenant) {
+            return place.clone();
+        }
+        let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
+        places.entry(tenant.clone()).or_default().clone()
+    }
+
+    /// An index is used: what was not used for longest is let go if there are too many.
+    fn used(&self, tenant: &TenantId) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.put(tenant.clone(), ());
+        let surplus = if open.len() > self.open_max { open.pop_lru() } else { None };
+        drop(open);
+        if let Some((tenant, ())) = surplus {
+            self.place(&tenant).close();
+        }
+    }
+
+    /// Lets every index go.
+    pub(super) fn close(&self) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.places.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|place| place.close());
     }
 }
 
-/// A tenant's index on its slot.
+/// A tenant's index on the shelf.
 #[derive(Debug)]
 pub(crate) struct SearchSlot {
     /// If it is open.
@@ -77,40 +109,18 @@ pub(crate) struct SearchSlot {
     failed: ArcSwapOption<String>,
     /// Held by whoever opens, writes, closes or replaces it.
     writing: tokio::sync::Mutex<()>,
-    /// When it was last brought further.
-    brought: std::sync::Mutex<Option<Instant>>,
+}
+
+impl Default for SearchSlot {
+    fn default() -> Self {
+        let (open, failed) = (ArcSwapOption::empty(), ArcSwapOption::empty());
+        Self { open, reached: watch::Sender::new(None), failed, writing: tokio::sync::Mutex::new(()) }
+    }
 }
 
 impl SearchSlot {
-    pub(super) fn new() -> Self {
-        let (open, failed) = (ArcSwapOption::empty(), ArcSwapOption::empty());
-        let (writing, brought) = (tokio::sync::Mutex::new(()), std::sync::Mutex::default());
-        Self { open, reached: watch::Sender::new(None), failed, writing, brought }
-    }
-
-    /// Whether it lacks something that the catalog has.
-    pub(super) fn behind(&self, catalog: Option<Position>) -> bool {
-        catalog.is_some_and(|at| *self.reached.borrow() != Some(at.index))
-    }
-
-    /// When it was last brought further.
-    pub(super) fn brought(&self) -> Option<Instant> {
-        *self.brought.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// It has everything up to an event: whoever waits for that is told.
-    fn announce(&self, at: u64) {
-        *self.brought.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        self.reached.send_replace(Some(at));
-    }
-
-    /// Why the tenant's search has stopped.
-    pub(super) fn failed(&self) -> Option<Arc<String>> {
-        self.failed.load_full()
-    }
-
     /// Lets the index go, unless it is being written.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         if let Ok(_writing) = self.writing.try_lock() {
             self.open.store(None);
         }
@@ -226,36 +236,49 @@ impl Searchable {
 }
 
 impl Shelf {
-    fn index_path(&self, slot: &Slot) -> std::path::PathBuf {
-        sibling(&self.path(&slot.tenant), "search")
+    fn index_path(&self, tenant: &TenantId) -> PathBuf {
+        self.catalog().dir().join(tenant.as_str()).join(VIEW)
+    }
+
+    /// Tenants whose index can't be brought further now.
+    pub(super) fn search_stopped(&self) -> Vec<Stopped> {
+        let places = self.inner.search.places.read().unwrap_or_else(PoisonError::into_inner);
+        let stopped = |(tenant, place): (&TenantId, &Arc<SearchSlot>)| {
+            let reason = place.failed.load_full()?.to_string();
+            Some(Stopped { tenant: tenant.clone(), view: VIEW.to_owned(), reason })
+        };
+        places.iter().filter_map(stopped).collect()
     }
 
     /// The tenant's index, opened if need be.
-    async fn searchable(&self, slot: &Arc<Slot>) -> Result<Arc<Searchable>, ShelfError> {
-        if let Some(open) = slot.search.open.load_full() {
+    async fn searchable(&self, tenant: &TenantId) -> Result<Arc<Searchable>, ShelfError> {
+        let place = self.inner.search.place(tenant);
+        if let Some(open) = place.open.load_full() {
+            self.inner.search.used(tenant);
             return Ok(open);
         }
-        let (shelf, slot) = (self.clone(), slot.clone());
+        let (shelf, tenant) = (self.clone(), tenant.clone());
         super::to_the_end(async move {
-            let _writing = slot.search.writing.lock().await;
-            shelf.searchable_locked(&slot).await
+            let _writing = place.writing.lock().await;
+            shelf.searchable_locked(&tenant, &place).await
         })
         .await
     }
 
     /// The same under the index's lock.
-    async fn searchable_locked(&self, slot: &Arc<Slot>) -> Result<Arc<Searchable>, ShelfError> {
-        if let Some(open) = slot.search.open.load_full() {
+    async fn searchable_locked(&self, tenant: &TenantId, place: &SearchSlot) -> Result<Arc<Searchable>, ShelfError> {
+        self.inner.search.used(tenant);
+        if let Some(open) = place.open.load_full() {
             return Ok(open);
         }
-        let (path, incarnation) = (self.index_path(slot), self.inner.ledger.incarnation());
+        let (path, incarnation) = (self.index_path(tenant), self.inner.ledger.incarnation());
         let opening = tokio::task::spawn_blocking(move || Index::open(&path, Language::default(), incarnation));
         let opened = opening.await.map_err(|error| ShelfError::Store(error.to_string()))?;
         let (index, checkpoint) = opened.map_err(|error| ShelfError::Store(error.to_string()))?;
         let at = checkpoint.map(|checkpoint| checkpoint.index);
         let open = Arc::new(Searchable::new(index, at, self.next_state()));
-        slot.search.open.store(Some(open.clone()));
-        slot.search.reached.send_replace(at);
+        place.open.store(Some(open.clone()));
+        place.reached.send_replace(at);
         Ok(open)
     }
 

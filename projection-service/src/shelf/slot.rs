@@ -1,4 +1,4 @@
-//! A tenant's place on the shelf: its store if it is open, its announced position, and whether it has stopped.
+//! A tenant's place in a bay of the shelf: its store if it is open, its announced position, and whether it has stopped.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -8,56 +8,51 @@ use promptory_events::{Position, TenantId};
 use tokio::sync::{Mutex, watch};
 
 use super::ShelfError;
-use super::search::SearchSlot;
-use crate::hot::Hot;
 use crate::hot::shown::LastShown;
 use crate::store::Store;
-use crate::views::catalog::answer::position;
+use crate::views::View;
 
-pub(crate) struct Slot {
+pub(crate) struct Slot<V> {
     /// Names the tenant inside this process, shorter than its id does.
     pub number: u64,
     pub tenant: TenantId,
     /// The state and the store, swapped together after each commit.
-    pub open: ArcSwapOption<Open>,
+    pub open: ArcSwapOption<Open<V>>,
     /// When it was used last, counted in uses of the shelf.
     pub used: AtomicU64,
-    /// When its keys were last shown by readers.
+    /// When its keys were last shown by readers (in the catalog).
     pub shown: LastShown,
     pub position: watch::Sender<Option<Position>>,
     /// Held by whoever opens, writes, closes or replaces the store.
     pub writer: Mutex<()>,
     /// Why the projection has stopped, if it has.
     pub stopped: ArcSwapOption<String>,
-    /// Its search index.
-    pub search: SearchSlot,
 }
 
 /// What is announced of a tenant: its current state, and a store that is at least as far.
 #[derive(Debug)]
-pub(crate) struct Open {
-    pub hot: Hot,
-    pub store: Arc<Store>,
+pub(crate) struct Open<V> {
+    pub state: V,
+    pub store: Arc<Store<V>>,
 }
 
-impl Open {
+impl<V: View> Open<V> {
     pub(crate) fn position(&self) -> Option<Position> {
-        self.hot.index.and_then(|index| position(&self.hot, index))
+        self.state.position()
     }
 }
 
-impl Slot {
+impl<V: View> Slot<V> {
     pub(crate) fn new(number: u64, tenant: TenantId) -> Self {
         let (open, stopped) = (ArcSwapOption::empty(), ArcSwapOption::empty());
         let (position, writer) = (watch::Sender::new(None), Mutex::new(()));
-        let (used, shown, search) = (AtomicU64::new(0), LastShown::default(), SearchSlot::new());
-        Self { number, tenant, open, used, shown, position, writer, stopped, search }
+        Self { number, tenant, open, used: AtomicU64::new(0), shown: LastShown::default(), position, writer, stopped }
     }
 
-    /// Stops the tenant's projection, for everybody to see. Its model stays as it is; the others go on.
+    /// Stops this view of the tenant, for everybody to see. It stays as it is; other views and other tenants go on.
     pub(crate) fn stop(&self, reason: String) -> ShelfError {
-        tracing::error!(tenant = %self.tenant, %reason, "a tenant's projection has stopped");
-        metrics::counter!("promptory_projection_stops_total").increment(1);
+        tracing::error!(tenant = %self.tenant, view = V::NAME, %reason, "a tenant's projection has stopped");
+        metrics::counter!("promptory_projection_stops_total", "view" => V::NAME).increment(1);
         self.stopped.store(Some(Arc::new(reason.clone())));
         ShelfError::Stopped(reason)
     }

@@ -58,7 +58,7 @@ async fn catch_up(world: &World, tenant: &str) {
     let tenant = tenant.parse().unwrap();
     let mut reader = world.ledger.read(&tenant, 0).await.unwrap();
     let page = reader.next().await.unwrap();
-    world.shelf.apply(&tenant, page).await.unwrap();
+    world.shelf.catalog().apply(&tenant, page).await.unwrap();
 }
 
 #[tokio::test]
@@ -179,7 +179,8 @@ async fn a_model_that_is_ahead_of_its_ledger_stops_and_one_of_another_life_is_bu
     // The same life, but the end is gone: the ledger has lost something, and that is not papered over.
     let source =
         crate::views::catalog::Source { tenant: scribe.tenant.clone(), incarnation: other.ledger.incarnation() };
-    let (store, hot) = crate::store::Store::open(&dir.path().join("acme"), crate::store::Use::Serving).unwrap();
+    let path = shelf.catalog().path(&scribe.tenant);
+    let (store, hot) = crate::store::Store::<crate::hot::Hot>::open(&path, crate::store::Use::Serving).unwrap();
     let mut ahead = crate::testing::Scribe::new("acme", other.ledger.incarnation(), Some(other.keys.clone()));
     ahead.let_in(1, 1, None);
     ahead.batch();
@@ -204,7 +205,7 @@ async fn damage_that_shows_while_reading_is_repaired_and_the_question_answered()
     scribe.append(&world.ledger).await;
     let digest = world.status("acme").await.model_digest;
     let spoil = || {
-        let open = world.shelf.slot(&scribe.tenant).open.load_full().unwrap();
+        let open = world.shelf.catalog().slot(&scribe.tenant).open.load_full().unwrap();
         open.store.spoil(&crate::store::key::Key::Event(4));
     };
     spoil();

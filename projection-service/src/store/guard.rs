@@ -6,14 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::checkpoint::Stored;
-use super::key::{Key, family};
+use super::checkpoint::{self, Stored};
 use super::rows::RowError;
 use super::{Store, Use};
 use crate::digest::Sum;
-use crate::hot::Hot;
-use crate::hot::load::Loader;
-use crate::views::catalog::{FORMAT, row};
+use crate::views::catalog::row;
+use crate::views::{Load, View};
 
 /// Why a store did not open.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +52,7 @@ fn said(panic: &(dyn std::any::Any + Send)) -> String {
 const LOCK_TRIES: u32 = 150;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-pub(super) fn open(path: &Path, what_for: Use) -> Result<(Store, Hot), OpenError> {
+pub(super) fn open<V: View>(path: &Path, what_for: Use) -> Result<(Store<V>, V), OpenError> {
     let mut opened = open_once(path, what_for);
     for _ in 0..LOCK_TRIES {
         if !matches!(opened, Err(OpenError::Locked(_))) {
@@ -66,11 +64,11 @@ pub(super) fn open(path: &Path, what_for: Use) -> Result<(Store, Hot), OpenError
     opened
 }
 
-fn open_once(path: &Path, what_for: Use) -> Result<(Store, Hot), OpenError> {
+fn open_once<V: View>(path: &Path, what_for: Use) -> Result<(Store<V>, V), OpenError> {
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let store = Store::open_unverified(path, what_for).map_err(|error| told_apart(&error))?;
-        let hot = verify(&store)?;
-        Ok((store, hot))
+        let view = verify(&store)?;
+        Ok((store, view))
     }));
     opened.unwrap_or_else(|panic| Err(OpenError::Unusable(format!("it panicked: {}", said(&*panic)))))
 }
@@ -82,16 +80,17 @@ fn told_apart(error: &sled::Error) -> OpenError {
 }
 
 /// Reads every row, compares the digest with the checkpoint's, and makes the current state on the way.
-fn verify(store: &Store) -> Result<Hot, OpenError> {
-    let (mut sum, mut loader, mut stored) = (Sum::default(), Loader::default(), None);
+fn verify<V: View>(store: &Store<V>) -> Result<V, OpenError> {
+    let (mut sum, mut loader, mut stored) = (Sum::default(), V::Loader::default(), None);
     for found in store.tree.iter() {
         let (key, value) = found.map_err(|error| OpenError::Unusable(error.to_string()))?;
-        if key.first() == Some(&family::CHECKPOINT) {
-            stored = Some(row::decode::<Stored>("checkpoint", &value)?);
-            // The smallest key, so it comes first: a store of another release is not read any further.
-            if stored.is_some_and(|stored| stored.format != FORMAT) {
+        if *key == checkpoint::KEY {
+            let format = row::take::<u32>("checkpoint", &value)?;
+            // It comes first: a store of another release is not read any further, and neither is its checkpoint.
+            if format != V::FORMAT {
                 return Err(OpenError::Unusable("it is of another format".to_owned()));
             }
+            stored = Some(row::decode::<Stored<V::Kept>>("checkpoint", &value)?);
             continue;
         }
         sum.add(&key, &value);
@@ -102,7 +101,7 @@ fn verify(store: &Store) -> Result<Hot, OpenError> {
         return Err(OpenError::Unusable("its rows are not those that the checkpoint speaks of".to_owned()));
     }
     match checkpoint {
-        Some(checkpoint) if store.tree.get(Key::Event(checkpoint.index).encode()).ok().flatten().is_none() => {
+        Some(checkpoint) if store.tree.get(V::row_of(checkpoint.index)).ok().flatten().is_none() => {
             Err(OpenError::Unusable("the checkpoint's own event is missing".to_owned()))
         }
         checkpoint => Ok(loader.finish(checkpoint)),

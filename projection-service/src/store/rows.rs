@@ -21,13 +21,25 @@ pub enum RowError {
     Row(&'static str),
 }
 
+/// A row's key, as a view knows it.
+pub trait RowKey {
+    /// Its bytes.
+    fn bytes(&self) -> Vec<u8>;
+}
+
+impl RowKey for Key {
+    fn bytes(&self) -> Vec<u8> {
+        self.encode()
+    }
+}
+
 /// The rows of one view of one tenant.
 pub trait Rows {
     /// The value at a key.
     ///
     /// # Errors
     /// The store can't be read.
-    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, RowError>;
+    fn get(&self, key: &impl RowKey) -> Result<Option<Vec<u8>>, RowError>;
 
     /// The rows from `from` to `to`, both included.
     fn range(&self, from: &[u8], to: &[u8]) -> RowIter<'_>;
@@ -42,8 +54,8 @@ pub trait Rows {
 }
 
 impl Rows for sled::Tree {
-    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, RowError> {
-        let value = Self::get(self, key.encode()).map_err(|e| RowError::Store(e.to_string()))?;
+    fn get(&self, key: &impl RowKey) -> Result<Option<Vec<u8>>, RowError> {
+        let value = Self::get(self, key.bytes()).map_err(|e| RowError::Store(e.to_string()))?;
         Ok(value.map(|v| v.to_vec()))
     }
 
@@ -73,8 +85,8 @@ impl Memory {
 }
 
 impl Rows for Memory {
-    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, RowError> {
-        Ok(self.0.get(&key.encode()).cloned())
+    fn get(&self, key: &impl RowKey) -> Result<Option<Vec<u8>>, RowError> {
+        Ok(self.0.get(&key.bytes()).cloned())
     }
 
     fn range(&self, from: &[u8], to: &[u8]) -> RowIter<'_> {

@@ -7,8 +7,11 @@ use promptory_events::{Batch, Incarnation};
 use promptory_ledger::storage::fault::SplitMix64;
 
 use super::*;
+use crate::hot::Hot;
+use crate::store::key::Key;
 use crate::testing::Scribe;
-use crate::views::catalog::{Source, fold};
+use crate::views::catalog::stage::Staged;
+use crate::views::catalog::{FORMAT, Source, fold};
 
 fn told() -> Scribe {
     let mut scribe = Scribe::new("acme", Incarnation([7; 8]), None);
@@ -19,7 +22,7 @@ fn told() -> Scribe {
     scribe
 }
 
-fn fill(store: &Store, mut hot: Hot, scribe: &Scribe) -> Hot {
+fn fill(store: &Store<Hot>, mut hot: Hot, scribe: &Scribe) -> Hot {
     let source = Source { tenant: scribe.tenant.clone(), incarnation: scribe.incarnation };
     let mut staged = Staged::default();
     for (number, bytes) in scribe.batches.iter().enumerate() {
@@ -32,7 +35,7 @@ fn fill(store: &Store, mut hot: Hot, scribe: &Scribe) -> Hot {
 
 /// A closed store that is filled and synced, and its state.
 fn closed(path: &Path, scribe: &Scribe) -> Hot {
-    let (store, hot) = Store::open(path, Use::Serving).unwrap();
+    let (store, hot) = Store::<Hot>::open(path, Use::Serving).unwrap();
     let hot = fill(&store, hot, scribe);
     store.sync().unwrap();
     assert!(!store.is_dirty());
@@ -41,11 +44,11 @@ fn closed(path: &Path, scribe: &Scribe) -> Hot {
 
 /// Opens, discarding what is unusable, and fills up from the history. Says whether it was discarded.
 fn healed(path: &Path, scribe: &Scribe) -> (Hot, bool) {
-    let (opened, discarded) = match Store::open(path, Use::Serving) {
+    let (opened, discarded) = match Store::<Hot>::open(path, Use::Serving) {
         Ok(opened) => (opened, false),
         Err(OpenError::Unusable(_)) => {
             discard(path).unwrap();
-            (Store::open(path, Use::Serving).unwrap(), true)
+            (Store::<Hot>::open(path, Use::Serving).unwrap(), true)
         }
         Err(locked) => panic!("{locked}"),
     };
@@ -111,7 +114,7 @@ fn rows_that_the_checkpoint_does_not_speak_of_are_not_believed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("acme");
         closed(&path, &scribe);
-        let (store, _) = Store::open(&path, Use::Serving).unwrap();
+        let (store, _) = Store::<Hot>::open(&path, Use::Serving).unwrap();
         match change {
             0 => drop(store.tree.insert(Key::Event(3).encode(), vec![1]).unwrap()),
             1 => drop(store.tree.remove(Key::Event(3).encode()).unwrap()),
@@ -120,7 +123,7 @@ fn rows_that_the_checkpoint_does_not_speak_of_are_not_believed() {
         }
         store.sync().unwrap();
         drop(store);
-        assert!(matches!(Store::open(&path, Use::Serving), Err(OpenError::Unusable(_))), "change {change}");
+        assert!(matches!(Store::<Hot>::open(&path, Use::Serving), Err(OpenError::Unusable(_))), "change {change}");
         assert!(healed(&path, &scribe).1);
     }
 }
@@ -128,7 +131,7 @@ fn rows_that_the_checkpoint_does_not_speak_of_are_not_believed() {
 #[test]
 fn a_store_of_another_format_is_not_read() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open_unverified(dir.path(), Use::Serving).unwrap();
+    let store = Store::<Hot>::open_unverified(dir.path(), Use::Serving).unwrap();
     let cursor = promptory_events::Cursor { incarnation: Incarnation([7; 8]), sequence: 1 };
     let recorded_at = promptory_events::Timestamp::MIN;
     let checkpoint = checkpoint::Checkpoint {
@@ -136,20 +139,20 @@ fn a_store_of_another_format_is_not_read() {
         cursor,
         recorded_at,
         sum: crate::digest::Sum::default(),
-        quotas: Default::default(),
+        kept: promptory_domain::quota::Quotas::default(),
     };
     let stored = Stored { format: FORMAT + 1, checkpoint };
     store.tree.insert(Key::Checkpoint.encode(), row::encode(&stored)).unwrap();
     drop(store);
-    let Err(OpenError::Unusable(reason)) = Store::open(dir.path(), Use::Serving) else { panic!("it opened") };
+    let Err(OpenError::Unusable(reason)) = Store::<Hot>::open(dir.path(), Use::Serving) else { panic!("it opened") };
     assert!(reason.contains("format"));
 }
 
 #[test]
 fn a_second_handle_is_told_that_the_store_is_held_not_that_it_is_damaged() {
     let dir = tempfile::tempdir().unwrap();
-    let (_store, _) = Store::open(dir.path(), Use::Serving).unwrap();
-    assert!(matches!(Store::open(dir.path(), Use::Serving), Err(OpenError::Locked(_))));
+    let (_store, _) = Store::<Hot>::open(dir.path(), Use::Serving).unwrap();
+    assert!(matches!(Store::<Hot>::open(dir.path(), Use::Serving), Err(OpenError::Locked(_))));
 }
 
 #[test]
@@ -166,14 +169,14 @@ fn a_batch_that_was_written_in_part_is_taken_up_in_its_middle() {
 
     // As after a crash between two parts: only the first is there.
     let dir = tempfile::tempdir().unwrap();
-    let (store, _) = Store::open(dir.path(), Use::Serving).unwrap();
+    let (store, _) = Store::<Hot>::open(dir.path(), Use::Serving).unwrap();
     let (rows, checkpoint) = staged.parts(BATCH_OPS - 1, BATCH_BYTES).swap_remove(0);
     rows.into_iter().for_each(|(key, value)| drop(store.tree.insert(key, value).unwrap()));
     let stored = row::encode(&Stored { format: FORMAT, checkpoint });
     store.tree.insert(Key::Checkpoint.encode(), stored).unwrap();
     drop(store);
 
-    let (store, hot) = Store::open(dir.path(), Use::Serving).unwrap();
+    let (store, hot) = Store::<Hot>::open(dir.path(), Use::Serving).unwrap();
     assert!((1..599).contains(&hot.index.unwrap()));
     let hot = fill(&store, hot, &scribe);
     assert_eq!((hot.sum, hot.index), (whole.sum, Some(599)));

@@ -55,7 +55,7 @@ async fn a_restart_goes_on_where_the_cursor_stands_and_finds_what_came_meanwhile
     let worker = start(&world);
     reached(&world, &scribe).await;
     worker.end().await;
-    let saved = cursor::load(world.dir.path(), &Scope::whole(0), world.ledger.incarnation());
+    let saved = cursor::load(world.dir.path(), "catalog", &Scope::whole(0), world.ledger.incarnation());
     assert_eq!(saved.at.map(|at| at.sequence), Some(1));
     world.restart().await;
     scribe.create("later", "text");
@@ -94,8 +94,13 @@ async fn a_poisoned_batch_stops_its_tenant_visibly_and_nobody_else() {
     reached(&world, &good).await;
 
     assert_eq!(world.text("good", "after").await.unwrap(), "text");
-    let health = world.shelf.health();
-    assert_eq!(health.stopped.iter().map(|stopped| stopped.tenant.as_str()).collect::<Vec<_>>(), ["bad"]);
+    // Both views have met it, each for itself.
+    let stopped = || world.shelf.health().stopped;
+    while stopped().len() < 2 {
+        tokio::time::sleep(TICK).await;
+    }
+    let stopped: Vec<_> = stopped().into_iter().map(|stopped| (stopped.tenant.to_string(), stopped.view)).collect();
+    assert_eq!(stopped, [("bad".to_owned(), "audit".to_owned()), ("bad".to_owned(), "catalog".to_owned())]);
     assert!(matches!(world.ask("bad", Question::Status).await, Err(AskError::Unavailable(_))));
     assert_eq!(world.shelf.follow(&bad.tenant).borrow().unwrap().index, whole, "what came before it is there");
     worker.end().await;

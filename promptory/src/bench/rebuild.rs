@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use promptory_projection::views::Name;
+
 use super::limits::stores::Recording;
 use super::report::{Bar, Figures};
 use super::world::no_such_part;
@@ -23,7 +25,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
     let mut figures = Figures::of("rebuild");
     for round in 0..bench.args.rounds {
         let sled = recording.events() / recording.clone().sled(bench.folder(&format!("beside-{round}"))).await?;
-        let report = node.shelf().ok_or_else(no_such_part)?.rebuild(tenant, |_, _| {}).await?;
+        let report = node.shelf().ok_or_else(no_such_part)?.rebuild(tenant, Name::Catalog, |_, _| {}).await?;
         if report.old.as_ref() != Some(&report.new) {
             return Err(BenchError::Server("rebuilt another model than the one that was there".to_owned()));
         }

@@ -115,9 +115,10 @@ impl Projection {
         let (no_more_batches, told) = watch::channel(false);
         let workers = Scope::of_process(&projected, ledger.partitions())
             .into_iter()
-            .map(|scope| worker::start(shelf.clone(), scope, told.clone()))
-            .collect::<io::Result<_>>()
+            .map(|scope| worker::start(&shelf, scope, &told))
+            .collect::<io::Result<Vec<_>>>()
             .map_err(NodeError::Thread)?;
+        let workers = workers.into_iter().flatten().collect();
         let indexing = tokio::spawn(indexer::run(shelf.clone(), told));
         let serving = match nats {
             Some(client) => Some(serve::start(client.clone(), shelf.clone(), projected).await?),

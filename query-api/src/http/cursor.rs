@@ -5,7 +5,7 @@ use data_encoding::BASE64URL_NOPAD;
 use promptory_events::{Position, PromptKey, TenantId};
 use promptory_platform::Problem;
 use promptory_projection::ask::search::After;
-use promptory_projection::ask::{AsOf, AskHoldings, AskWho, Listing};
+use promptory_projection::ask::{AsOf, AskChanges, AskHoldings, AskWho, AuditFilter, Listing};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -71,6 +71,17 @@ pub enum Cursor {
     Who(Box<AskWho>),
     /// Among a principal's grants: the question that goes on.
     Holdings(Box<AskHoldings>),
+    /// Among what changed: the question that goes on.
+    Changes(Box<AskChanges>),
+    /// Among audit records.
+    Audit {
+        /// Which records.
+        filter: Box<AuditFilter>,
+        /// The last event that is looked at.
+        end: u64,
+        /// Where the page before said to go on.
+        from: u64,
+    },
     /// Among what a search has found.
     Search {
         /// What is searched for, as a hash: the later pages must ask for the same.

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures::future::join_all;
 use promptory_platform::telemetry;
 use promptory_projection::Health;
+use promptory_projection::shelf::Stopped as Stopping;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -36,10 +37,8 @@ pub struct Ready {
     status: &'static str,
     /// Projections that have stopped, or wait for trouble to pass. They stop alone: the others are answered, so this does not make it unready.
     stopped: Vec<Stopped>,
-    /// How many stores are open.
+    /// How many stores of the catalog are open.
     open: usize,
-    /// Search indexes that can't be brought further now; all else goes on.
-    search_stopped: Vec<Stopped>,
 }
 
 /// A projection that has stopped.
@@ -47,6 +46,9 @@ pub struct Ready {
 pub struct Stopped {
     /// Whose.
     tenant: String,
+    /// Which of its read models: `catalog`, `audit` or `search`.
+    #[schema(example = "catalog")]
+    view: String,
     /// Why.
     reason: String,
 }
@@ -73,11 +75,9 @@ pub async fn readyz(State(watched): State<Watched>) -> Response {
         (true, true, false) => (StatusCode::SERVICE_UNAVAILABLE, "catching-up"),
         (true, true, true) => (StatusCode::OK, "ready"),
     };
-    let told = |all: Vec<promptory_projection::shelf::Stopped>| {
-        all.into_iter().map(|s| Stopped { tenant: s.tenant.to_string(), reason: s.reason }).collect()
-    };
-    let (stopped, search_stopped) = (told(health.stopped), told(health.search_stopped));
-    (code, Json(Ready { status, stopped, open: health.open, search_stopped })).into_response()
+    let told = |s: Stopping| Stopped { tenant: s.tenant.to_string(), view: s.view, reason: s.reason };
+    let stopped = health.stopped.into_iter().map(told);
+    (code, Json(Ready { status, stopped: stopped.collect(), open: health.open })).into_response()
 }
 
 /// Everything that is counted, as Prometheus text.

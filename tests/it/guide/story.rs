@@ -53,6 +53,7 @@ fn first_prompt(guide: &mut Guide, owner: &Client) {
         "GET /v1/prompts/{prompt}/versions",
         "GET /v1/prompts/{prompt}/labels/{label}/history",
         "GET /v1/prompts/{prompt}/diff",
+        "GET /v1/changes",
         "POST /v1/prompts/{prompt}/render",
         "POST /v1/prompts/{prompt}/render",
         "GET /v1/events",
@@ -60,7 +61,12 @@ fn first_prompt(guide: &mut Guide, owner: &Client) {
         let _ = guide.play(owner, read);
     }
     guide.stream(owner, "GET /v1/events");
-    let _ = guide.play(owner, "GET /v1/status");
+    let status = guide.play(owner, "GET /v1/status").json;
+    // The audit has a read model of its own.
+    let audited = format!("/v1/audit/count?at_least={}", status["position"].as_str().unwrap());
+    let _ = owner.get(&audited).expect(200);
+    let _ = guide.play(owner, "GET /v1/audit");
+    let _ = guide.play(owner, "GET /v1/audit/count");
     let _ = guide.play(owner, "Problems");
     let _ = guide.play(owner, "Configurations");
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use promptory_events::{Label, Position, limits};
+use promptory_events::{Label, Position, TenantId, limits};
 use tantivy::Searcher;
 
 use super::super::slot::{Open, Slot};
@@ -11,6 +11,7 @@ use super::super::{Shelf, ShelfError};
 use super::{Searchable, State};
 use crate::ask::search::{After, Entry, Found, Hit, Piece, Search};
 use crate::ask::{Answer, Ask, AskError, Question, Reply, Which};
+use crate::hot::Hot;
 use crate::hot::access::Reader;
 use crate::store::guarded;
 use crate::store::rows::{RowError, Rows};
@@ -36,14 +37,14 @@ impl Shelf {
     /// Answers a search of a reader who was let in.
     pub(in super::super) async fn searched(
         &self,
-        slot: &Arc<Slot>,
+        slot: &Arc<Slot<Hot>>,
         reader: Reader,
         ask: &Ask,
     ) -> Result<Reply, AskError> {
-        let searchable = self.searchable(slot).await?;
-        self.reached(slot, ask.at_least).await?;
+        let searchable = self.searchable(&slot.tenant).await?;
+        self.reached(&slot.tenant, ask.at_least).await?;
         // Not older than the index, or it could show what it can't open.
-        let open = self.opened(slot).await?;
+        let open = self.catalog().opened(slot).await?;
         let (shelf, slot, question) = (self.clone(), slot.clone(), ask.question.clone());
         let answering = tokio::task::spawn_blocking(move || {
             let searching = Searching { shelf: &shelf, slot: &slot, searchable: &searchable, open: &open };
@@ -60,29 +61,29 @@ impl Shelf {
 
     /// An index that could not be read is opened again by whoever needs it next, and checked then.
     fn reopened(&self, ask: &Ask, reason: &str) {
-        let slot = self.slot(&ask.tenant);
-        tracing::warn!(tenant = %slot.tenant, %reason, "a search index is opened again, to check it");
-        slot.search.close();
-        self.inner.search.queue.note(&slot.tenant, None);
+        tracing::warn!(tenant = %ask.tenant, %reason, "a search index is opened again, to check it");
+        self.inner.search.place(&ask.tenant).close();
+        self.inner.search.queue.note(&ask.tenant);
     }
 
     /// Waits (bounded) until the index has a position, or anything at all if none is asked for.
-    async fn reached(&self, slot: &Slot, at_least: Option<Position>) -> Result<(), AskError> {
-        let mut reached = slot.search.reached.subscribe();
+    async fn reached(&self, tenant: &TenantId, at_least: Option<Position>) -> Result<(), AskError> {
+        let place = self.inner.search.place(tenant);
+        let mut reached = place.reached.subscribe();
         let there = |at: &Option<u64>| at.is_some_and(|at| at_least.is_none_or(|wanted| at >= wanted.index));
         if there(&reached.borrow()) {
             return Ok(());
         }
-        if let Some(reason) = slot.search.failed() {
+        if let Some(reason) = place.failed.load_full() {
             return Err(AskError::Unavailable(format!("the search has stopped: {reason}")));
         }
-        self.inner.search.queue.note(&slot.tenant, slot.search.brought());
+        self.inner.search.queue.note(tenant);
         let wait = Duration::from_millis(limits::AT_LEAST_WAIT_MAX_MS);
         if let Ok(Ok(_)) = tokio::time::timeout(wait, reached.wait_for(there)).await {
             return Ok(());
         }
         let incarnation = self.inner.ledger.incarnation();
-        let at = (*slot.search.reached.borrow()).map(|index| Position { incarnation, index });
+        let at = (*place.reached.borrow()).map(|index| Position { incarnation, index });
         Err(AskError::SearchBehind { wanted: at_least, reached: at })
     }
 }
@@ -90,15 +91,15 @@ impl Shelf {
 /// One answering.
 struct Searching<'a> {
     shelf: &'a Shelf,
-    slot: &'a Slot,
+    slot: &'a Slot<Hot>,
     searchable: &'a Searchable,
-    open: &'a Open,
+    open: &'a Open<Hot>,
 }
 
 impl Searching<'_> {
     fn answer(&self, reader: &Reader, question: &Question) -> Result<Reply, SearchError> {
         let now = self.shelf.inner.config.clock.now();
-        let sight = Sight::new(&self.open.hot, reader);
+        let sight = Sight::new(&self.open.state, reader);
         let (state, answer) = match question {
             Question::Search(search) => {
                 let state = match &search.after {
@@ -162,7 +163,7 @@ impl Searching<'_> {
 
     /// The text is opened for it: the index has words only.
     fn snippet(&self, entry: &Entry, outcome: &Outcome) -> Result<Vec<Piece>, SearchError> {
-        let (hot, inner) = (&self.open.hot, &self.shelf.inner);
+        let (hot, inner) = (&self.open.state, &self.shelf.inner);
         let row = hot.prompt(entry.prompt).filter(|row| row.versions >= entry.number);
         let Some(row) = row else { return Err(RowError::Row("prompt").into()) };
         let desk = Desk {

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use super::super::slot::{Open, Slot};
 use super::super::{Shelf, ShelfError, to_the_end};
-use super::Searchable;
+use super::{SearchSlot, Searchable};
 use crate::hot::Hot;
 use crate::store::guarded;
 use crate::store::key::Key;
@@ -34,33 +34,38 @@ impl Shelf {
     /// # Errors
     /// The catalog can't be used; the index can't be written, also after it was built again.
     pub async fn index(&self, tenant: &TenantId) -> Result<(), ShelfError> {
-        let (shelf, slot) = (self.clone(), self.slot(tenant));
+        let (shelf, slot, place) = (self.clone(), self.catalog().slot(tenant), self.inner.search.place(tenant));
         to_the_end(async move {
-            let _writing = slot.search.writing.lock().await;
-            let open = shelf.opened(&slot).await?;
-            let mut done = shelf.index_once(&slot, open.clone()).await;
+            let _writing = place.writing.lock().await;
+            let open = shelf.catalog().opened(&slot).await?;
+            let mut done = shelf.index_once(&slot, &place, open.clone()).await;
             if let Err(ShelfError::Store(reason)) = &done {
                 tracing::warn!(tenant = %slot.tenant, %reason, "a search index is built again");
                 metrics::counter!("promptory_search_discarded_total").increment(1);
-                slot.search.open.store(None);
-                let path = shelf.index_path(&slot);
+                place.open.store(None);
+                let path = shelf.index_path(&slot.tenant);
                 let discarding = tokio::task::spawn_blocking(move || Index::discard(&path));
                 let discarded = discarding.await.map_err(|error| ShelfError::Store(error.to_string()))?;
                 discarded.map_err(|error| ShelfError::Store(error.to_string()))?;
-                done = shelf.index_once(&slot, open).await;
+                done = shelf.index_once(&slot, &place, open).await;
             }
             done
         })
         .await
     }
 
-    async fn index_once(&self, slot: &Arc<Slot>, open: Arc<Open>) -> Result<(), ShelfError> {
-        let searchable = self.searchable_locked(slot).await?;
-        let (shelf, slot, handle) = (self.clone(), slot.clone(), Handle::current());
+    async fn index_once(
+        &self,
+        slot: &Arc<Slot<Hot>>,
+        place: &Arc<SearchSlot>,
+        open: Arc<Open<Hot>>,
+    ) -> Result<(), ShelfError> {
+        let searchable = self.searchable_locked(&slot.tenant, place).await?;
+        let (shelf, slot, place, handle) = (self.clone(), slot.clone(), place.clone(), Handle::current());
         let bringing = tokio::task::spawn_blocking(move || {
             let from = searchable.at();
-            let Some(to) = open.hot.index.filter(|to| Some(*to) != from) else { return Ok(()) };
-            let work = Work { shelf: &shelf, slot: &slot, searchable: &searchable, handle: &handle };
+            let Some(to) = open.state.index.filter(|to| Some(*to) != from) else { return Ok(()) };
+            let work = Work { shelf: &shelf, slot: &slot, place: &place, searchable: &searchable, handle: &handle };
             work.bring(open, from, to)
         });
         let brought = bringing.await.map_err(|error| ShelfError::Store(error.to_string()))?;
@@ -71,14 +76,15 @@ impl Shelf {
 /// One bringing.
 struct Work<'a> {
     shelf: &'a Shelf,
-    slot: &'a Arc<Slot>,
+    slot: &'a Arc<Slot<Hot>>,
+    place: &'a SearchSlot,
     searchable: &'a Searchable,
     handle: &'a Handle,
 }
 
 impl Work<'_> {
-    fn bring(&self, open: Arc<Open>, from: Option<u64>, to: u64) -> Result<(), SearchError> {
-        let hot = open.hot.clone();
+    fn bring(&self, open: Arc<Open<Hot>>, from: Option<u64>, to: u64) -> Result<(), SearchError> {
+        let hot = open.state.clone();
         drop(open); // the store may be closed while this goes on
         // An index that is ahead is of a catalog that is not there any more.
         let from = from.filter(|from| *from < to);
@@ -124,7 +130,7 @@ impl Work<'_> {
     fn announce(&self, to: u64) {
         let now = self.shelf.inner.config.clock.now();
         self.searchable.swap(to, self.shelf.next_state(), now);
-        self.slot.search.announce(to);
+        self.place.reached.send_replace(Some(to));
     }
 
     /// The prompts that events touched, each once.
@@ -150,11 +156,11 @@ impl Work<'_> {
         prompts.iter().map(of).collect()
     }
 
-    fn open(&self) -> Result<Arc<Open>, SearchError> {
+    fn open(&self) -> Result<Arc<Open<Hot>>, SearchError> {
         if let Some(open) = self.slot.open.load_full() {
             return Ok(open);
         }
-        let opening = self.handle.block_on(self.shelf.opened(self.slot));
+        let opening = self.handle.block_on(self.shelf.catalog().opened(self.slot));
         opening.map_err(|error| SearchError::Index(error.to_string()))
     }
 }

@@ -43,18 +43,18 @@ pub async fn run(shelf: Shelf, mut shutdown: watch::Receiver<bool>) {
 impl Shelf {
     /// Brings a tenant's index further; after trouble it is tried again a little later.
     async fn index_soon(&self, tenant: &TenantId) {
-        let slot = self.slot(tenant);
+        let place = self.inner.search.place(tenant);
         match self.index(tenant).await {
             Ok(()) => {
-                if slot.search.failed.swap(None).is_some() {
+                if place.failed.swap(None).is_some() {
                     tracing::info!(%tenant, "a tenant's search goes on");
                 }
             }
             Err(error) => {
                 tracing::error!(%tenant, %error, "a tenant's search index could not be brought further");
                 metrics::counter!("promptory_search_failures_total").increment(1);
-                slot.search.failed.store(Some(Arc::new(error.to_string())));
-                self.inner.search.queue.put(tenant, Instant::now() + AGAIN);
+                place.failed.store(Some(Arc::new(error.to_string())));
+                self.inner.search.queue.again(tenant, Instant::now() + AGAIN);
             }
         }
     }

@@ -13,38 +13,49 @@ pub(super) const PACE: Duration = Duration::from_millis(250);
 /// Who waits.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    due: Mutex<HashMap<TenantId, Instant>>,
+    tenants: Mutex<Tenants>,
     more: Notify,
 }
 
+#[derive(Debug, Default)]
+struct Tenants {
+    /// When each that waits is due.
+    due: HashMap<TenantId, Instant>,
+    /// When each was last taken, if that was not long ago.
+    taken: HashMap<TenantId, Instant>,
+}
+
 impl Queue {
-    /// A tenant's catalog has moved; its index was last brought further then. One that waits already keeps its place.
-    pub(crate) fn note(&self, tenant: &TenantId, brought: Option<Instant>) {
+    /// A tenant's catalog has moved. One that waits already keeps its place.
+    pub(crate) fn note(&self, tenant: &TenantId) {
         let now = Instant::now();
-        let due = brought.map_or(now, |at| now.max(at + PACE));
-        self.put(tenant, due);
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        tenants.taken.retain(|_, taken| *taken + PACE > now);
+        let due = tenants.taken.get(tenant).map_or(now, |taken| *taken + PACE);
+        tenants.due.entry(tenant.clone()).or_insert(due);
+        drop(tenants);
+        self.more.notify_one();
     }
 
-    /// A tenant waits until a time, unless it is due before.
-    pub(super) fn put(&self, tenant: &TenantId, due: Instant) {
-        let mut all = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        if !all.contains_key(tenant) {
-            all.insert(tenant.clone(), due);
-            drop(all);
-            self.more.notify_one();
-        }
+    /// A tenant is tried again at a time, unless it is due before.
+    pub(super) fn again(&self, tenant: &TenantId, at: Instant) {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        tenants.due.entry(tenant.clone()).or_insert(at);
+        drop(tenants);
+        self.more.notify_one();
     }
 
     /// The next one that is due, once one is. Nothing is lost if it is dropped.
     pub(super) async fn next(&self) -> TenantId {
         loop {
             let first = {
-                let mut all = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-                let first = all.iter().min_by_key(|(_, due)| **due).map(|(tenant, due)| (tenant.clone(), *due));
+                let (mut tenants, now) = (self.tenants.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+                let first = tenants.due.iter().min_by_key(|(_, due)| **due).map(|(tenant, due)| (tenant.clone(), *due));
                 if let Some((tenant, due)) = &first
-                    && *due <= Instant::now()
+                    && *due <= now
                 {
-                    all.remove(tenant);
+                    tenants.due.remove(tenant);
+                    tenants.taken.insert(tenant.clone(), now);
                     return tenant.clone();
                 }
                 first
@@ -65,10 +76,12 @@ mod tests {
     async fn who_waits_longest_comes_first_and_once() {
         let queue = Queue::default();
         let [one, two]: [TenantId; 2] = ["one", "two"].map(|name| name.parse().unwrap());
-        queue.note(&one, Some(Instant::now()));
-        queue.note(&two, None);
-        queue.note(&two, None);
-        assert_eq!(queue.next().await, two, "it was never brought");
+        queue.note(&one);
+        assert_eq!(queue.next().await, one);
+        queue.note(&one);
+        queue.note(&two);
+        queue.note(&two);
+        assert_eq!(queue.next().await, two, "the other one was taken just now");
         assert_eq!(queue.next().await, one);
         assert!(tokio::time::timeout(Duration::from_millis(20), queue.next()).await.is_err(), "nobody is left");
     }

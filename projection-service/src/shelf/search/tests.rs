@@ -67,7 +67,7 @@ fn shown(hit: &Hit) -> String {
 /// What a worker and the indexer would do.
 async fn bring(world: &World, tenant: &str) {
     let tenant: TenantId = tenant.parse().unwrap();
-    world.shelf.catch_up(&tenant).await.unwrap();
+    world.shelf.catalog().catch_up(&tenant).await.unwrap();
     world.shelf.index(&tenant).await.unwrap();
 }
 
@@ -209,7 +209,7 @@ async fn a_position_that_is_not_reached_in_time_is_told_with_the_one_that_is() {
     scribe.create("late", "later words");
     scribe.append(&world.ledger).await;
     let tenant: TenantId = "acme".parse().unwrap();
-    world.shelf.catch_up(&tenant).await.unwrap();
+    world.shelf.catalog().catch_up(&tenant).await.unwrap();
     let catalog = world.ask("acme", Question::Status).await.unwrap().as_of.unwrap();
     let question = Question::Search(Box::new(words("later")));
     let wanted = Ask { at_least: Some(catalog), ..ask("acme", question) };
@@ -234,7 +234,7 @@ async fn an_index_goes_on_after_a_restart_and_is_built_again_if_it_is_damaged() 
     scribe.append(&world.ledger).await;
     bring(&world, "acme").await;
     assert_eq!(searched(&world, "acme", WIDE, words("linux")).await.unwrap().total, 2);
-    let folder = world.dir.path().join("acme.search");
+    let folder = world.dir.path().join("acme/search");
     type Damage = fn(&std::path::Path);
     let damages: [Damage; 4] = [
         |folder| std::fs::write(folder.join("meta.json"), b"{}").unwrap(),
@@ -275,7 +275,7 @@ async fn the_indexer_follows_by_itself() {
         scribe.create(&format!("p{n}"), "followed words");
         scribe.append(&world.ledger).await;
         let tenant: TenantId = "acme".parse().unwrap();
-        world.shelf.catch_up(&tenant).await.unwrap();
+        world.shelf.catalog().catch_up(&tenant).await.unwrap();
         let at_least = world.ask("acme", Question::Status).await.unwrap().as_of;
         let question = Question::Search(Box::new(words("followed")));
         let reply = world.shelf.answer(Ask { at_least, ..ask("acme", question) }).await.unwrap();
@@ -284,7 +284,7 @@ async fn the_indexer_follows_by_itself() {
     }
     stop.send(true).unwrap();
     indexer.await.unwrap();
-    assert!(world.shelf.health().search_stopped.is_empty());
+    assert!(world.shelf.health().stopped.is_empty());
 }
 
 /// What happens to a prompt.

@@ -2,7 +2,7 @@
 
 mod access;
 mod changes;
-mod detail;
+pub(crate) mod detail;
 mod diff;
 mod held;
 pub(crate) mod history;
@@ -21,7 +21,6 @@ use promptory_events::{Content, ContentBody, ContentId, Position, Prefix, Sealed
 use promptory_ledger::seal::aad;
 use promptory_ledger::{KeyStore, KeyStoreError};
 
-use super::VIEW;
 use super::point::{AnswerError, Model, Point};
 use super::row::EventRow;
 use super::sight::Sight;
@@ -33,6 +32,7 @@ use crate::hot::past::PastCache;
 use crate::hot::shown::LastShown;
 use crate::store::key::Key;
 use crate::store::rows::{RowError, Rows};
+use crate::views::View;
 
 /// What is needed to answer.
 #[derive(Debug)]
@@ -135,6 +135,9 @@ impl<R: Rows> Desk<'_, R> {
                 return Err(AskError::Unavailable("the catalog has no index of words".to_owned()).into());
             }
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
+            Question::Audit { .. } | Question::AuditCount { .. } => {
+                return Err(AskError::Unavailable("this is no question to the catalog".to_owned()).into());
+            }
         };
         Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer, cut: false })
     }
@@ -164,7 +167,7 @@ impl<R: Rows> Desk<'_, R> {
 }
 
 /// Why a sealed text can't be opened, for the one who asked.
-fn unopened(error: &KeyStoreError) -> AskError {
+pub(crate) fn unopened(error: &KeyStoreError) -> AskError {
     match error {
         KeyStoreError::Erased(_) => AskError::Erased,
         other => AskError::Unavailable(other.to_string()),
@@ -172,7 +175,7 @@ fn unopened(error: &KeyStoreError) -> AskError {
 }
 
 /// A page's length within its bounds.
-fn page(limit: usize) -> usize {
+pub(crate) fn page(limit: usize) -> usize {
     limit.clamp(1, limits::PAGE_MAX)
 }
 
@@ -186,7 +189,7 @@ pub fn position(hot: &Hot, index: u64) -> Option<Position> {
 #[must_use]
 pub fn status(hot: &Hot, reader: &Reader, sight: &Sight<'_>) -> StatusAnswer {
     StatusAnswer {
-        model_digest: hot.sum.model_digest(VIEW, hot.index.unwrap_or_default()),
+        model_digest: hot.digest(),
         prompts: sight.count() as u64,
         roles: hot.access.roles(reader),
         reads: sight.prefixes().to_vec(),

@@ -1,9 +1,8 @@
 //! One event: how it changes the state, and which rows say so.
 
-use bytes::Bytes;
 use promptory_domain::rollout::running;
 use promptory_events::event::{Event, VersionAdded};
-use promptory_events::{CommitHeader, Credential, PromptId, PromptKey, Timestamp};
+use promptory_events::{Credential, PromptId, PromptKey, Timestamp};
 
 use super::row::{CommitRefOut, HolderRow, PromptRow, encode, encode_event};
 use super::stage::Staged;
@@ -11,23 +10,7 @@ use super::trail::Trail;
 use super::{Broken, access, releases};
 use crate::hot::Hot;
 use crate::store::key::Key;
-
-/// An event and what is said about it.
-pub(super) struct Step<'a> {
-    pub recorded_at: Timestamp,
-    pub commit: &'a CommitHeader,
-    /// The index of the commit's first event.
-    pub first: u64,
-    pub index: u64,
-    pub event: &'a Event,
-    pub bytes: &'a Bytes,
-}
-
-impl Step<'_> {
-    pub(super) fn broken(&self, reason: &'static str) -> Broken {
-        Broken::Event { index: self.index, reason }
-    }
-}
+pub(super) use crate::views::fold::Step;
 
 /// Applies one event: the next one, by the caller's word.
 pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Result<(), Broken> {

@@ -319,6 +319,14 @@ pub fn encode(row: &impl Serialize) -> Vec<u8> {
     codec::to_vec(row, ROOM).expect(PLAIN)
 }
 
+/// Reads only what a row begins with.
+///
+/// # Errors
+/// Bytes that are none.
+pub fn take<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, RowError> {
+    postcard::take_from_bytes(bytes).map(|(begin, _)| begin).map_err(|_| RowError::Row(what))
+}
+
 /// Reads a row.
 ///
 /// # Errors

@@ -144,11 +144,11 @@ proptest! {
         let (expected, rows) = in_memory(&scribe);
         let dir = tempfile::tempdir().unwrap();
 
-        let (each, mut hot) = Store::open(&dir.path().join("each"), Use::Serving).unwrap();
+        let (each, mut hot) = Store::<Hot>::open(&dir.path().join("each"), Use::Serving).unwrap();
         fold_all(&scribe, &mut hot, &mut Staged::default(), |staged| each.commit(staged).unwrap());
         prop_assert_eq!(hot.sum, expected.sum);
 
-        let (once, mut hot) = Store::open(&dir.path().join("once"), Use::Serving).unwrap();
+        let (once, mut hot) = Store::<Hot>::open(&dir.path().join("once"), Use::Serving).unwrap();
         let mut staged = Staged::default();
         fold_all(&scribe, &mut hot, &mut staged, |_| {});
         once.commit(&mut staged).unwrap();
@@ -156,7 +156,7 @@ proptest! {
 
         once.sync().unwrap();
         drop(once);
-        let (again, hot) = Store::open(&dir.path().join("once"), Use::Serving).unwrap();
+        let (again, hot) = Store::<Hot>::open(&dir.path().join("once"), Use::Serving).unwrap();
         prop_assert_eq!((hot.sum, hot.index, hot.cursor, hot.live()), (expected.sum, expected.index, expected.cursor, expected.live()));
         check_all(&Model { rows: again.rows(), hot: &hot }, &scribe.told);
 

@@ -121,7 +121,7 @@ impl<R: Rows> Desk<'_, R> {
                     };
                     let occurred_at = self.commit(index, &row, &mut last)?.occurred_at;
                     if between.counts(index, occurred_at.unwrap_or(recorded_at)) {
-                        answer.items.push(Changed::Setting(self.record(index, row, &mut last)?));
+                        answer.items.push(Changed::Setting(Box::new(self.record(index, row, &mut last)?)));
                     }
                 }
             }
@@ -205,7 +205,7 @@ impl<R: Rows> Desk<'_, R> {
             name: row.event.name().to_owned(),
             prompt: row.event.regards(),
             key: row.prompt.map(|prompt| prompt.key),
-            detail: detail::of(&row.event, &self.model.hot.access).to_string(),
+            detail: detail::of(&row.event, |key| self.model.hot.access.principal_of(key)).to_string(),
             stamp,
         })
     }

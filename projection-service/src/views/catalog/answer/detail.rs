@@ -1,12 +1,11 @@
 //! What is special to an event, as JSON: ids, numbers and names; never prompt text, never a secret or its hash.
+//! `principal_of` says whose an API key is.
 
 use promptory_events::event::{Attempt, CommentOn, Include, KeyScope, Selector, Session, Split, Subject, VersionAdded};
-use promptory_events::{Credential, Event};
+use promptory_events::{Credential, Event, KeyId, PrincipalId};
 use serde_json::{Value, json};
 
-use crate::hot::access::Access;
-
-pub(super) fn of(event: &Event, access: &Access) -> Value {
+pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<PrincipalId>) -> Value {
     match event {
         Event::CommandUnchanged => json!({}),
         Event::LedgerOpened(e) => json!({ "incarnation": e.incarnation }),
@@ -102,7 +101,7 @@ pub(super) fn of(event: &Event, access: &Access) -> Value {
             "replaces": e.replaces,
         }),
         Event::KeyRevoked(e) => {
-            json!({ "key": e.key, "principal": access.principal_of(e.key), "from": e.from })
+            json!({ "key": e.key, "principal": principal_of(e.key), "from": e.from })
         }
         Event::PromptCreated(e) => json!({ "kind": e.kind }),
         Event::VersionAdded(e) => version(e),

@@ -101,7 +101,7 @@ async fn what_was_opened_once_is_answered_from_memory_until_the_prompt_changes()
     scribe.append(&world.ledger).await;
     let recorded = world.ledger.get(&scribe.tenant, 14).await.unwrap().unwrap();
     assert_eq!(recorded.cursor.sequence, sequence + 1);
-    world.shelf.apply(&scribe.tenant, vec![recorded]).await.unwrap();
+    world.shelf.catalog().apply(&scribe.tenant, vec![recorded]).await.unwrap();
     assert!(world.shelf.try_hot(&question()).is_none(), "another version, not opened yet");
     assert_eq!(world.text("acme", "team/greet").await.unwrap(), "new");
     let old = Question::Prompt { prompt: by_key("team/greet"), which: Which::Number(2), as_of: AsOf::Now };
@@ -202,7 +202,7 @@ async fn a_listing_stays_at_the_index_of_its_first_page() {
     scribe.create("p", "comes between the pages");
     scribe.append(&world.ledger).await;
     let recorded = world.ledger.get(&scribe.tenant, 14).await.unwrap().unwrap();
-    world.shelf.apply(&scribe.tenant, vec![recorded]).await.unwrap();
+    world.shelf.catalog().apply(&scribe.tenant, vec![recorded]).await.unwrap();
     assert_eq!(list("", Some("other"), AsOf::Index(index)).await, (13, vec!["team/greet".to_owned()]));
     assert_eq!(list("", Some("other"), AsOf::Now).await, (15, vec!["p".to_owned()]));
     assert_eq!(list("team/", None, AsOf::Now).await.1, ["team/greet"]);

@@ -1,0 +1,70 @@
+//! Questions to the audit view: the catalog says who may ask and what he may see, the audit view answers.
+
+use std::sync::Arc;
+
+use super::Shelf;
+use super::slot::Open;
+use crate::ask::{Ask, AskError, Question, Reply};
+use crate::hot::Hot;
+use crate::hot::access::Reader;
+use crate::store::guarded;
+use crate::store::rows::RowError;
+use crate::views::audit::Audit;
+use crate::views::audit::answer::{AuditDesk, Reach};
+use crate::views::catalog::point::AnswerError;
+
+impl Shelf {
+    /// Answers a question to the audit view, for a reader who was let in; `None` for another question.
+    pub(super) async fn audited(
+        &self,
+        catalog: &Arc<Open<Hot>>,
+        reader: &Reader,
+        ask: &Ask,
+    ) -> Option<Result<Reply, AskError>> {
+        match ask.question {
+            Question::Audit { .. } | Question::AuditCount { .. } => Some(self.answer_audit(catalog, reader, ask).await),
+            _ => None,
+        }
+    }
+
+    async fn answer_audit(&self, catalog: &Arc<Open<Hot>>, reader: &Reader, ask: &Ask) -> Result<Reply, AskError> {
+        Reach::new(&catalog.state, reader)?; // before anything is opened for who may see nothing
+        let (bay, slot) = (self.audit(), self.audit().slot(&ask.tenant));
+        if let Some(stopped) = slot.stopped() {
+            return Err(stopped.into());
+        }
+        bay.opened(&slot).await?;
+        self.wait(&slot, ask.at_least).await?;
+        let open = bay.opened(&slot).await?;
+        let store = Arc::downgrade(&open.store);
+        match self.read_audit(catalog, open, reader, ask).await {
+            Err(AnswerError::Row(error)) => {
+                let open = bay.reopened(&slot, store, &error).await?;
+                self.read_audit(catalog, open, reader, ask).await.map_err(AskError::from)
+            }
+            answer => answer.map_err(AskError::from),
+        }
+    }
+
+    /// Reads on a thread that may block: sled reads files, the key store too.
+    async fn read_audit(
+        &self,
+        catalog: &Arc<Open<Hot>>,
+        open: Arc<Open<Audit>>,
+        reader: &Reader,
+        ask: &Ask,
+    ) -> Result<Reply, AnswerError> {
+        let (shelf, catalog, reader) = (self.clone(), catalog.clone(), reader.clone());
+        let (tenant, question) = (ask.tenant.clone(), ask.question.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let reach = Reach::new(&catalog.state, &reader)?;
+            let (rows, audit, keys) = (open.store.rows(), &open.state, &shelf.inner.keys);
+            let desk = AuditDesk { tenant: &tenant, audit, rows, keys, reach };
+            guarded(|| Ok(desk.answer(&question)))?
+        });
+        reading.await.map_err(|error| RowError::Store(error.to_string()))?
+    }
+}
+
+#[cfg(test)]
+mod tests;

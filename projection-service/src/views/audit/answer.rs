@@ -1,0 +1,281 @@
+//! Answers from the audit view: a page of records, or how many there are. Only so many rows are looked at for one question
+//! that each gets an answer soon; it says where to go on.
+
+use promptory_domain::access::Action;
+use promptory_events::{Credential, Prefix, PromptId, TenantId};
+use promptory_ledger::seal::aad;
+use promptory_ledger::{KeyStore, KeyStoreError};
+
+use super::filter::{Span, means, says};
+use super::key::{Key, index_of};
+use super::record::{RecordRow, Said, Words};
+use super::{Audit, row};
+use crate::ask::{Answer, AskError, AuditAnswer, AuditCounted, AuditFilter, AuditRecord, Order, Question, Reply};
+use crate::hot::Hot;
+use crate::hot::access::Reader;
+use crate::store::rows::{RowError, Rows};
+use crate::views::View;
+use crate::views::catalog::answer::{page, unopened};
+use crate::views::catalog::point::AnswerError;
+
+/// Rows that one question looks at.
+const LOOKED_AT_MAX: usize = 20_000;
+/// Messages that one question opens to look for words.
+const OPENED_MAX: usize = 2_000;
+
+/// Which records a reader may see: those about what it may `read-access` on. A prompt's key now decides about all of its
+/// history, as everywhere.
+#[derive(Debug)]
+pub struct Reach<'a> {
+    catalog: &'a Hot,
+    prefixes: Vec<Prefix>,
+}
+
+impl<'a> Reach<'a> {
+    /// Of a reader.
+    ///
+    /// # Errors
+    /// It may read about access nowhere.
+    pub fn new(catalog: &'a Hot, reader: &Reader) -> Result<Self, AskError> {
+        let prefixes = catalog.access.rights_of(reader).prefixes(Action::ReadAccess);
+        if prefixes.is_empty() { Err(AskError::AccessHidden(Prefix::tenant())) } else { Ok(Self { catalog, prefixes }) }
+    }
+
+    /// Whether it is everything.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.prefixes.first().is_some_and(Prefix::is_tenant)
+    }
+
+    fn sees(&self, record: &RecordRow) -> bool {
+        self.is_all()
+            || match record.prompt {
+                Some(prompt) => self.covers_prompt(prompt),
+                None => self.covers(record.place.as_str()),
+            }
+    }
+
+    fn covers_prompt(&self, prompt: PromptId) -> bool {
+        self.catalog.prompt(prompt).is_some_and(|row| self.covers(row.key.as_str()))
+    }
+
+    fn covers(&self, path: &str) -> bool {
+        self.prefixes.iter().any(|prefix| prefix.covers(path))
+    }
+}
+
+/// What is needed to answer.
+#[derive(Debug)]
+pub struct AuditDesk<'a, R> {
+    /// Whose.
+    pub tenant: &'a TenantId,
+    /// How far the view is.
+    pub audit: &'a Audit,
+    /// Its rows, which may be ahead.
+    pub rows: &'a R,
+    /// Opens messages.
+    pub keys: &'a KeyStore,
+    /// What the reader may see.
+    pub reach: Reach<'a>,
+}
+
+/// Where records are looked for, and how many more.
+struct Looking<'q> {
+    filter: &'q AuditFilter,
+    order: Order,
+    /// Whether records are shown, or only counted.
+    shown: bool,
+    looked: usize,
+    opened: usize,
+    last: Option<(u64, Words)>,
+}
+
+impl<R: Rows> AuditDesk<'_, R> {
+    /// Answers a question to this view.
+    ///
+    /// # Errors
+    /// There is no answer; the store is damaged.
+    pub fn answer(&self, question: &Question) -> Result<Reply, AnswerError> {
+        let (filter, end, from, order, limit) = match question {
+            Question::Audit { filter, end, from, order, limit } => (filter, *end, *from, *order, Some(page(*limit))),
+            Question::AuditCount { filter, end, from } => (filter, *end, *from, Order::OldestFirst, None),
+            _ => return Err(AskError::Unavailable("this is no question to the audit view".to_owned()).into()),
+        };
+        let head = self.audit.head().index;
+        let end = match (end, head) {
+            (Some(end), Some(head)) if end <= head => Some(end),
+            (Some(end), _) => return Err(AskError::IndexBeyondEnd(end).into()),
+            (None, head) => head,
+        };
+        let span = end.map(|end| Span::of(filter, self.rows, end)).transpose()?.flatten();
+        let span = span.and_then(|span| narrowed(span, from, order));
+        let mut looking = Looking { filter, order, shown: limit.is_some(), looked: 0, opened: 0, last: None };
+        let answer = match limit {
+            Some(limit) => {
+                let (mut records, mut next) = (Vec::new(), None);
+                if let Some(span) = &span {
+                    next = self.look(span, &mut looking, |record| {
+                        records.extend(record);
+                        records.len() < limit
+                    })?;
+                }
+                Answer::Audit(AuditAnswer { order, records, next })
+            }
+            None => {
+                let (mut count, mut next) = (0, None);
+                if let Some(span) = &span {
+                    let each = span.is_all(filter) && self.reach.is_all();
+                    next = if each {
+                        self.counted(span, &mut count)?
+                    } else {
+                        self.look(span, &mut looking, |_| {
+                            count += 1;
+                            true
+                        })?
+                    };
+                }
+                Answer::AuditCount(AuditCounted { count, next })
+            }
+        };
+        let position = self.audit.position().zip(end).map(|(at, index)| promptory_events::Position { index, ..at });
+        Ok(Reply { as_of: position, answer, cut: false })
+    }
+
+    /// Counts rows without looking at what they point to.
+    fn counted(&self, span: &Span, count: &mut u64) -> Result<Option<u64>, AnswerError> {
+        let (from, to) = span.keys();
+        let mut last = None;
+        for found in self.rows.range(&from, &to).take(LOOKED_AT_MAX) {
+            last = Some(indexed(&found?.0)?);
+            *count += 1;
+        }
+        let full = *count >= LOOKED_AT_MAX as u64;
+        Ok(last.filter(|last| full && *last < span.high).and_then(|last| Order::OldestFirst.after(last)))
+    }
+
+    /// Goes along a span and takes what the filter means and the reader may see, until `take` has enough or enough was
+    /// looked at. Says where to go on.
+    fn look(
+        &self,
+        span: &Span,
+        looking: &mut Looking<'_>,
+        mut take: impl FnMut(Option<AuditRecord>) -> bool,
+    ) -> Result<Option<u64>, AnswerError> {
+        let (from, to) = span.keys();
+        let mut rows = self.rows.range(&from, &to);
+        loop {
+            let found = match looking.order {
+                Order::OldestFirst => rows.next(),
+                Order::NewestFirst => rows.next_back(),
+            };
+            let Some((key, value)) = found.transpose()? else { return Ok(None) };
+            let index = indexed(&key)?;
+            let value = if span.is_records() { value } else { self.record(index)? };
+            looking.looked += 1;
+            let meant = self.meant(index, row::decode("record", &value)?, looking)?;
+            let enough = meant.is_some_and(|record| !take(Some(record)));
+            if enough || looking.looked >= LOOKED_AT_MAX || looking.opened >= OPENED_MAX {
+                let within = |next: &u64| (span.low..=span.high).contains(next);
+                return Ok(looking.order.after(index).filter(within));
+            }
+        }
+    }
+
+    fn record(&self, index: u64) -> Result<Vec<u8>, RowError> {
+        self.rows.get(&Key::Record(index))?.ok_or(RowError::Row("record"))
+    }
+
+    /// The record, if the filter means it and the reader may see it.
+    fn meant(
+        &self,
+        index: u64,
+        record: RecordRow,
+        looking: &mut Looking<'_>,
+    ) -> Result<Option<AuditRecord>, AnswerError> {
+        let filter = looking.filter;
+        if !means(filter, &record) || !self.reach.sees(&record) {
+            return Ok(None);
+        }
+        let words = self.words(index, &record, &mut looking.last)?;
+        if filter.author.is_some() && words.author != filter.author {
+            return Ok(None);
+        }
+        let opens = looking.shown || filter.words.is_some();
+        let message = if opens { self.message(words)? } else { None };
+        if let Some(wanted) = &filter.words {
+            looking.opened += 1;
+            if !says(message.as_deref(), wanted) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(shown(index, record, words, message)))
+    }
+
+    /// What the commit of a record says. `last` spares reading it again for the next event of the same commit.
+    fn words<'l>(
+        &self,
+        index: u64,
+        record: &RecordRow,
+        last: &'l mut Option<(u64, Words)>,
+    ) -> Result<&'l Words, RowError> {
+        match &record.said {
+            Said::Here(words) => *last = Some((index, Words::clone(words))),
+            Said::At(first) if last.as_ref().is_some_and(|(known, _)| known == first) => {}
+            Said::At(first) => match row::decode::<RecordRow>("record", &self.record(*first)?)?.said {
+                Said::Here(words) => *last = Some((*first, *words)),
+                Said::At(_) => return Err(RowError::Row("commit")),
+            },
+        }
+        last.as_ref().map(|(_, words)| words).ok_or(RowError::Row("commit"))
+    }
+
+    /// A commit's message. An erased one is no reason to hide the rest of what happened.
+    fn message(&self, words: &Words) -> Result<Option<String>, AskError> {
+        let Some(sealed) = &words.message else { return Ok(None) };
+        match self.keys.open_sealed(self.tenant, &aad::message(self.tenant, words.command_id), sealed) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(KeyStoreError::Erased(_)) => Ok(None),
+            Err(error) => Err(unopened(&error)),
+        }
+    }
+}
+
+/// What is left of a span from an index on, in an order.
+fn narrowed(mut span: Span, from: Option<u64>, order: Order) -> Option<Span> {
+    match (from, order) {
+        (None, _) => {}
+        (Some(from), Order::OldestFirst) => span.low = span.low.max(from),
+        (Some(from), Order::NewestFirst) => span.high = span.high.min(from),
+    }
+    (span.low <= span.high).then_some(span)
+}
+
+fn indexed(key: &[u8]) -> Result<u64, RowError> {
+    index_of(key).ok_or(RowError::Row("record"))
+}
+
+fn shown(index: u64, record: RecordRow, words: &Words, message: Option<String>) -> AuditRecord {
+    let RecordRow { recorded_at, action, outcome, actor, credential, roles, targets, prompt, key, key_before, .. } =
+        record;
+    // Of the system nothing was shown.
+    let grants = if matches!(credential, Credential::System) { Vec::new() } else { words.grants.clone() };
+    AuditRecord {
+        index,
+        recorded_at,
+        occurred_at: words.occurred_at,
+        command_id: words.command_id,
+        actor,
+        author: words.author.clone(),
+        credential,
+        roles,
+        grants,
+        action,
+        outcome,
+        targets,
+        prefix: (prompt.is_none() && !record.place.is_tenant()).then_some(record.place),
+        key,
+        key_before,
+        message,
+        detail: record.detail,
+    }
+}

@@ -1,0 +1,141 @@
+//! Which records a filter means: the range of rows that they are found in, and what is left to be seen record by record.
+
+use promptory_events::Timestamp;
+
+use super::key::Key;
+use super::record::RecordRow;
+use crate::ask::{AuditFilter, Outcome};
+use crate::store::rows::{RowError, RowKey, Rows};
+use crate::views::catalog::row;
+
+/// Rows of one family from an index to another, both included: records, or what points to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first index.
+    pub low: u64,
+    /// The last one.
+    pub high: u64,
+    family: Family,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Family {
+    Records,
+    Target(String),
+    Actor(promptory_events::PrincipalId),
+    Denied,
+    Action(String),
+}
+
+impl Span {
+    /// The narrowest family that a filter names, up to and with the event `end`; `None` if nothing can be in it.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn of(filter: &AuditFilter, rows: &impl Rows, end: u64) -> Result<Option<Self>, RowError> {
+        let family = match filter {
+            AuditFilter { target: Some(target), .. } => Family::Target(target.clone()),
+            AuditFilter { actor: Some(actor), .. } => Family::Actor(*actor),
+            AuditFilter { outcome: Some(Outcome::Denied), .. } => Family::Denied,
+            AuditFilter { action: Some(action), .. } => Family::Action(action.clone()),
+            _ => Family::Records,
+        };
+        let mut low = filter.from.unwrap_or(0);
+        let mut past = filter.to.unwrap_or(end).min(end).saturating_add(1);
+        if let Some(since) = filter.since {
+            low = low.max(first(rows, end, |time| time >= since)?);
+        }
+        if let Some(until) = filter.until {
+            past = past.min(first(rows, end, |time| time >= until)?);
+        }
+        Ok((low < past).then(|| Self { low, high: past - 1, family }))
+    }
+
+    /// The keys between which its rows lie, both included.
+    #[must_use]
+    pub fn keys(&self) -> (Vec<u8>, Vec<u8>) {
+        let key = |index| match &self.family {
+            Family::Records => Key::Record(index).bytes(),
+            Family::Target(target) => Key::Target(target.clone(), index).bytes(),
+            Family::Actor(actor) => Key::Actor(*actor, index).bytes(),
+            Family::Denied => Key::Denied(index).bytes(),
+            Family::Action(action) => Key::Action(action.clone(), index).bytes(),
+        };
+        (key(self.low), key(self.high))
+    }
+
+    /// Whether its rows are the records themselves.
+    #[must_use]
+    pub fn is_records(&self) -> bool {
+        self.family == Family::Records
+    }
+
+    /// Whether every row in it is one that the filter means, so that records need not be looked at.
+    #[must_use]
+    pub fn is_all(&self, filter: &AuditFilter) -> bool {
+        let AuditFilter { actor, author, action, target, prefix, role, outcome, words, .. } = filter;
+        let others = [author.is_some(), prefix.is_some(), role.is_some(), words.is_some()];
+        let named = [
+            target.is_some() && !matches!(self.family, Family::Target(_)),
+            actor.is_some() && !matches!(self.family, Family::Actor(_)),
+            action.is_some() && !matches!(self.family, Family::Action(_)),
+            outcome.is_some() && !matches!(self.family, Family::Denied),
+        ];
+        !others.into_iter().chain(named).any(|is| is)
+    }
+}
+
+/// The first index whose record's time passes; times never go back. By halving.
+fn first(rows: &impl Rows, end: u64, passes: impl Fn(Timestamp) -> bool) -> Result<u64, RowError> {
+    // Nothing below `low` passes, everything from `high` on does.
+    let (mut low, mut high) = (0, end.saturating_add(1));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let record = rows.get(&Key::Record(middle))?.ok_or(RowError::Row("record"))?;
+        if passes(row::take("record", &record)?) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Ok(low)
+}
+
+/// Whether a record is one that the filter means, but for the time, the author and the words.
+#[must_use]
+pub fn means(filter: &AuditFilter, record: &RecordRow) -> bool {
+    let AuditFilter { actor, action, target, prefix, role, outcome, .. } = filter;
+    let below = |prefix: &String| match &record.key {
+        Some(key) => {
+            let keys = [Some(key), record.key_before.as_ref()];
+            keys.into_iter().flatten().any(|key| key.as_str().starts_with(prefix.as_str()))
+        }
+        None => record.prompt.is_none() && record.place.as_str().starts_with(prefix.as_str()),
+    };
+    actor.is_none_or(|actor| record.actor == actor)
+        && action.as_ref().is_none_or(|action| record.action == *action)
+        && target.as_ref().is_none_or(|target| record.targets.contains(target))
+        && prefix.as_ref().is_none_or(below)
+        && role.as_ref().is_none_or(|role| record.roles.contains(role))
+        && outcome.is_none_or(|outcome| record.outcome == outcome)
+}
+
+/// Whether a message holds each of the words, in any case of letters. A word is what stands between spaces.
+#[must_use]
+pub fn says(message: Option<&str>, words: &str) -> bool {
+    let message = message.unwrap_or_default().to_lowercase();
+    words.to_lowercase().split_whitespace().all(|word| message.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_in_any_case_and_all_of_them() {
+        assert!(says(Some("Fix the GREETING, again"), "greeting fix"));
+        assert!(!says(Some("Fix the greeting"), "fix footer"));
+        assert!(says(Some("修复下棋提示"), "下棋"));
+        assert!(!says(None, "fix") && says(None, " "));
+    }
+}
