@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod changes;
 mod graph;
+pub mod search;
 mod template;
 pub mod wire;
 
@@ -281,6 +282,17 @@ pub enum Question {
         /// Where the answer before said to go on.
         from: Option<u64>,
     },
+    /// The prompts whose text has some words.
+    Search(Box<search::Search>),
+    /// What somebody may want to type.
+    Suggest {
+        /// What was typed so far.
+        text: String,
+        /// Among the texts that this label points to.
+        label: Label,
+        /// At most so many of each kind.
+        limit: usize,
+    },
 }
 
 /// A list of what is known about access and releases.
@@ -359,6 +371,10 @@ pub enum Answer {
     Audit(AuditAnswer),
     /// To `AuditCount`.
     AuditCount(AuditCounted),
+    /// To `Search`.
+    Found(Box<search::Found>),
+    /// To `Suggest`.
+    Suggested(search::Suggestions),
 }
 
 /// How much there is of something, and may be.
@@ -562,7 +578,13 @@ impl AskError {
     pub fn passes(&self) -> bool {
         matches!(
             self,
-            Self::Busy | Self::Nobody(_) | Self::CatchingUp(_) | Self::NoAnswer | Self::Behind(_) | Self::IssuerAway
+            Self::Busy
+                | Self::Nobody(_)
+                | Self::CatchingUp(_)
+                | Self::NoAnswer
+                | Self::Behind(_)
+                | Self::IssuerAway
+                | Self::SearchBehind { .. }
         )
     }
 }
@@ -639,4 +661,18 @@ pub enum AskError {
     /// There is no such principal at that point.
     #[error("there is no such principal at that point")]
     PrincipalNotFound,
+    /// A query that can't be read.
+    #[error("{0}")]
+    QueryInvalid(search::QueryFault),
+    /// The search index has not reached a position in time; the first one, if none was asked for.
+    #[error("the search index has not reached the position in time")]
+    SearchBehind {
+        /// What was asked for.
+        wanted: Option<Position>,
+        /// What it has.
+        reached: Option<Position>,
+    },
+    /// The pages of a search are no longer held.
+    #[error("the pages of this search are no longer held; begin again without the cursor")]
+    CursorExpired,
 }

@@ -16,6 +16,7 @@ mod quotas;
 mod releases;
 mod render;
 mod respond;
+mod search;
 mod sse;
 mod status;
 mod templates;
@@ -106,6 +107,8 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
     let (router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(prompts::resolve))
         .routes(routes!(prompts::list))
+        .routes(routes!(search::search))
+        .routes(routes!(search::suggest))
         .routes(routes!(history::versions))
         .routes(routes!(history::label_history))
         .routes(routes!(history::forks))

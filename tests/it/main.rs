@@ -25,6 +25,7 @@ mod rights;
 mod rollouts;
 mod scim;
 mod scrub;
+mod search;
 mod templates;
 mod together;
 mod trace;

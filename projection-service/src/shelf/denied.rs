@@ -89,7 +89,9 @@ impl Question {
             | Self::Holdings(_)
             | Self::Why(_)
             | Self::Audit { .. }
-            | Self::AuditCount { .. } => (None, None),
+            | Self::AuditCount { .. }
+            | Self::Search(_)
+            | Self::Suggest { .. } => (None, None),
         };
         first.into_iter().chain(second)
     }
