@@ -55,6 +55,11 @@ pub fn of(event: &Event) -> Vec<String> {
         Event::RolloutCompleted(e) => also(&e.rollout),
         Event::IssuerTrusted(e) => also(&e.issuer),
         Event::IssuerDistrusted(e) => also(&e.issuer),
+        Event::IssuerLinked(e) => also(&e.issuer),
+        Event::UserSet(e) => also(&e.user),
+        Event::UserRemoved(e) => also(&e.user),
+        Event::GroupSet(e) => also(&e.group),
+        Event::GroupRemoved(e) => also(&e.group),
         Event::ClaimMapped(e) => {
             also(&e.issuer);
             also(&e.after);

@@ -85,6 +85,7 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
             "groups_claim": e.groups_claim,
         }),
         Event::IssuerDistrusted(e) => json!({ "issuer": e.issuer }),
+        Event::IssuerLinked(e) => json!({ "issuer": e.issuer, "claim": e.claim, "attribute": e.attribute }),
         Event::ClaimMapped(e) => {
             json!({ "issuer": e.issuer, "claim": e.claim, "before": e.before, "after": e.after })
         }
@@ -133,6 +134,10 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
             json!({ "minute": e.minute, "again": again.collect::<Vec<_>>(), "others": e.others })
         }
         Event::QuotaSet(e) => json!({ "quota": e.quota, "before": e.before, "after": e.after }),
+        Event::UserSet(e) => json!({ "principal": e.user, "active": e.active }),
+        Event::UserRemoved(e) => json!({ "principal": e.user }),
+        Event::GroupSet(e) => json!({ "group": e.group }),
+        Event::GroupRemoved(e) => json!({ "group": e.group }),
         Event::UnauthenticatedCounted(e) => json!({ "minute": e.minute, "times": e.times }),
     }
 }
