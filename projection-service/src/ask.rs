@@ -7,7 +7,7 @@ pub mod wire;
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{AnyRole, CommentOn, Include, Kind, Quota, Syntax, VersionRef};
+use promptory_events::event::{AnyRole, AuditForm, CommentOn, Include, Kind, Quota, Syntax, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
     TenantId, Timestamp, VersionId,
@@ -249,6 +249,8 @@ pub enum Question {
         order: Order,
         /// At most so many.
         limit: usize,
+        /// What the reader gets: it is recorded who reads what in which form.
+        form: AuditForm,
     },
     /// How many such records there are.
     AuditCount {
@@ -532,7 +534,13 @@ impl AskError {
     pub fn passes(&self) -> bool {
         matches!(
             self,
-            Self::Busy | Self::Nobody(_) | Self::CatchingUp(_) | Self::NoAnswer | Self::Behind(_) | Self::IssuerAway
+            Self::Busy
+                | Self::Nobody(_)
+                | Self::CatchingUp(_)
+                | Self::NoAnswer
+                | Self::Behind(_)
+                | Self::IssuerAway
+                | Self::Unrecorded
         )
     }
 }
@@ -603,4 +611,7 @@ pub enum AskError {
     /// An issuer whose keys can't be had now.
     #[error("the issuer's keys can't be had now; try again")]
     IssuerAway,
+    /// The reading could not be recorded, so nothing is read.
+    #[error("it could not be recorded now that the audit is read; try again")]
+    Unrecorded,
 }

@@ -33,6 +33,8 @@ use crate::read_side::ReadSide;
 
 /// Event streams at once. Each costs a task's memory and one page, so many are fine, but not any number.
 const STREAMS_MAX: usize = 8192;
+/// Exports of the audit at once. Each keeps a core busy while its reader takes what it gets.
+const EXPORTS_MAX: usize = 16;
 
 /// What every handler may use.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub(crate) struct App {
     read_side: ReadSide,
     /// Places for event streams.
     streams: Arc<Semaphore>,
+    /// Places for exports.
+    exports: Arc<Semaphore>,
 }
 
 #[derive(utoipa::OpenApi)]
@@ -66,7 +70,11 @@ struct Description;
 
 /// All routes that read, and their description. The edge (limits, spans, 404 and 405) is put around the merged router.
 pub fn router(read_side: ReadSide) -> (Router, utoipa::openapi::OpenApi) {
-    let app = App { read_side, streams: Arc::new(Semaphore::new(STREAMS_MAX)) };
+    let app = App {
+        read_side,
+        streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+    };
     let (router, description) = routes();
     (router.with_state(app), description)
 }
@@ -124,6 +132,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(releases::freezes))
         .routes(routes!(audit::audit))
         .routes(routes!(audit::count))
+        .routes(routes!(audit::export::export))
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)

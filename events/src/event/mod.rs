@@ -20,7 +20,9 @@ pub use access::{
     GroupCreated, KeyIssued, KeyRevoked, KeyScope, MemberAdded, MemberRemoved, PrincipalAdded, RoleDefined,
     RoleGranted, RoleRevoked, Subject,
 };
-pub use attest::{Attempt, AttemptAgain, AttemptDenied, AttemptsCounted, Door, UnauthenticatedCounted};
+pub use attest::{
+    Attempt, AttemptAgain, AttemptDenied, AttemptsCounted, AuditForm, AuditRead, Door, Reading, UnauthenticatedCounted,
+};
 pub use identity::{ClaimMapped, ClaimUnmapped, IssuerDistrusted, IssuerTrusted, Session, SessionRevoked};
 pub use prompt::{
     BranchClosed, BranchCreated, Include, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
@@ -160,6 +162,10 @@ pub enum Event {
     SessionRevoked(SessionRevoked),
     /// An operator set or lifted a quota of the tenant.
     QuotaSet(QuotaSet),
+    /// Somebody listed or counted records of the audit.
+    AuditRead(AuditRead),
+    /// Somebody exported records of the audit.
+    AuditExported(AuditRead),
 }
 
 impl Event {
@@ -221,6 +227,8 @@ impl Event {
             Self::ClaimUnmapped(_) => "claim.unmapped",
             Self::SessionRevoked(_) => "session.revoked",
             Self::QuotaSet(_) => "quota.set",
+            Self::AuditRead(_) => "audit.read",
+            Self::AuditExported(_) => "audit.exported",
         }
     }
 

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use promptory_events::Credential;
+use promptory_events::event::{AuditForm, AuditRead, Reading};
+
 use super::Shelf;
 use super::slot::Open;
 use crate::ask::{Ask, AskError, Question, Reply};
 use crate::hot::Hot;
-use crate::hot::access::Reader;
+use crate::hot::access::{Reader, Shown};
 use crate::store::guarded;
 use crate::store::rows::RowError;
 use crate::views::audit::Audit;
@@ -33,6 +36,7 @@ impl Shelf {
         if let Some(stopped) = slot.stopped() {
             return Err(stopped.into());
         }
+        self.record(reader, ask).await?;
         bay.opened(&slot).await?;
         self.wait(&slot, ask.at_least).await?;
         let open = bay.opened(&slot).await?;
@@ -43,6 +47,31 @@ impl Shelf {
                 self.read_audit(catalog, open, reader, ask).await.map_err(AskError::from)
             }
             answer => answer.map_err(AskError::from),
+        }
+    }
+
+    /// Records that the audit is read, before anything of it is. What goes on with a count or a file that was recorded when it
+    /// began is recorded with that: the places to go on from come from our own processes there. Not so for pages, whose
+    /// cursors come from the reader.
+    async fn record(&self, reader: &Reader, ask: &Ask) -> Result<(), AskError> {
+        let (filter, form) = match &ask.question {
+            Question::Audit { form, from: Some(_), .. } if form.is_file() => return Ok(()),
+            Question::AuditCount { from: Some(_), .. } => return Ok(()),
+            Question::Audit { filter, form, .. } => (filter, *form),
+            Question::AuditCount { filter, .. } => (filter, AuditForm::Count),
+            _ => return Ok(()),
+        };
+        let Some(attestor) = self.inner.attestor.get() else { return Ok(()) };
+        let credential = match &reader.shown {
+            Shown::Key(key) => Credential::ApiKey { tenant: ask.tenant.clone(), key: *key },
+            Shown::Token(token) => Credential::Token(token.evidence(Vec::new())),
+        };
+        let reading = Reading { principal: reader.principal, form, filter: Some(filter.recorded()) };
+        let minute = reader.now.minute();
+        if attestor.read(&ask.tenant, AuditRead { reading, credential, minute }).await {
+            Ok(())
+        } else {
+            Err(AskError::Unrecorded)
         }
     }
 

@@ -61,6 +61,7 @@ fn first_prompt(guide: &mut Guide, owner: &Client) {
     let _ = guide.play(owner, "GET /v1/status");
     let _ = guide.play(owner, "GET /v1/audit");
     let _ = guide.play(owner, "GET /v1/audit/count");
+    let _ = guide.play(owner, "GET /v1/audit/export");
     let _ = guide.play(owner, "Problems");
     let _ = guide.play(owner, "Configurations");
 }

@@ -144,7 +144,9 @@ impl<'a> Sight<'a> {
             | Event::ClaimMapped(_)
             | Event::ClaimUnmapped(_) => access(&Prefix::tenant()),
             Event::AttemptDenied(e) => access(&e.attempt.target),
-            Event::AttemptsCounted(_) | Event::QuotaSet(_) => access(&Prefix::tenant()),
+            Event::AttemptsCounted(_) | Event::QuotaSet(_) | Event::AuditRead(_) | Event::AuditExported(_) => {
+                access(&Prefix::tenant())
+            }
             _ => self.everything(),
         }
     }
