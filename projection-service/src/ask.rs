@@ -1,6 +1,8 @@
 //! Questions and answers as plain data: the same in process and over NATS.
 
+mod access;
 mod audit;
+mod changes;
 mod graph;
 mod template;
 pub mod wire;
@@ -15,7 +17,9 @@ use promptory_events::{
 use promptory_platform::{BearerToken, Presented};
 use serde::{Deserialize, Serialize};
 
+pub use access::{AskHoldings, AskWho, AskWhy, HoldingsAnswer, Place, Showing, When, WhoAnswer};
 pub use audit::{AuditAnswer, AuditCounted, AuditFilter, AuditRecord, Order, Outcome};
+pub use changes::{AskChanges, Changed, ChangesAnswer, Of, PromptChange, Step};
 pub use graph::{Against, DiffAnswer, Fork};
 pub use promptory_domain::rollout::running::{Arm, Rollout, Rollouts};
 pub use template::{Dependent, DependentsAnswer, NotRendered, RenderedAnswer, RenderedPart};
@@ -163,6 +167,8 @@ pub enum Question {
         after: Option<u64>,
         /// At most so many.
         limit: usize,
+        /// When.
+        as_of: AsOf,
     },
     /// The tenant's events, one page.
     Events {
@@ -181,6 +187,8 @@ pub enum Question {
         after: Option<String>,
         /// At most so many.
         limit: usize,
+        /// When, by an index or a recorded time: nobody claims that something about access happened earlier.
+        as_of: AsOf,
     },
     /// What was said about a prompt's versions and release requests, oldest first, one page.
     Comments {
@@ -192,6 +200,8 @@ pub enum Question {
         after: Option<u64>,
         /// At most so many.
         limit: usize,
+        /// When.
+        as_of: AsOf,
     },
     /// The prompts that were forked from one, archived or not, oldest first, one page.
     Forks {
@@ -201,6 +211,8 @@ pub enum Question {
         after: Option<u64>,
         /// At most so many.
         limit: usize,
+        /// When.
+        as_of: AsOf,
     },
     /// What differs between two versions.
     Diff {
@@ -210,6 +222,8 @@ pub enum Question {
         which: Which,
         /// The version that it is compared with.
         against: Against,
+        /// When: what labels and branches mean, and which prompt holds a key.
+        as_of: AsOf,
     },
     /// What a version says with values for its variables.
     Render {
@@ -237,6 +251,14 @@ pub enum Question {
     },
     /// What the tenant has and may have.
     Quotas,
+    /// Who may do something.
+    Who(AskWho),
+    /// All that a principal may do.
+    Holdings(AskHoldings),
+    /// Whether a principal may do something, and why.
+    Why(AskWhy),
+    /// What changed between two points.
+    Changes(AskChanges),
     /// Who did what: one page of records.
     Audit {
         /// Which.
@@ -327,6 +349,14 @@ pub enum Answer {
     Dependents(DependentsAnswer),
     /// To `Quotas`: all of them, in order.
     Quotas(Vec<QuotaAnswer>),
+    /// To `Who`.
+    Who(WhoAnswer),
+    /// To `Holdings`.
+    Holdings(HoldingsAnswer),
+    /// To `Why`: the text of a JSON object.
+    Why(String),
+    /// To `Changes`.
+    Changes(ChangesAnswer),
     /// To `Audit`.
     Audit(AuditAnswer),
     /// To `AuditCount`.
@@ -525,7 +555,7 @@ impl AskError {
     /// Whether it may come from a right that is lacking, which is recorded before it is told.
     #[must_use]
     pub fn may_be_denied(&self) -> bool {
-        matches!(self, Self::Forbidden | Self::PromptNotFound)
+        matches!(self, Self::Forbidden | Self::PromptNotFound | Self::AccessHidden(_) | Self::PrincipalNotFound)
     }
 
     /// Whether it comes from where the answer should have come from, and passes by itself: a process that starts again,
@@ -611,6 +641,12 @@ pub enum AskError {
     /// An issuer whose keys can't be had now.
     #[error("the issuer's keys can't be had now; try again")]
     IssuerAway,
+    /// The caller may not see who may do what there.
+    #[error("the caller may not see who may do what on {0:?}")]
+    AccessHidden(Prefix),
+    /// There is no such principal at that point.
+    #[error("there is no such principal at that point")]
+    PrincipalNotFound,
     /// The reading could not be recorded, so nothing is read.
     #[error("it could not be recorded now that the audit is read; try again")]
     Unrecorded,

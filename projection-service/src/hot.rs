@@ -6,6 +6,7 @@
 pub mod access;
 pub mod load;
 pub mod opened;
+pub mod past;
 pub mod releases;
 pub mod shown;
 

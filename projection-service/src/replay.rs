@@ -155,7 +155,7 @@ impl Folding {
     /// The point was not reached, or a text can't be opened.
     pub fn finish(self, keys: &KeyStore) -> Result<Replay, ReplayError> {
         let model = Model { rows: &self.rows, hot: &self.hot };
-        let desk = Desk { tenant: &self.source.tenant, model, keys, opened: None, shown: None };
+        let desk = Desk { tenant: &self.source.tenant, model, keys, opened: None, past: None, shown: None };
         let point = desk.model.resolve(self.as_of)?;
         let mut history = History::new(&desk);
         let mut contents = Vec::new();

@@ -22,6 +22,7 @@ use tracing::Instrument;
 
 use crate::hot::Hot;
 use crate::hot::opened::OpenedCache;
+use crate::hot::past::PastCache;
 use crate::views::audit::Audit;
 pub(crate) use bay::Bay;
 pub(crate) use catch_up::{Pages, Target};
@@ -56,6 +57,7 @@ struct Inner {
     keys: KeyStore,
     identity: Identity,
     opened: OpenedCache,
+    past: PastCache,
     catalog: Bay<Hot>,
     audit: Bay<Audit>,
     /// `_system` in the catalog: it says which tenants are suspended.
@@ -100,7 +102,8 @@ impl Shelf {
         let system = catalog.slot(&TenantId::system());
         let opened = OpenedCache::new(config.cache_bytes);
         let (identity, attestor) = (Identity::new(config.identity, keys.clone()), OnceLock::new());
-        let inner = Inner { config, ledger, keys, identity, opened, catalog, audit, system, attestor };
+        let past = PastCache::default();
+        let inner = Inner { config, ledger, keys, identity, opened, past, catalog, audit, system, attestor };
         Self { inner: Arc::new(inner) }
     }
 

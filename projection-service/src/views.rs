@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sum;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::rows::RowError;
-use fold::{Broken, Step};
+use fold::{Broken, Source, Step};
 use stage::Staged;
 
 /// How far a view is.
@@ -75,7 +75,7 @@ pub trait View: Clone + Default + Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// The event can't follow on those before it.
-    fn apply(&mut self, staged: &mut Staged<Self::Kept>, step: &Step<'_>) -> Result<(), Broken>;
+    fn apply(&mut self, staged: &mut Staged<Self::Kept>, source: &Source, step: &Step<'_>) -> Result<(), Broken>;
 
     /// The index of the event that comes next.
     #[must_use]

@@ -18,6 +18,7 @@ mod respond;
 mod sse;
 mod status;
 mod templates;
+mod who;
 mod wire;
 
 use std::sync::Arc;
@@ -126,6 +127,9 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(access::groups))
         .routes(routes!(access::roles))
         .routes(routes!(access::issuers))
+        .routes(routes!(who::who))
+        .routes(routes!(who::why))
+        .routes(routes!(who::holdings))
         .routes(routes!(releases::releases))
         .routes(routes!(releases::comments))
         .routes(routes!(releases::protections))

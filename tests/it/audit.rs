@@ -10,6 +10,15 @@ fn caller(owner: &Client, body: &Value) -> (Client, String) {
     (owner.with_key(issued["key"].as_str().unwrap()), issued["principal"].as_str().unwrap().to_owned())
 }
 
+/// What is in the ledger by now is in the audit.
+fn caught_up(owner: &Client) {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let mark = owner.post("/v1/prompts", &json!({"key": format!("mark/{next}"), "text": "x"})).expect(201).json;
+    let position = mark["position"].as_str().unwrap();
+    let _ = owner.get(&format!("/v1/audit/count?at_least={position}")).expect(200);
+}
+
 /// All records that a filter means, page by page.
 fn listed(reader: &Client, filter: &str) -> Vec<Value> {
     let (mut found, mut next) = (Vec::new(), String::new());
@@ -85,6 +94,7 @@ fn the_audit_is_for_who_may_read_access_and_shows_each_what_is_theirs() {
     let keys: Vec<_> = keys.iter().map(|record| record["key"].as_str().unwrap()).collect();
     assert_eq!(keys, ["team/b", "team/a"], "nothing tells that there is more");
     // Nobody below a prefix learns of attempts elsewhere; the owner does.
+    caught_up(&owner);
     let denied = listed(&owner, "outcome=denied");
     assert!(denied.iter().any(|record| record["detail"]["action"] == "read-access"), "{denied:?}");
     let bad = owner.get("/v1/audit?outcome=maybe").expect(400);

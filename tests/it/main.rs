@@ -1,6 +1,7 @@
 //! The whole system, over HTTP.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod access;
 mod answers;
 mod as_of;
 mod attest;

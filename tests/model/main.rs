@@ -1,6 +1,6 @@
 //! Random commands by random principals on one replica and on two, with crashes, repeats and reordering, against the plainest
 //! possible model: the same is accepted, the same is refused with the same code, and the ledger folds to the same state. In
-//! the end the law is checked over all that was written.
+//! the end the access model is asked who could do what after each event, and the law is checked over all that was written.
 //!
 //! `PROMPTORY_COMMANDS` says how many commands; what fails is kept in `proptest-regressions/model.txt` and tried first.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
@@ -8,6 +8,7 @@
 mod compare;
 mod draw;
 mod plain;
+mod why;
 mod world;
 
 use std::collections::BTreeMap;
@@ -184,6 +185,8 @@ async fn live(two: bool, steps: Vec<Option<Step>>) {
         }
     }
     let answers: Vec<String> = life.world.told().iter().filter_map(|told| answer(told)).collect();
+    life.world.needs_an_owner().await;
+    life.world.explained().await;
     life.world.lawful().await;
     let mut counted = ANSWERS.lock().unwrap();
     answers.into_iter().for_each(|answer| *counted.entry(answer).or_default() += 1);

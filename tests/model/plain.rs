@@ -15,7 +15,7 @@ use std::fmt;
 use promptory_events::{CommandId, Timestamp};
 use serde_json::Value;
 
-pub use rights::Grant;
+pub use rights::{ACTIONS, Grant};
 
 /// How many denied attempts get an event in a minute.
 const DENIED_A_MINUTE: usize = 32;

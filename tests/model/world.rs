@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::compare::Contents;
 use crate::draw::{Draw, Maker};
 use crate::plain::{Call, Model, Verdict};
+use crate::why::{self, Probe};
 
 /// What a client was told.
 type Told = Result<Outcome, &'static str>;
@@ -61,6 +62,8 @@ pub struct World {
     /// Every command that may be repeated.
     repeatable: Vec<Call>,
     told: Vec<String>,
+    /// What the access model is asked in the end.
+    probes: Vec<Probe>,
 }
 
 impl World {
@@ -93,6 +96,7 @@ impl World {
             contents: Contents::default(),
             repeatable: Vec::new(),
             told: Vec::new(),
+            probes: Vec::new(),
         };
         world.let_in(&owner).await;
         while world.replicas.len() < replicas {
@@ -279,6 +283,7 @@ impl World {
                 self.explain(&told, &on_the_way, &done, call, answer);
             }
         }
+        self.probes.extend(on_the_way[1..].iter().filter_map(Probe::of));
         self.model = on_the_way.pop().unwrap();
         for (call, _) in told.iter().filter(|(_, told)| matches!(told, Some(Err("forbidden" | "delegation-exceeds")))) {
             if !self.model.knows_of_denied(&self.model.keys[&call.key].principal) {
@@ -370,6 +375,12 @@ impl World {
     /// What each client was told, for the count.
     pub fn told(&self) -> &[String] {
         &self.told
+    }
+
+    /// Asks who could do what, after each event.
+    pub async fn explained(&self) {
+        let owner = &self.secrets[&self.model.working_owner(&self.keys).unwrap()];
+        why::check(&self.ledger, &self.stores, &self.clock, owner, &self.probes).await;
     }
 
     /// Ends it, and checks the law over what was written: no violation.

@@ -7,9 +7,11 @@
 //! | [`rights`] | who holds what, as the ledger says it: grants, groups, custom roles, API keys |
 //! | [`tokens`] | issuers that are trusted, and tokens that are revoked |
 //! | [`caller`] | what one caller may do, and by which grants |
+//! | [`explain`] | why it may, or what is missing |
 
 pub mod actions;
 pub mod caller;
+pub mod explain;
 pub(crate) mod identity;
 pub mod rights;
 pub(crate) mod rules;

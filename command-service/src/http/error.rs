@@ -26,7 +26,10 @@ impl From<Failure> for Problem {
             Failure::Suspended => Self::new(ProblemType::TENANT_SUSPENDED, detail),
             Failure::Overloaded => Self::new(ProblemType::OVERLOADED, detail),
             Failure::ClockBehind { .. } => Self::new(ProblemType::CLOCK_BEHIND, detail),
-            Failure::Unavailable(_) | Failure::OutcomeUnknown => Self::new(ProblemType::UNAVAILABLE, detail),
+            Failure::Unavailable(_) | Failure::OutcomeUnknown => {
+                tracing::warn!(%detail, "a command can't be done now");
+                Self::new(ProblemType::UNAVAILABLE, detail)
+            }
             Failure::Internal(error) => {
                 tracing::error!(%error, "a command failed inside");
                 Self::new(ProblemType::INTERNAL, "the error is in the server's log")

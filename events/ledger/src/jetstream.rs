@@ -4,6 +4,7 @@
 //! An append that returned is as durable as the servers are set to make it: with `sync_interval: always` (which no client
 //! can see) it is on the disk of a majority. What is read is checked against its header; what is missing is an error.
 
+mod ahead;
 pub(crate) mod append;
 pub(crate) mod fetch;
 mod init;

@@ -7,7 +7,7 @@ use promptory_events::{Position, TenantId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Ask, AskError, Reply};
+use super::{Answer, Ask, AskError, Changed, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
@@ -114,13 +114,25 @@ fn cut(told: &mut Told) -> bool {
             answer.next = answer.items.last().map_or(answer.next, |item| Some(item.stamp.index));
             shorter
         }
+        Answer::Who(answer) => halve(&mut answer.items),
+        Answer::Holdings(answer) => halve(&mut answer.grants),
+        Answer::Changes(answer) => {
+            let shorter = halve(&mut answer.items);
+            answer.next = answer.items.last().map_or(answer.next, Changed::begins);
+            shorter
+        }
         Answer::Audit(answer) => {
             let shorter = halve(&mut answer.records);
             answer.next = answer.records.last().map_or(answer.next, |last| answer.order.after(last.index));
             shorter
         }
-        Answer::AuditCount(_) => false,
-        Answer::Prompt(_) | Answer::Status(_) | Answer::Quotas(_) | Answer::Diff(_) | Answer::Rendered(_) => false,
+        Answer::Prompt(_)
+        | Answer::Status(_)
+        | Answer::Quotas(_)
+        | Answer::Diff(_)
+        | Answer::Rendered(_)
+        | Answer::AuditCount(_)
+        | Answer::Why(_) => false,
     }
 }
 

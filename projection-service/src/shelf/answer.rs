@@ -155,7 +155,8 @@ impl Shelf {
         let reading = tokio::task::spawn_blocking(move || {
             let model = Model { rows: open.store.rows(), hot: &open.state };
             let opened = Some((&shelf.inner.opened, slot.number));
-            let desk = Desk { tenant: &tenant, model, keys: &shelf.inner.keys, opened, shown: Some(&slot.shown) };
+            let past = Some((&shelf.inner.past, slot.number));
+            let desk = Desk { tenant: &tenant, model, keys: &shelf.inner.keys, opened, past, shown: Some(&slot.shown) };
             guarded(|| Ok(desk.answer(&reader, &question)))
         });
         reading.await.map_err(|error| RowError::Store(error.to_string()))??

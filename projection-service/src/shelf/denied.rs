@@ -8,7 +8,7 @@ use promptory_events::event::{Attempt, AttemptDenied, Door};
 use promptory_events::{Credential, Prefix, Timestamp};
 
 use super::Shelf;
-use crate::ask::{Against, Ask, AskError, Caller, PromptRef, Question};
+use crate::ask::{Against, Ask, AskChanges, AskError, Caller, Of, PromptRef, Question};
 use crate::hot::Hot;
 
 impl Shelf {
@@ -40,20 +40,24 @@ fn denied(hot: &Hot, ask: &Ask, token: Option<&Token>, refused: &AskError, now: 
             (principal, rights.token_caller(token, now), Credential::Token(token.evidence(Vec::new())))
         }
     };
-    let target = match refused {
-        AskError::Forbidden => Prefix::tenant(),
+    let (action, target) = match refused {
+        AskError::Forbidden => (Action::Read, Prefix::tenant()),
+        AskError::AccessHidden(on) => (Action::ReadAccess, on.clone()),
+        AskError::PrincipalNotFound if caller.grant(Action::ReadAccess, "").is_none() => {
+            (Action::ReadAccess, Prefix::tenant())
+        }
         AskError::PromptNotFound => {
             let keys = ask.question.prompts().filter_map(|prompt| match prompt {
                 PromptRef::Key(key) => Some(key),
                 PromptRef::Id(id) => hot.prompt(*id).map(|row| &row.key),
             });
             let mut hidden = keys.filter(|key| caller.grant(Action::Read, key.as_str()).is_none());
-            Prefix::of(hidden.next()?.as_str())
+            (Action::Read, Prefix::of(hidden.next()?.as_str()))
         }
         _ => return None,
     };
     Some(AttemptDenied {
-        attempt: Attempt { principal, action: ask.question.needs(), target },
+        attempt: Attempt { principal, action, target },
         credential,
         door: Door::Question,
         minute: now.minute(),
@@ -61,14 +65,6 @@ fn denied(hot: &Hot, ask: &Ask, token: Option<&Token>, refused: &AskError, now: 
 }
 
 impl Question {
-    /// The right that lets it be answered at all.
-    pub(super) fn needs(&self) -> Action {
-        match self {
-            Self::Audit { .. } | Self::AuditCount { .. } => Action::ReadAccess,
-            _ => Action::Read,
-        }
-    }
-
     /// The prompts that it names.
     fn prompts(&self) -> impl Iterator<Item = &PromptRef> {
         let (first, second) = match self {
@@ -80,12 +76,18 @@ impl Question {
             | Self::Dependents { prompt, .. }
             | Self::Forks { prompt, .. } => (Some(prompt), None),
             Self::Diff { prompt, against: Against::Version(other, _), .. } => (Some(prompt), other.as_ref()),
-            Self::Diff { prompt, .. } => (Some(prompt), None),
+            Self::Diff { prompt, .. } | Self::Changes(AskChanges { of: Of::Prompt(prompt), .. }) => {
+                (Some(prompt), None)
+            }
             Self::List { .. }
             | Self::Events { .. }
             | Self::Status
             | Self::Access { .. }
             | Self::Quotas
+            | Self::Changes(AskChanges { of: Of::Below(_), .. })
+            | Self::Who(_)
+            | Self::Holdings(_)
+            | Self::Why(_)
             | Self::Audit { .. }
             | Self::AuditCount { .. } => (None, None),
         };

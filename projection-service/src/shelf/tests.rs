@@ -290,7 +290,7 @@ async fn what_expires_opens_nothing_from_then_on_and_lists_say_who_has_what() {
     let status = || world.shelf.answer(Ask { caller: caller.clone(), ..ask("acme", Question::Status) });
     assert!(status().await.is_ok(), "by its group");
     let listed = |what| {
-        let reply = world.ask("acme", Question::Access { what, after: None, limit: 9 });
+        let reply = world.ask("acme", Question::Access { what, after: None, limit: 9, as_of: AsOf::Now });
         async {
             let Answer::Access(items) = reply.await.unwrap().answer else { panic!() };
             let read = |item: &AccessItem| serde_json::from_str::<serde_json::Value>(&item.json).unwrap();

@@ -50,6 +50,17 @@ pub enum Key {
     Claim(IssuerId, ClaimId),
     /// A: tokens that open nothing, since an index.
     Session(u64),
+    /// C: something of an area changed at an index. Whatever it was before is folded from these.
+    Change(Area, u64),
+}
+
+/// What is made again for a point in the past, by the events that changed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Area {
+    /// Who may do what.
+    Access,
+    /// Protections, freeze windows, release requests.
+    Releases,
 }
 
 /// The first byte of every key. A number is never used again for another family.
@@ -98,6 +109,8 @@ pub mod family {
     pub const CLAIM: u8 = 41;
     /// [`super::Key::Session`]
     pub const SESSION: u8 = 42;
+    /// [`super::Key::Change`]
+    pub const CHANGE: u8 = 60;
 }
 
 /// Ends a name of varying length. Names hold no control characters, so `a` sorts before `a/b` and both before `b`.
@@ -140,6 +153,7 @@ impl Key {
             Self::Issuer(issuer) => join(family::ISSUER, &[&issuer.0]),
             Self::Claim(issuer, claim) => join(family::CLAIM, &[&issuer.0, &claim.0]),
             Self::Session(index) => join(family::SESSION, &[&index.to_be_bytes()]),
+            Self::Change(area, index) => join(family::CHANGE, &[&[*area as u8], &index.to_be_bytes()]),
             Self::Fork(prompt, index) => join(family::FORK, &[&prompt.0, &index.to_be_bytes()]),
             Self::Dependent(prompt, index) => join(family::DEPENDENT, &[&prompt.0, &index.to_be_bytes()]),
         }
@@ -196,6 +210,11 @@ impl Key {
                 Self::Claim(IssuerId(*issuer), ClaimId(claim.try_into().ok()?))
             }
             family::SESSION => Self::Session(u64::from_be_bytes(rest.try_into().ok()?)),
+            family::CHANGE => {
+                let (area, index) = rest.split_first()?;
+                let area = [Area::Access, Area::Releases].into_iter().find(|known| *known as u8 == *area)?;
+                Self::Change(area, u64::from_be_bytes(index.try_into().ok()?))
+            }
             _ => return None,
         })
     }
@@ -287,6 +306,7 @@ mod tests {
             (any::<[u8; 16]>(), any::<[u8; 16]>()).prop_map(|(i, c)| Key::Claim(IssuerId(i), ClaimId(c))),
             index().prop_map(Key::Session),
             "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),
+            (prop_oneof![Just(Area::Access), Just(Area::Releases)], index()).prop_map(|(a, i)| Key::Change(a, i)),
             (prompt(), index()).prop_map(|(p, i)| Key::Fork(p, i)),
             (prompt(), index()).prop_map(|(p, i)| Key::Dependent(p, i)),
         ]

@@ -15,7 +15,7 @@ use promptory_events::event::AnyRole;
 use promptory_events::{Event, KeyId, PrincipalId, PromptId, PromptKey};
 use rpds::HashTrieMapSync;
 
-use super::fold::{Broken, Step};
+use super::fold::{Broken, Source, Step};
 use super::stage::Staged;
 use super::{Head, Load, View};
 use crate::ask::Outcome;
@@ -105,8 +105,8 @@ impl View for Audit {
         Key::Record(index).bytes()
     }
 
-    fn apply(&mut self, staged: &mut Staged<()>, step: &Step<'_>) -> Result<(), Broken> {
-        let (record, index) = (record::of(self, step), step.index);
+    fn apply(&mut self, staged: &mut Staged<()>, source: &Source, step: &Step<'_>) -> Result<(), Broken> {
+        let (record, index) = (record::of(self, &source.tenant, step), step.index);
         let sum = &mut self.head.sum;
         staged.put(sum, &Key::Record(index), row::encode(&record));
         staged.put(sum, &Key::Actor(record.actor, index), Vec::new());

@@ -6,6 +6,7 @@ mod access;
 pub mod answer;
 mod apply;
 mod identity;
+pub mod past;
 pub mod point;
 mod releases;
 pub mod row;
@@ -30,7 +31,7 @@ pub const VIEW: &str = "catalog-1";
 
 /// The shape of the rows. A test pins the digest of a fixed history: if it changes, so must this number, and every
 /// store is built anew on its next opening.
-pub const FORMAT: u32 = 6;
+pub const FORMAT: u32 = 7;
 
 impl View for Hot {
     const NAME: &'static str = "catalog";
@@ -58,7 +59,7 @@ impl View for Hot {
         Key::Event(index).encode()
     }
 
-    fn apply(&mut self, staged: &mut Staged, step: &super::fold::Step<'_>) -> Result<(), Broken> {
+    fn apply(&mut self, staged: &mut Staged, _: &Source, step: &super::fold::Step<'_>) -> Result<(), Broken> {
         apply::apply(self, staged, step)
     }
 }

@@ -2,7 +2,7 @@
 //! many at once, into sled or memory.
 
 use bytes::Bytes;
-use promptory_events::{Batch, BatchHeader, CodecError, CommitHeader, Cursor, Event, Incarnation, TenantId, Timestamp};
+use promptory_events::{Batch, CodecError, CommitHeader, Cursor, Event, Incarnation, TenantId, Timestamp};
 
 use super::stage::Staged;
 use super::{Head, View};
@@ -11,8 +11,8 @@ use crate::store::checkpoint::Checkpoint;
 /// An event and what is said about it.
 #[derive(Debug)]
 pub struct Step<'a> {
-    /// Of the batch.
-    pub header: &'a BatchHeader,
+    /// When the batch was recorded.
+    pub recorded_at: Timestamp,
     /// Of the commit.
     pub commit: &'a CommitHeader,
     /// The index of the commit's first event.
@@ -119,7 +119,7 @@ pub fn fold_until<V: View>(
     }
     follows(&head, cursor, batch)?;
     let (before, mark) = (view.clone(), staged.mark());
-    let folded = fold_events(view, staged, cursor, batch, last);
+    let folded = fold_events(view, staged, source, cursor, batch, last);
     if folded.is_err() {
         *view = before;
         staged.back_to(mark);
@@ -148,6 +148,7 @@ fn follows(head: &Head, cursor: Cursor, batch: &Batch) -> Result<(), Broken> {
 fn fold_events<V: View>(
     view: &mut V,
     staged: &mut Staged<V::Kept>,
+    source: &Source,
     cursor: Cursor,
     batch: &Batch,
     last: u64,
@@ -159,11 +160,11 @@ fn fold_events<V: View>(
             if index < known || index > last {
                 continue;
             }
-            view.apply(staged, &Step { header, commit: &commit.header, first, index, event, bytes })?;
+            let (recorded_at, commit) = (header.recorded_at, &commit.header);
+            view.apply(staged, source, &Step { recorded_at, commit, first, index, event, bytes })?;
             let head = Head { index: Some(index), ..view.head() };
             view.set_head(head);
-            let (recorded_at, sum) = (head.recorded_at, head.sum);
-            staged.border(Checkpoint { index, cursor, recorded_at, sum, kept: view.kept() });
+            staged.border(Checkpoint { index, cursor, recorded_at, sum: head.sum, kept: view.kept() });
         }
     }
     Ok(())

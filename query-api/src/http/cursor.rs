@@ -4,7 +4,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use promptory_events::{Position, PromptKey, TenantId};
 use promptory_platform::Problem;
-use promptory_projection::ask::{AsOf, AuditFilter, Listing};
+use promptory_projection::ask::{AsOf, AskHoldings, AskWho, AuditFilter, Listing};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -29,16 +29,22 @@ pub enum Cursor {
     },
     /// Among the moves of a prompt's label.
     LabelHistory {
+        /// The point that it is answered at.
+        as_of: AsOf,
         /// The index of the last move of the page before.
         after: u64,
     },
     /// Among a prompt's forks.
     Forks {
+        /// The point that it is answered at.
+        as_of: AsOf,
         /// The index of the last fork of the page before.
         after: u64,
     },
     /// Among comments.
     Comments {
+        /// The point that it is answered at.
+        as_of: AsOf,
         /// The index of the last comment of the page before.
         after: u64,
     },
@@ -55,9 +61,15 @@ pub enum Cursor {
     Access {
         /// Which list.
         what: Listing,
+        /// The point that it is answered at.
+        as_of: AsOf,
         /// The cursor of the last item of the page before.
         after: String,
     },
+    /// Among whoever may do something: the question that goes on.
+    Who(Box<AskWho>),
+    /// Among a principal's grants: the question that goes on.
+    Holdings(Box<AskHoldings>),
     /// Among audit records.
     Audit {
         /// Which records.

@@ -26,8 +26,9 @@ pub async fn diff(
     Query(params): Query<DiffParams>,
 ) -> Result<Response, Problem> {
     let (prompt, at_least) = (params::prompt(&prompt)?, params.at_least);
+    let as_of = params::as_of(params.as_of, params.clock);
     let (which, against) = params.versions()?;
-    let question = Question::Diff { prompt, which, against };
+    let question = Question::Diff { prompt, which, against, as_of };
     let reply = app.read_side.ask(params::ask(&presented, at_least, question)).await.map_err(problem)?;
     let Answer::Diff(answer) = reply.answer else { return Err(Problem::internal()) };
     Ok(respond::json(reply.as_of, render::diff(&answer)?))

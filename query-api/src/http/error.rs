@@ -1,5 +1,6 @@
 //! The only mapping of what the read side refuses to problem documents.
 
+use promptory_events::event::Action;
 use promptory_platform::problem_set;
 use promptory_platform::{Problem, ProblemType};
 use promptory_projection::ask::{AskError, NotRendered};
@@ -13,6 +14,10 @@ pub fn problem(error: AskError) -> Problem {
     match error {
         AskError::Unauthenticated | AskError::TokenRefused(_) => Problem::new(ProblemType::UNAUTHENTICATED, detail),
         AskError::Forbidden => Problem::new(ProblemType::FORBIDDEN, detail),
+        AskError::AccessHidden(_) => {
+            Problem::new(ProblemType::FORBIDDEN, detail).with("right", Action::ReadAccess.name())
+        }
+        AskError::PrincipalNotFound => Problem::new(ProblemType::PRINCIPAL_NOT_FOUND, detail),
         AskError::Suspended => Problem::new(ProblemType::TENANT_SUSPENDED, detail),
         AskError::PromptNotFound => Problem::new(ProblemType::PROMPT_NOT_FOUND, detail),
         AskError::VersionNotFound(number) => {
@@ -89,7 +94,7 @@ problem_set! {
         INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, URI_TOO_LONG, OTHER_INCARNATION, OVERLOADED,
         INTERNAL, UNAVAILABLE, BEHIND,
     ];
-    /// A list of prompts.
+    /// A list, now or as of then.
     pub ListProblems = [
         INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, URI_TOO_LONG, INDEX_BEYOND_END,
         OTHER_INCARNATION, OVERLOADED, INTERNAL, UNAVAILABLE, BEHIND,
@@ -103,8 +108,13 @@ problem_set! {
     /// What differs between two versions.
     pub DiffProblems = [
         INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, PROMPT_NOT_FOUND, VERSION_NOT_FOUND,
-        LABEL_NOT_FOUND, BRANCH_NOT_FOUND, KIND_MISMATCH, ERASED, URI_TOO_LONG, OTHER_INCARNATION, OVERLOADED, INTERNAL,
-        UNAVAILABLE, BEHIND,
+        LABEL_NOT_FOUND, BRANCH_NOT_FOUND, KIND_MISMATCH, ERASED, URI_TOO_LONG, INDEX_BEYOND_END, OTHER_INCARNATION,
+        OVERLOADED, INTERNAL, UNAVAILABLE, BEHIND,
+    ];
+    /// What one principal may do.
+    pub HoldingsProblems = [
+        INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, PRINCIPAL_NOT_FOUND, URI_TOO_LONG, INDEX_BEYOND_END,
+        OTHER_INCARNATION, OVERLOADED, INTERNAL, UNAVAILABLE, BEHIND,
     ];
     /// Something about one prompt.
     pub HistoryProblems = [

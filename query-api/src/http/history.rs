@@ -47,6 +47,8 @@ pub async fn versions(
 }
 
 /// Where a prompt's label pointed over the years, oldest first.
+///
+/// All pages of one listing are answered at the point of the first.
 #[utoipa::path(
     get,
     path = "/v1/prompts/{prompt}/labels/{label}/history",
@@ -66,22 +68,25 @@ pub async fn label_history(
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
     let tenant = presented.tenant();
-    let after = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
-        None => None,
-        Some(Cursor::LabelHistory { after }) => Some(after),
+    let (mut as_of, after) = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
+        None => (params::as_of(params.as_of, params.clock), None),
+        Some(_) if params.as_of.is_some() => return Err(params::fixed("as_of")),
+        Some(Cursor::LabelHistory { as_of, after }) => (as_of, Some(after)),
         Some(_) => return Err(cursor::foreign()),
     };
     let (prompt, label, limit) = (params::prompt(&prompt)?, params::label(&label)?, params::limit(params.limit));
-    let question = Question::LabelHistory { prompt, label, after, limit };
+    let question = Question::LabelHistory { prompt, label, after, limit, as_of };
     let reply = app.read_side.ask(params::ask(&presented, params.at_least, question)).await.map_err(problem)?;
     let Answer::LabelHistory(items) = reply.answer else { return Err(Problem::internal()) };
-    // Moves are only ever added at the end, so the pages agree without a fixed point.
+    as_of = cursor::pinned(as_of, reply.as_of);
     let last = items.last().filter(|_| items.len() == limit || reply.cut).map(|item| item.stamp.index);
-    let next = last.map(|after| Cursor::LabelHistory { after }.encode(tenant)).transpose()?;
+    let next = last.map(|after| Cursor::LabelHistory { as_of, after }.encode(tenant)).transpose()?;
     Ok(respond::json(reply.as_of, render::moves(&items, next)?))
 }
 
 /// The prompts that were forked from this one, archived or not, oldest first.
+///
+/// All pages of one listing are answered at the point of the first.
 #[utoipa::path(
     get,
     path = "/v1/prompts/{prompt}/forks",
@@ -97,17 +102,18 @@ pub async fn forks(
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
     let tenant = presented.tenant();
-    let after = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
-        None => None,
-        Some(Cursor::Forks { after }) => Some(after),
+    let (mut as_of, after) = match params.cursor.as_deref().map(|text| Cursor::decode(text, tenant)).transpose()? {
+        None => (params::as_of(params.as_of, params.clock), None),
+        Some(_) if params.as_of.is_some() => return Err(params::fixed("as_of")),
+        Some(Cursor::Forks { as_of, after }) => (as_of, Some(after)),
         Some(_) => return Err(cursor::foreign()),
     };
     let (prompt, limit) = (params::prompt(&prompt)?, params::limit(params.limit));
-    let question = Question::Forks { prompt, after, limit };
+    let question = Question::Forks { prompt, after, limit, as_of };
     let reply = app.read_side.ask(params::ask(&presented, params.at_least, question)).await.map_err(problem)?;
     let Answer::Forks(items) = reply.answer else { return Err(Problem::internal()) };
-    // Forks are only ever added at the end, so the pages agree without a fixed point.
+    as_of = cursor::pinned(as_of, reply.as_of);
     let last = items.last().filter(|_| items.len() == limit || reply.cut).map(|item| item.stamp.index);
-    let next = last.map(|after| Cursor::Forks { after }.encode(tenant)).transpose()?;
+    let next = last.map(|after| Cursor::Forks { as_of, after }.encode(tenant)).transpose()?;
     Ok(respond::json(reply.as_of, render::forks(&items, next)?))
 }

@@ -1,5 +1,7 @@
 //! What requests carry in path and query, read into the terms of the read side. Every refusal names the field.
 
+pub mod who;
+
 use std::str::FromStr;
 
 use promptory_events::{Branch, Label, Position, PromptId, PromptKey, RequestId, Timestamp, limits};
@@ -19,6 +21,15 @@ pub enum OnClock {
     #[default]
     Occurred,
     /// When it was recorded here.
+    Recorded,
+}
+
+/// The one clock of what nobody claims to have happened earlier: who may do what, what is protected and frozen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordedClock {
+    /// When it was recorded here.
+    #[default]
     Recorded,
 }
 
@@ -125,6 +136,13 @@ pub struct DiffParams {
     pub from: Option<Written>,
     /// The prompt (key or id) that `from` is a version of, if it is another one.
     pub from_prompt: Option<String>,
+    /// As it was then: an event's index, or an RFC 3339 time. Labels and branches mean what they meant then.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>)]
+    pub as_of: Option<Point>,
+    /// On which clock a time in `as_of` is read.
+    #[param(inline)]
+    pub clock: OnClock,
     /// Waits until the read model has reached this position.
     #[param(value_type = Option<String>)]
     pub at_least: Option<Position>,
@@ -217,7 +235,7 @@ pub struct VersionsParams {
     pub at_least: Option<Position>,
 }
 
-/// One page of a list that nothing else narrows: a label's history, forks, what is known about access.
+/// One page of a list about a prompt that nothing else narrows: a label's history, forks.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -226,8 +244,38 @@ pub struct PageParams {
     #[serde(deserialize_with = "page_size")]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the page before. It carries the point in time on.
     pub cursor: Option<String>,
+    /// As it was then: an event's index, or an RFC 3339 time. Not with `cursor`.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>)]
+    pub as_of: Option<Point>,
+    /// On which clock a time in `as_of` is read.
+    #[param(inline)]
+    pub clock: OnClock,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
+/// One page of a list of what is known about access or releases.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct RecordedPageParams {
+    /// Items on the page, 1 to 1,000.
+    #[serde(deserialize_with = "page_size")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before. It carries the point in time on.
+    pub cursor: Option<String>,
+    /// As it was then: an event's index, or an RFC 3339 time by which it was recorded. Not with `cursor`.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>)]
+    pub as_of: Option<Point>,
+    /// On which clock a time in `as_of` is read: there is one alone.
+    #[param(inline)]
+    pub clock: RecordedClock,
     /// Waits until the read model has reached this position.
     #[param(value_type = Option<String>)]
     pub at_least: Option<Position>,
@@ -260,8 +308,15 @@ pub struct ReleasesParams {
     #[serde(deserialize_with = "page_size")]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the page before. It carries the point in time on.
     pub cursor: Option<String>,
+    /// As it was then: an event's index, or an RFC 3339 time by which it was recorded. Not with `cursor`.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>)]
+    pub as_of: Option<Point>,
+    /// On which clock a time in `as_of` is read: there is one alone.
+    #[param(inline)]
+    pub clock: RecordedClock,
     /// Waits until the read model has reached this position.
     #[param(value_type = Option<String>)]
     pub at_least: Option<Position>,
@@ -282,8 +337,15 @@ pub struct CommentsParams {
     #[serde(deserialize_with = "page_size")]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the page before. It carries the point in time on.
     pub cursor: Option<String>,
+    /// As it was then: an event's index, or an RFC 3339 time. Not with `cursor`.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>)]
+    pub as_of: Option<Point>,
+    /// On which clock a time in `as_of` is read.
+    #[param(inline)]
+    pub clock: OnClock,
     /// Waits until the read model has reached this position.
     #[param(value_type = Option<String>)]
     pub at_least: Option<Position>,
@@ -335,6 +397,11 @@ pub fn as_of(point: Option<Point>, clock: OnClock) -> AsOf {
         (Some(Point::Time(time)), OnClock::Occurred) => AsOf::Occurred(time),
         (Some(Point::Time(time)), OnClock::Recorded) => AsOf::Recorded(time),
     }
+}
+
+/// The same where one clock is all there is.
+pub fn recorded(point: Option<Point>, RecordedClock::Recorded: RecordedClock) -> AsOf {
+    as_of(point, OnClock::Recorded)
 }
 
 /// The size of a page.

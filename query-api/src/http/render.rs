@@ -8,8 +8,8 @@ use promptory_events::event::{CommentOn, Kind, Selector};
 use promptory_events::{Position, TenantId};
 use promptory_platform::Problem;
 use promptory_projection::ask::{
-    self, AccessItem, Comment, Dependent, DiffAnswer, EventRecord, Fork, LabelMove, Listing, PromptAnswer,
-    PromptSummary, RenderedAnswer, StatusAnswer, VersionSummary,
+    self, AccessItem, Comment, Dependent, DiffAnswer, EventRecord, Fork, HoldingsAnswer, LabelMove, Listing, Place,
+    PromptAnswer, PromptSummary, RenderedAnswer, StatusAnswer, VersionSummary, WhoAnswer,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -179,9 +179,63 @@ pub fn access(what: Listing, items: &[AccessItem], next_cursor: Option<&str>) ->
         Listing::Freezes => "freezes",
         Listing::OpenReleases | Listing::Releases => "releases",
     };
-    let items = items.iter().map(|item| raw(&item.json)).collect::<Result<Vec<_>, _>>()?;
-    let (items, next) = (json_value(&items)?, json_value(&next_cursor)?);
+    let (items, next) = (json_value(&raws(items)?)?, json_value(&next_cursor)?);
     json(&BTreeMap::from([(name, items), ("next_cursor", next)]))
+}
+
+/// Who may do something somewhere.
+///
+/// # Errors
+/// `internal` if an item is no JSON.
+pub fn who(
+    on: &Place,
+    answer: &WhoAnswer,
+    position: Option<Position>,
+    next_cursor: Option<String>,
+) -> Result<Bytes, Problem> {
+    let index = position.map(|position| position.index);
+    json(&BTreeMap::from([
+        ("on", json_value(&on.as_str())?),
+        ("at", json_value(&answer.at)?),
+        ("index", json_value(&index)?),
+        ("who", json_value(&raws(&answer.items)?)?),
+        ("next_cursor", json_value(&next_cursor)?),
+    ]))
+}
+
+/// All that a principal may do.
+///
+/// # Errors
+/// `internal` if a part of it is no JSON.
+pub fn holdings(
+    answer: &HoldingsAnswer,
+    position: Option<Position>,
+    next_cursor: Option<String>,
+) -> Result<Bytes, Problem> {
+    let mut whole = object(&answer.about)?;
+    whole.insert("at".into(), json_value(&answer.at)?);
+    whole.insert("index".into(), json_value(&position.map(|position| position.index))?);
+    whole.insert("grants".into(), json_value(&raws(&answer.grants)?)?);
+    whole.insert("next_cursor".into(), json_value(&next_cursor)?);
+    json(&whole)
+}
+
+/// Whether a principal could do something, and why.
+///
+/// # Errors
+/// `internal` if it is no JSON.
+pub fn why(answer: &str, position: Option<Position>) -> Result<Bytes, Problem> {
+    let mut whole = object(answer)?;
+    whole.insert("index".into(), json_value(&position.map(|position| position.index))?);
+    json(&whole)
+}
+
+fn raws(items: &[AccessItem]) -> Result<Vec<&RawValue>, Problem> {
+    items.iter().map(|item| raw(&item.json)).collect()
+}
+
+fn object(text: &str) -> Result<BTreeMap<String, Box<RawValue>>, Problem> {
+    serde_json::from_str(text).map_err(|error| defect("the read side handed out text that is no object", &error))
 }
 
 /// One page of comments.

@@ -3,6 +3,7 @@
 mod diff;
 mod rollout;
 mod template;
+mod who;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use utoipa::ToSchema;
 pub use diff::{Diff, Hunk, KeyChange, MessageChange, TemplateChange, TextDiff, Word};
 pub use rollout::{Rollout, rollouts};
 pub use template::{Dependent, DependentPage, IncludedVersion, RenderBody, Rendered};
+pub use who::{Holdings, WhoPage, Why};
 
 /// Who did something, when and by which right.
 #[derive(Debug, Serialize, ToSchema)]
@@ -372,7 +374,8 @@ pub struct Key {
     replaces: Option<String>,
     /// The event that revoked it.
     revoked_index: Option<u64>,
-    /// When it last did something that is in the ledger, or read something from this process since that began.
+    /// When it last did something that is in the ledger, or read something from this process since that began: as it is known
+    /// now, whatever the list is as of.
     last_used_at: Option<String>,
 }
 
@@ -617,7 +620,7 @@ pub struct Release {
     release: String,
     /// Of which prompt.
     prompt: String,
-    /// The key that the prompt has now.
+    /// The key that the prompt has.
     key: String,
     /// Which label.
     label: String,
@@ -645,7 +648,7 @@ pub struct Release {
     stale: bool,
     /// Who approved it.
     approvals: Vec<Approval>,
-    /// How many approvals the label needs now; null: it is not protected any more.
+    /// How many approvals the label needs; null: it is not protected any more.
     needed: Option<u16>,
     /// The event that closed it.
     closed_index: Option<u64>,

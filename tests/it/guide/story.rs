@@ -58,7 +58,10 @@ fn first_prompt(guide: &mut Guide, owner: &Client) {
         let _ = guide.play(owner, read);
     }
     guide.stream(owner, "GET /v1/events");
-    let _ = guide.play(owner, "GET /v1/status");
+    let status = guide.play(owner, "GET /v1/status").json;
+    // The audit has a read model of its own.
+    let audited = format!("/v1/audit/count?at_least={}", status["position"].as_str().unwrap());
+    let _ = owner.get(&audited).expect(200);
     let _ = guide.play(owner, "GET /v1/audit");
     let _ = guide.play(owner, "GET /v1/audit/count");
     let _ = guide.play(owner, "GET /v1/audit/export");
@@ -89,7 +92,12 @@ fn keys_and_roles(guide: &mut Guide, owner: &Client) {
     // Its own keys alone: a list of several is in the order of their ids, which are another way round in every other run.
     let _ = guide.play(&owner.with_key(issued["key"].as_str().unwrap()), "GET /v1/keys");
     let _ = guide.play(owner, "PUT /v1/principals/{principal}/roles/{role}");
-    let _ = guide.play(owner, "DELETE /v1/principals/{principal}/roles/{role}");
+    let revoked = guide.play(owner, "DELETE /v1/principals/{principal}/roles/{role}").json;
+    settle(owner, &revoked);
+    for read in ["GET /v1/access", "GET /v1/access/why", "GET /v1/access/why", "GET /v1/principals/{principal}/access"]
+    {
+        let _ = guide.play(owner, read);
+    }
     let _ = guide.play(owner, "POST /v1/keys/{key}/rotate");
     let _ = guide.play(owner, "DELETE /v1/keys/{key}");
     let _ = guide.play(owner, "PUT /v1/roles/{role}");

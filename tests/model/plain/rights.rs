@@ -105,6 +105,27 @@ impl Model {
             && held.any(|g| path.starts_with(&g.prefix) && self.allows(&g.role).contains(action) && enough(g))
     }
 
+    /// Whether somebody may do something, with a key of his or by what he holds alone.
+    pub fn could(&self, principal: &str, key: Option<&str>, action: &str, path: &str) -> bool {
+        match key {
+            Some(key) => {
+                let caller = Caller { principal, key, claims: false, overrides: false };
+                self.opens(key) && self.may(caller, action, path, Long::Now)
+            }
+            None => {
+                let mut held = self.held(principal).into_iter();
+                held.any(|grant| path.starts_with(&grant.prefix) && self.allows(&grant.role).contains(action))
+            }
+        }
+    }
+
+    /// The events that granted somebody what he and his groups have, also what is over.
+    pub fn granted_to(&self, principal: &str) -> BTreeSet<u64> {
+        let holder = &self.principals[principal];
+        let of_groups = holder.groups.iter().filter_map(|group| self.groups.get(group)).flatten();
+        holder.grants.iter().chain(of_groups).map(|grant| grant.index).collect()
+    }
+
     /// Whether an action is allowed on anything at all.
     pub(super) fn anywhere(&self, caller: Caller<'_>, action: &str) -> bool {
         let meets = |grant: &Grant| match &self.keys[caller.key].scope {

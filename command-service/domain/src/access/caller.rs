@@ -5,6 +5,7 @@ use promptory_events::event::{Action, KeyScope, Subject};
 use promptory_events::{ClaimId, GroupId, Prefix, Timestamp};
 
 use super::Actions;
+use super::explain::Through;
 use super::rights::{Grant, Grants, Holder, Rights, lasts};
 use super::tokens::Token;
 
@@ -68,7 +69,7 @@ impl<'a> Caller<'a> {
     }
 
     fn find(&self, action: Action, path: &str, enough: impl Fn(&Grant) -> bool) -> Option<u64> {
-        if self.scope.is_some_and(|(prefix, actions)| !actions.has(action) || !prefix.covers(path)) {
+        if self.narrowed(action, path).is_some() {
             return None;
         }
         let allows = |grant: &&Grant| self.allows(grant, action) && enough(grant);
@@ -78,16 +79,40 @@ impl<'a> Caller<'a> {
 
     /// The grants of the caller and of its groups.
     fn all_grants(&self) -> impl Iterator<Item = &'a Grants> + use<'a> {
+        self.sources().map(|(_, grants)| grants)
+    }
+
+    /// The same, each with what the caller has them by.
+    pub(super) fn sources(&self) -> impl Iterator<Item = (Through, &'a Grants)> + use<'a> {
         let rights = self.rights;
         let of_group = move |group| rights.grants(Subject::Group(group));
         let own = self.holder.into_iter().flat_map(move |holder| {
-            std::iter::once(&holder.grants).chain(holder.groups.iter().copied().filter_map(of_group))
+            let groups = holder.groups.iter();
+            let by_group = groups.filter_map(move |group| Some((Through::Group(*group), of_group(*group)?)));
+            std::iter::once((Through::Own, &holder.grants)).chain(by_group)
         });
-        own.chain(self.claimed().filter_map(move |(_, group)| of_group(group)))
+        let claimed = self.claimed();
+        own.chain(claimed.filter_map(move |(claim, group)| Some((Through::Claim(claim, group), of_group(group)?))))
     }
 
     fn allows(&self, grant: &Grant, action: Action) -> bool {
-        lasts(grant.expires_at, self.now) && self.rights.actions(&grant.role).is_some_and(|actions| actions.has(action))
+        self.lasts(grant) && self.has(grant, action)
+    }
+
+    pub(super) fn lasts(&self, grant: &Grant) -> bool {
+        lasts(grant.expires_at, self.now)
+    }
+
+    pub(super) fn has(&self, grant: &Grant, action: Action) -> bool {
+        self.rights.actions(&grant.role).is_some_and(|actions| actions.has(action))
+    }
+
+    pub(super) fn rights(&self) -> &'a Rights {
+        self.rights
+    }
+
+    pub(super) fn scope(&self) -> Option<(&'a Prefix, Actions)> {
+        self.scope
     }
 
     /// Whether an action is allowed on anything at all.

@@ -117,6 +117,12 @@ impl Tokens {
         }
     }
 
+    /// Tokens of a principal that were issued before this time open nothing; `None`: none was revoked so.
+    #[must_use]
+    pub fn revoked_before(&self, principal: PrincipalId) -> Option<Timestamp> {
+        self.before.get(&principal).copied()
+    }
+
     /// Trusts an issuer, with what its groups mean.
     pub fn trust(&mut self, id: IssuerId, issuer: Issuer) {
         self.issuers.insert_mut(id, issuer);

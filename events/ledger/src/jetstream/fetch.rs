@@ -23,7 +23,7 @@ const WHOLE_FOR: Duration = Duration::from_secs(1);
 
 /// Who leads believes that it does for as long as it has heard of a majority. Others elect a leader 4 s after they last heard of
 /// theirs at the earliest, and they are heard of every second, so one that has not heard of them for so long may be none.
-const HEARD_WITHIN: Duration = Duration::from_secs(3);
+pub(super) const HEARD_WITHIN: Duration = Duration::from_secs(3);
 
 /// How long the leader alone is asked after a replica that did not answer.
 const HUNG_FOR: Duration = Duration::from_secs(5);

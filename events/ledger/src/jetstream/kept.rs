@@ -52,6 +52,11 @@ impl Kept {
         }
     }
 
+    /// A batch, which is kept on.
+    pub(super) fn get(&self, sequence: u64) -> Option<Recorded> {
+        self.held().get(&sequence).cloned()
+    }
+
     /// Gives a batch, and keeps it no longer.
     pub(super) fn take(&self, sequence: u64) -> Option<Recorded> {
         let taken = self.held().remove(&sequence)?;
@@ -86,6 +91,7 @@ mod tests {
         [1, 1, 2].into_iter().for_each(|sequence| one.keep(&batch(sequence, BYTES / 2)));
         other.keep(&batch(3, 1));
         assert!(other.take(3).is_none(), "the one holds all the room");
+        assert_eq!(one.get(1).unwrap().bytes.len(), BYTES / 2);
         assert_eq!(one.take(1).unwrap().cursor.sequence, 1);
         assert!(one.take(1).is_none());
         other.keep(&batch(3, 1));

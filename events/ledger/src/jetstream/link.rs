@@ -17,7 +17,7 @@ const OLDEST_SERVER: (u64, u64, u64) = (2, 15, 1);
 /// A batch and room for the headers of its message.
 const MAX_PAYLOAD_NEEDED: usize = limits::BATCH_MAX_BYTES + 4096;
 /// How long any one replica is waited for.
-const REPLICA_TIMEOUT: Duration = Duration::from_millis(500);
+pub(super) const REPLICA_TIMEOUT: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A connection to the servers that is looked after: it moves away from a server that has lost the others. Clones are the
@@ -65,6 +65,10 @@ impl Link {
     /// Whether there is a connection now. What is sent without one would wait in memory for the next.
     pub(crate) fn is_up(&self) -> bool {
         self.client.connection_state() == State::Connected
+    }
+
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
     }
 
     pub(super) fn server_name(&self) -> String {

@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::pull::{Config, Stream as Messages};
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, ReplayPolicy};
+use async_nats::jetstream::stream::Info;
 use futures::StreamExt;
 use promptory_events::{Batch, Cursor, limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::Inner;
-use super::fetch::stream_of;
+use super::fetch::{HEARD_WITHIN, stream_of};
 use super::layout::{stream_name, subject};
 use super::link::{Link, with_causes};
 use crate::chain::{PAGE, header_of};
@@ -35,8 +36,9 @@ const PULL_EXPIRES: Duration = Duration::from_secs(30);
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// How long a leader may end before our cursor until it is believed. A new one catches up in less.
-const BEHIND_MAX: Duration = Duration::from_millis(1500);
+/// How long one leader may end before our cursor, without a break, until it is believed. A new one catches up in less; one
+/// that was stopped and goes on as if it still led has heard of no majority for [`HEARD_WITHIN`] by then, and is not asked.
+const BEHIND_MAX: Duration = HEARD_WITHIN.saturating_add(Duration::from_secs(1));
 
 /// A partition's batches, live. Goes on through lost connections and lost leaders; ends with the first contradiction.
 pub struct JetStreamTail {
@@ -70,9 +72,9 @@ impl JetStreamTail {
         let last = after.map_or(0, |cursor| cursor.sequence);
         let (given, waiting) = mpsc::channel(PAGE.batches);
         let (next, room) = (last.saturating_add(1), Arc::new(Semaphore::new(PAGE.bytes)));
-        let mut follower = Follower { inner, partition, next, behind_since: None, given, room };
+        let mut follower = Follower { inner, partition, next, behind: None, given, room };
         while let Err(error) = follower.stream_reaches(last).await {
-            if matches!(error, ReadError::Corrupt(_)) || follower.behind_since.is_none() {
+            if matches!(error, ReadError::Corrupt(_)) || follower.behind.is_none() {
                 return Err(error);
             }
             tokio::time::sleep(LONGEST_PAUSE).await;
@@ -110,8 +112,8 @@ struct Follower {
     partition: u16,
     /// The sequence that comes next; all before it were given.
     next: u64,
-    /// Since when the leader ends before what was given.
-    behind_since: Option<Instant>,
+    /// Which leader ends before what was given, and since when it has said nothing else.
+    behind: Option<(Option<String>, Instant)>,
     given: mpsc::Sender<Waiting>,
     /// Bytes that may wait.
     room: Arc<Semaphore>,
@@ -181,7 +183,8 @@ impl Follower {
 
     /// Checks that the stream is the one that was opened, and has what was given.
     async fn stream_reaches(&mut self, last: u64) -> Result<(), ReadError> {
-        let state = self.inner.info(self.partition).await?.state;
+        let said = self.behind.take(); // whatever else is said now, or nothing, is a break
+        let Info { state, cluster, .. } = self.inner.info(self.partition).await?;
         let end = state.last_sequence;
         if state.first_sequence > last.saturating_add(1) {
             // A consumer would begin there without a word.
@@ -192,11 +195,12 @@ impl Follower {
             )));
         }
         if end >= last {
-            self.behind_since = None;
             return Ok(());
         }
         let why = format!("the cursor {last} is beyond the end {end}");
-        let since = *self.behind_since.get_or_insert_with(Instant::now);
+        let leader = cluster.and_then(|cluster| cluster.leader);
+        let since = said.filter(|(who, _)| *who == leader).map_or_else(Instant::now, |(_, since)| since);
+        self.behind = Some((leader, since));
         Err(if since.elapsed() >= BEHIND_MAX { ReadError::Corrupt(why) } else { ReadError::Unavailable(why) })
     }
 

@@ -2,16 +2,19 @@
 //! batch.
 //!
 //! A long way is walked in lanes at once. Where a lane begins is asked of the stream (the tenant's first batch at or after
-//! a sequence), and each must end at the beginning of the one below: so every link is seen, as on one walk.
+//! a sequence), and each must end at the beginning of the one below: so every link is seen, as on one walk. Where the
+//! batches lie close together, a lane's are got ahead of it.
 
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 use promptory_events::{BatchHeader, TenantId};
 
 use super::Inner;
+use super::ahead::CLOSE;
 use super::kept::Kept;
 use super::layout::{stream_name, subject};
 use super::marks::{Mark, Tip};
+use crate::chain::header_of;
 use crate::port::{ReadError, Recorded};
 
 /// Lanes that are walked at once.
@@ -91,6 +94,10 @@ impl Inner {
     }
 
     async fn seen(&self, tenant: &TenantId, sequence: u64, kept: &Kept) -> Result<Seen, ReadError> {
+        if let Some(batch) = kept.get(sequence) {
+            let header = header_of(&batch, tenant)?;
+            return Ok(Seen::new(&batch, header));
+        }
         let (batch, header) = self.batch(tenant, sequence).await?;
         kept.keep(&batch);
         Ok(Seen::new(&batch, header))
@@ -108,10 +115,11 @@ impl Inner {
         let mut begins = self.begins(tenant, from, high).await?;
         let floor = begins.first().is_some_and(|oldest| oldest.header.first_index <= from);
         begins.push(high.clone());
+        let gap = gap(&begins);
         // The lowest lane has no lower one to end at, and is not needed if its beginning holds the event already.
         let lows: Vec<_> = std::iter::once(None).chain(begins.iter().cloned().map(Some)).collect();
         let lanes: Vec<_> = lows.into_iter().zip(begins).skip(usize::from(floor)).collect();
-        let walks = lanes.into_iter().rev().map(|(low, high)| self.lane(tenant, from, low, high, kept));
+        let walks = lanes.into_iter().rev().map(|(low, high)| self.lane(tenant, from, low, high, gap, kept));
         let walked: Vec<_> = stream::iter(walks).buffered(LANES).try_collect().await?;
         let mut last = high.clone();
         for seen in walked.into_iter().flatten() {
@@ -157,8 +165,12 @@ impl Inner {
         from: u64,
         low: Option<Seen>,
         high: Seen,
+        gap: u64,
         kept: &Kept,
     ) -> Result<Vec<Seen>, ReadError> {
+        if let Some(low) = low.as_ref().filter(|_| gap <= CLOSE) {
+            self.get_ahead(tenant, low.mark.sequence, high.mark.sequence, gap, kept).await;
+        }
         let (mut at, mut out) = (high, Vec::new());
         while at.header.first_index > from {
             let prev = at.before()?;
@@ -178,4 +190,11 @@ impl Inner {
         }
         Ok(out)
     }
+}
+
+/// How far a tenant's batches lie apart, about: the median of some, of one at least.
+fn gap(some: &[Seen]) -> u64 {
+    let mut gaps: Vec<_> = some.iter().map(|seen| seen.mark.sequence.saturating_sub(seen.header.prev)).collect();
+    let middle = gaps.len() / 2;
+    *gaps.select_nth_unstable(middle).1
 }

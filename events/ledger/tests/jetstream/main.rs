@@ -39,12 +39,25 @@ async fn append(ledger: &JetStream, draft: &Draft) -> Result<Cursor, AppendError
         match ledger.append(tenant, draft.header.prev, draft.encode()).await {
             Err(AppendError::Busy | AppendError::Unknown(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
             Err(AppendError::Conflict) => {
-                return match own(ledger, draft).await {
-                    Some(cursor) => Ok(cursor),
-                    None => Err(AppendError::Conflict),
-                };
+                if let Some(cursor) = own(ledger, draft).await {
+                    return Ok(cursor);
+                }
+                if !ends_at(ledger, tenant, draft.header.prev).await {
+                    return Err(AppendError::Conflict);
+                }
+                // Nobody was there first: said by a leader that was stopped and goes on as if it still were one.
             }
             known => return known,
+        }
+    }
+}
+
+/// Whether a tenant's last batch is the one with this sequence.
+async fn ends_at(ledger: &JetStream, tenant: &TenantId, sequence: u64) -> bool {
+    loop {
+        match ledger.head(tenant).await {
+            Ok(head) => break head.map_or(0, |head| head.cursor.sequence) == sequence,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }

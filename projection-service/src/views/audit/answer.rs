@@ -38,7 +38,7 @@ impl<'a> Reach<'a> {
     /// It may read about access nowhere.
     pub fn new(catalog: &'a Hot, reader: &Reader) -> Result<Self, AskError> {
         let prefixes = catalog.access.rights_of(reader).prefixes(Action::ReadAccess);
-        if prefixes.is_empty() { Err(AskError::Forbidden) } else { Ok(Self { catalog, prefixes }) }
+        if prefixes.is_empty() { Err(AskError::AccessHidden(Prefix::tenant())) } else { Ok(Self { catalog, prefixes }) }
     }
 
     /// Whether it is everything.

@@ -79,8 +79,8 @@ impl Words {
     }
 }
 
-/// The record of an event; `audit` is what the names in it meant before it.
-pub(super) fn of(audit: &Audit, step: &Step<'_>) -> RecordRow {
+/// The record of an event of a tenant; `audit` is what the names in it meant before it.
+pub(super) fn of(audit: &Audit, tenant: &TenantId, step: &Step<'_>) -> RecordRow {
     let (event, commit) = (step.event, step.commit);
     let denied =
         matches!(event, Event::AttemptDenied(_) | Event::AttemptsCounted(_) | Event::UnauthenticatedCounted(_));
@@ -100,12 +100,12 @@ pub(super) fn of(audit: &Audit, step: &Step<'_>) -> RecordRow {
         (after, known) => (after.or(known), None),
     };
     RecordRow {
-        recorded_at: step.header.recorded_at,
+        recorded_at: step.recorded_at,
         action: event.name().to_owned(),
         outcome: if denied { Outcome::Denied } else { Outcome::Done },
         actor,
         credential: credential.clone(),
-        roles: if denied { Vec::new() } else { roles(audit, &step.header.tenant, commit) },
+        roles: if denied { Vec::new() } else { roles(audit, tenant, commit) },
         targets: target::of(event),
         prompt,
         key,

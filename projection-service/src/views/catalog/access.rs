@@ -10,7 +10,7 @@ use super::row::{ApiKeyRow, GrantRow, GroupRow, MemberRow, PrincipalRow, RoleRow
 use super::stage::Staged;
 use super::{Broken, identity};
 use crate::hot::Hot;
-use crate::store::key::Key;
+use crate::store::key::{Area, Key};
 
 pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Result<(), Broken> {
     match step.event {
@@ -36,6 +36,7 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
         | Event::SessionRevoked(_) => identity::apply(hot, staged, step)?,
         _ => return Ok(()), // the events of ledgers and backups have nothing but their own rows
     }
+    staged.put(&mut hot.sum, &Key::Change(Area::Access, step.index), Vec::new());
     // Last, so that the rows were made from what was there before. It is the judge of what can follow.
     if hot.access.rights.evolve(step.index, step.event) {
         Ok(())

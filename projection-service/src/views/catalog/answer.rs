@@ -1,12 +1,17 @@
 //! Answers to every question, from the rows and the state alone; sealed texts are opened here and nowhere else.
 
 mod access;
+mod changes;
 pub(crate) mod detail;
 mod diff;
+mod held;
 pub(crate) mod history;
+mod holdings;
 mod prompt;
 mod releases;
 mod render;
+mod who;
+mod why;
 
 pub use prompt::number;
 
@@ -23,6 +28,7 @@ use crate::ask::{Answer, AskError, Question, QuotaAnswer, Reply, StatusAnswer};
 use crate::hot::Hot;
 use crate::hot::access::Reader;
 use crate::hot::opened::OpenedCache;
+use crate::hot::past::PastCache;
 use crate::hot::shown::LastShown;
 use crate::store::key::Key;
 use crate::store::rows::{RowError, Rows};
@@ -39,6 +45,8 @@ pub struct Desk<'a, R> {
     pub keys: &'a KeyStore,
     /// Keeps what was opened, under the tenant's number.
     pub opened: Option<(&'a OpenedCache, u64)>,
+    /// Keeps past states, under the tenant's number.
+    pub past: Option<(&'a PastCache, u64)>,
     /// When keys were last shown to this process by readers.
     pub shown: Option<&'a LastShown>,
 }
@@ -71,25 +79,30 @@ impl<R: Rows> Desk<'_, R> {
                 let row = self.model.find(prompt, point, sight)?;
                 (point, Answer::Versions(self.versions(&row, *below, page(*limit))?))
             }
-            Question::LabelHistory { prompt, label, after, limit } => {
-                let row = self.model.find(prompt, now, sight)?;
-                (now, Answer::LabelHistory(self.label_history(&row, label, *after, page(*limit))?))
+            Question::LabelHistory { prompt, label, after, limit, as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                let row = self.model.find(prompt, point, sight)?;
+                (point, Answer::LabelHistory(self.label_history(&row, label, *after, page(*limit))?))
             }
             Question::Events { from, limit } => (now, Answer::Events(self.events(*from, page(*limit), sight)?)),
-            Question::Access { what, after, limit } => {
-                (now, Answer::Access(self.listed(*what, after.as_deref(), page(*limit), sight)?))
+            Question::Access { what, after, limit, as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                (point, Answer::Access(self.listed(*what, after.as_deref(), page(*limit), sight, point)?))
             }
-            Question::Comments { prompt, on, after, limit } => {
-                let row = self.model.find(prompt, now, sight)?;
-                (now, Answer::Comments(self.comments(row.id, *on, *after, page(*limit))?))
+            Question::Comments { prompt, on, after, limit, as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                let row = self.model.find(prompt, point, sight)?;
+                (point, Answer::Comments(self.comments(row.id, *on, *after, page(*limit), point)?))
             }
-            Question::Forks { prompt, after, limit } => {
-                let row = self.model.find(prompt, now, sight)?;
-                (now, Answer::Forks(self.forks(&row, *after, page(*limit), sight)?))
+            Question::Forks { prompt, after, limit, as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                let row = self.model.find(prompt, point, sight)?;
+                (point, Answer::Forks(self.forks(&row, *after, page(*limit), point, sight)?))
             }
-            Question::Diff { prompt, which, against } => {
-                let row = self.model.find(prompt, now, sight)?;
-                (now, Answer::Diff(Box::new(self.diff(&row, which, against, sight)?)))
+            Question::Diff { prompt, which, against, as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                let row = self.model.find(prompt, point, sight)?;
+                (point, Answer::Diff(Box::new(self.diff(&row, which, against, point, sight)?)))
             }
             Question::Render { prompt, which, as_of, variables } => {
                 let point = self.model.resolve(*as_of)?;
@@ -102,6 +115,22 @@ impl<R: Rows> Desk<'_, R> {
                 (point, Answer::Dependents(self.dependents(&row, *all, *after, page(*limit), point, sight)?))
             }
             Question::Quotas => (now, Answer::Quotas(quotas(hot, sight)?)),
+            Question::Changes(ask) => {
+                let (point, answer) = self.changes(ask, page(ask.limit), sight)?;
+                (point, Answer::Changes(answer))
+            }
+            Question::Who(ask) => {
+                let (point, answer) = self.who(ask, sight)?;
+                (point, Answer::Who(answer))
+            }
+            Question::Holdings(ask) => {
+                let (point, answer) = self.holdings(ask, sight)?;
+                (point, Answer::Holdings(answer))
+            }
+            Question::Why(ask) => {
+                let (point, answer) = self.why(ask, sight)?;
+                (point, Answer::Why(answer))
+            }
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
             Question::Audit { .. } | Question::AuditCount { .. } => {
                 return Err(AskError::Unavailable("this is no question to the catalog".to_owned()).into());

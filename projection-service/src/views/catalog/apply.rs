@@ -26,10 +26,10 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
     if step.index == step.first
         && let Credential::ApiKey { key, .. } = step.commit.evidence.credential
     {
-        hot.access.wrote.insert_mut(key, step.header.recorded_at);
+        hot.access.wrote.insert_mut(key, step.recorded_at);
     }
     let commit = if step.index == step.first { CommitRefOut::Here(step.commit) } else { CommitRefOut::At(step.first) };
-    let value = encode_event(step.header.recorded_at, &commit, row.as_ref().map(|(row, _)| row), step.bytes);
+    let value = encode_event(step.recorded_at, &commit, row.as_ref().map(|(row, _)| row), step.bytes);
     staged.put(&mut hot.sum, &Key::Event(step.index), value);
     if let Some((row, before)) = row {
         hot.put(row, before.as_ref());
@@ -57,10 +57,10 @@ fn prompt_event(
         (Some(_), _) => return Err(step.broken("its prompt is there already")),
     };
     // Effective time never goes back within a prompt: what is claimed to lie before the last event happened after it.
-    let said = step.commit.occurred_at.unwrap_or(step.header.recorded_at);
+    let said = step.commit.occurred_at.unwrap_or(step.recorded_at);
     row.effective_at = row.effective_at.max(said);
     row.claimed |= step.commit.occurred_at.is_some();
-    (row.changed_index, row.changed_at) = (step.index, step.header.recorded_at);
+    (row.changed_index, row.changed_at) = (step.index, step.recorded_at);
     change(hot, staged, step, &mut row)?;
     Ok((row, before))
 }
@@ -82,7 +82,7 @@ fn created(step: &Step<'_>, id: PromptId, key: &PromptKey, kind: promptory_event
         tags: Vec::new(),
         metadata: None,
         changed_index: step.index,
-        changed_at: step.header.recorded_at,
+        changed_at: step.recorded_at,
         effective_at: Timestamp::MIN,
         claimed: false,
         key_since: step.index,

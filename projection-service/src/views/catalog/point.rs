@@ -158,7 +158,10 @@ impl<R: Rows> Model<'_, R> {
     }
 
     /// The prompt that an event is about, after it.
-    fn after(&self, index: u64) -> Result<Arc<PromptRow>, RowError> {
+    ///
+    /// # Errors
+    /// A damaged store.
+    pub fn after(&self, index: u64) -> Result<Arc<PromptRow>, RowError> {
         EventRow::decode_prompt(&self.event(index)?)?.map(Arc::new).ok_or(RowError::Row("prompt"))
     }
 

@@ -10,7 +10,7 @@ use super::apply::Step;
 use super::row::{FreezeRow, ProtectionRow, RequestRow, encode};
 use super::stage::Staged;
 use crate::hot::Hot;
-use crate::store::key::Key;
+use crate::store::key::{Area, Key};
 
 pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Result<(), Broken> {
     match step.event {
@@ -32,9 +32,10 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
         Event::ReleaseRejected(e) => close(hot, staged, step, e.request, Status::Rejected)?,
         Event::ReleaseWithdrawn(e) => close(hot, staged, step, e.request, Status::Withdrawn)?,
         Event::ReleaseExecuted(e) => close(hot, staged, step, e.request, Status::Executed)?,
-        Event::CommentAdded(e) => comment(hot, staged, step, e)?,
+        Event::CommentAdded(e) => return comment(hot, staged, step, e),
         _ => return Ok(()), // it only says why a label moves
     }
+    staged.put(&mut hot.sum, &Key::Change(Area::Releases, step.index), Vec::new());
     // Last, so that the rows were made from what was there before. It is the judge of what can follow.
     if hot.releases.book.evolve(step.commit.actor, step.event) {
         Ok(())

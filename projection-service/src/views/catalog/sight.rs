@@ -85,7 +85,13 @@ impl<'a> Sight<'a> {
     /// Whether it may do something there.
     #[must_use]
     pub fn may(&self, action: Action, prefix: &Prefix) -> bool {
-        self.caller.grant(action, prefix.as_str()).is_some()
+        self.may_on(action, prefix.as_str())
+    }
+
+    /// The same on a key or prefix, as text.
+    #[must_use]
+    pub fn may_on(&self, action: Action, path: &str) -> bool {
+        self.caller.grant(action, path).is_some()
     }
 
     /// Whether something is about the reader itself.

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::Subject;
-use async_nats::jetstream::Context;
+use async_nats::jetstream::context::PublishError;
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{self, Context, ErrorCode};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use promptory_events::{TenantId, partition};
@@ -18,6 +19,10 @@ use tokio::sync::Mutex;
 use super::super::load::{Measured, latencies, note};
 use super::super::{Bench, BenchError};
 use super::account::Account;
+
+/// What servers of a cluster say now and then while the message before is acknowledged already but still noted as on its way.
+const IN_FLIGHT: ErrorCode = ErrorCode(10164);
+const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(1);
 
 /// What the subjects begin with.
 const FIRST: &str = "raw";
@@ -95,13 +100,19 @@ async fn publish(
     until: Instant,
 ) -> Result<Histogram<u64>, BenchError> {
     let mut latency = latencies();
-    let failed = |error: async_nats::jetstream::context::PublishError| BenchError::Store(error.to_string());
+    let failed = |error: PublishError| BenchError::Store(error.to_string());
     loop {
         let sent = Instant::now();
         let mut last = guarded.last.lock().await;
-        let message = PublishMessage::build().payload(payload.clone()).expected_last_subject_sequence(*last);
-        let acknowledged = context.send_publish(guarded.subject.clone(), message).await.map_err(failed)?;
-        *last = acknowledged.await.map_err(failed)?.sequence;
+        *last = loop {
+            let message = PublishMessage::build().payload(payload.clone()).expected_last_subject_sequence(*last);
+            let acknowledged = context.send_publish(guarded.subject.clone(), message).await.map_err(failed)?;
+            match acknowledged.await {
+                Ok(acknowledged) => break acknowledged.sequence,
+                Err(error) if in_flight(&error) => tokio::time::sleep(IN_FLIGHT_PAUSE).await,
+                Err(error) => return Err(failed(error)),
+            }
+        };
         drop(last);
         let now = Instant::now();
         note(&mut latency, now - sent);
@@ -109,4 +120,9 @@ async fn publish(
             return Ok(latency);
         }
     }
+}
+
+fn in_flight(error: &PublishError) -> bool {
+    let said = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
+    said.is_some_and(|said| said.error_code() == IN_FLIGHT)
 }

@@ -11,7 +11,7 @@ fn description() -> Value {
 fn every_route_is_described_with_its_key_its_answer_and_its_problems() {
     let description = description();
     let paths = description["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 23);
+    assert_eq!(paths.len(), 26);
     for (path, item) in paths.iter().filter(|(path, _)| path.starts_with("/v1/")) {
         // One read has a body.
         let get = item.get("get").unwrap_or(&item["post"]);
@@ -63,7 +63,7 @@ fn every_parameter_of_a_query_is_described() {
         ["label", "bucket_key", "version", "branch", "as_of", "clock", "at_least"]
     );
     assert_eq!(names("/v1/prompts"), ["prefix", "limit", "cursor", "as_of", "clock", "at_least"]);
-    assert_eq!(names("/v1/prompts/{prompt}/diff"), ["to", "from", "from_prompt", "at_least"]);
+    assert_eq!(names("/v1/prompts/{prompt}/diff"), ["to", "from", "from_prompt", "as_of", "clock", "at_least"]);
     let dependents = ["all", "limit", "cursor", "as_of", "clock", "at_least"];
     assert_eq!(names("/v1/prompts/{prompt}/dependents"), dependents);
     assert_eq!(names("/v1/events"), ["from", "limit", "at_least"]);

@@ -11,30 +11,39 @@ use promptory_ledger::seal::aad;
 use rpds::RedBlackTreeMapSync;
 use serde_json::{Value, json};
 
+use super::releases::{freezes, protections};
 use super::{AnswerError, Desk, detail, unopened};
 use crate::ask::{AccessItem, AskError, Listing};
+use crate::hot::access::Access;
+use crate::store::key::Area;
 use crate::store::rows::{RowError, Rows};
+use crate::views::catalog::point::Point;
 use crate::views::catalog::row::{ApiKeyRow, CommitRef, GrantRow};
 use crate::views::catalog::sight::Sight;
 
 type GrantKey = (Subject, Prefix, AnyRole);
 
 impl<R: Rows> Desk<'_, R> {
-    /// A page of a list, in the order of its keys, of what `sight` may see of it.
+    /// A page of a list as it was at a point, in the order of its keys, of what `sight` may see of it.
     pub(super) fn listed(
         &self,
         what: Listing,
         after: Option<&str>,
         limit: usize,
         sight: &Sight<'_>,
+        point: Option<Point>,
     ) -> Result<Vec<AccessItem>, AnswerError> {
-        let access = &self.model.hot.access;
+        let area = match what {
+            Listing::Keys | Listing::Grants | Listing::Groups | Listing::Roles | Listing::Issuers => Area::Access,
+            Listing::Protections | Listing::Freezes | Listing::OpenReleases | Listing::Releases => Area::Releases,
+        };
+        let past = self.model.past(area, point.map(|point| point.index), self.past)?;
+        let access = &past.access;
         let tenant = Prefix::tenant();
         let all = sight.may(Action::ReadAccess, &tenant);
         Ok(match what {
             Listing::Keys => page(&access.keys, parsed::<KeyId>(after)?, limit, |id, row| {
-                let scoped = row.scope.as_ref().is_some_and(|scope| sight.may(Action::ReadAccess, &scope.prefix));
-                (all || scoped || sight.is(row.principal)).then(|| item(id.to_string(), &self.key(*id, row)))
+                shows_key(row, sight).then(|| item(id.to_string(), &self.key(*id, row)))
             }),
             Listing::Grants => page(&access.grants, after.map(grant_key).transpose()?, limit, |key, row| {
                 let own = matches!(key.0, Subject::Principal(principal) if sight.is(principal));
@@ -45,7 +54,7 @@ impl<R: Rows> Desk<'_, R> {
                 all.then(|| {
                     item(
                         id.to_string(),
-                        &json!({ "group": id, "created_index": row.created, "members": self.members(*id) }),
+                        &json!({ "group": id, "created_index": row.created, "members": members(access, *id).collect::<Vec<_>>() }),
                     )
                 })
             }),
@@ -53,12 +62,12 @@ impl<R: Rows> Desk<'_, R> {
                 let role = json!({ "role": name, "actions": row.actions, "defined_index": row.defined });
                 Some(item(name.to_string(), &role))
             }),
-            Listing::Protections => self.protections(after, limit, sight)?,
-            Listing::Freezes => self.freezes(after, limit, sight)?,
-            Listing::OpenReleases => self.releases(true, after, limit, sight)?,
-            Listing::Releases => self.releases(false, after, limit, sight)?,
+            Listing::Protections => protections(&past.releases, after, limit, sight)?,
+            Listing::Freezes => freezes(&past.releases, after, limit, sight)?,
+            Listing::OpenReleases => self.releases(&past.releases, true, after, limit, point, sight)?,
+            Listing::Releases => self.releases(&past.releases, false, after, limit, point, sight)?,
             Listing::Issuers if !all => Vec::new(),
-            Listing::Issuers => self.issuers(after, limit)?,
+            Listing::Issuers => self.issuers(access, after, limit)?,
         })
     }
 
@@ -78,9 +87,8 @@ impl<R: Rows> Desk<'_, R> {
     }
 
     /// Issuers that are trusted, with what their groups mean; what the issuers call them is opened for that.
-    fn issuers(&self, after: Option<&str>, limit: usize) -> Result<Vec<AccessItem>, AnswerError> {
+    fn issuers(&self, access: &Access, after: Option<&str>, limit: usize) -> Result<Vec<AccessItem>, AnswerError> {
         let from = parsed::<IssuerId>(after)?.map_or(Bound::Unbounded, Bound::Excluded);
-        let access = &self.model.hot.access;
         let trusted = access.issuers.range((from, Bound::Unbounded)).filter(|(_, row)| row.distrusted.is_none());
         let items = trusted.take(limit).map(|(id, row)| {
             let range = (*id, ClaimId([0; 16]))..=(*id, ClaimId([u8::MAX; 16]));
@@ -103,7 +111,7 @@ impl<R: Rows> Desk<'_, R> {
     }
 
     /// What an issuer calls a group, by the event that mapped it; null if it was erased.
-    fn claim_value(&self, index: u64) -> Result<Option<String>, AnswerError> {
+    pub(super) fn claim_value(&self, index: u64) -> Result<Option<String>, AnswerError> {
         let row = self.event(index)?;
         let Event::ClaimMapped(mapped) = &row.event else { return Err(RowError::Row("claim").into()) };
         let CommitRef::Here(header) = &row.commit else { return Err(RowError::Row("claim").into()) };
@@ -114,13 +122,20 @@ impl<R: Rows> Desk<'_, R> {
             Err(error) => Err(unopened(&error).into()),
         }
     }
+}
 
-    fn members(&self, group: GroupId) -> Vec<PrincipalId> {
-        let from = (group, PrincipalId([0; 16]));
-        let to = (group, PrincipalId([u8::MAX; 16]));
-        let all = self.model.hot.access.members.range(from..=to);
-        all.filter(|(_, row)| row.removed.is_none()).map(|((_, principal), _)| *principal).collect()
-    }
+/// Whether a reader may see a key: its own, one whose scope lies where it may see who may do what, or any if it may do so
+/// everywhere.
+pub(super) fn shows_key(row: &ApiKeyRow, sight: &Sight<'_>) -> bool {
+    let scoped = row.scope.as_ref().is_some_and(|scope| sight.may(Action::ReadAccess, &scope.prefix));
+    scoped || sight.is(row.principal) || sight.may(Action::ReadAccess, &Prefix::tenant())
+}
+
+pub(super) fn members(access: &Access, group: GroupId) -> impl Iterator<Item = PrincipalId> {
+    let from = (group, PrincipalId([0; 16]));
+    let to = (group, PrincipalId([u8::MAX; 16]));
+    let all = access.members.range(from..=to);
+    all.filter(|(_, row)| row.removed.is_none()).map(|((_, principal), _)| *principal)
 }
 
 fn grant((subject, prefix, role): &GrantKey, row: &GrantRow) -> Value {

@@ -31,13 +31,14 @@ impl<R: Rows> Desk<'_, R> {
         row: &Arc<PromptRow>,
         which: &Which,
         against: &Against,
+        point: Option<Point>,
         sight: &Sight<'_>,
     ) -> Result<DiffAnswer, AnswerError> {
         let to = self.open_version(row, number(row, which)?)?;
         let from = match against {
             Against::Version(None, which) => Some(self.open_version(row, number(row, which)?)?),
             Against::Version(Some(prompt), which) => {
-                let row = self.model.find(prompt, self.now(), sight)?;
+                let row = self.model.find(prompt, point, sight)?;
                 Some(self.open_version(&row, number(&row, which)?)?)
             }
             Against::Parent => match to.parent {
@@ -52,10 +53,6 @@ impl<R: Rows> Desk<'_, R> {
         let comparison = diff::compare(from.as_ref().map(Opened::said), to.said());
         let comparison = comparison.map_err(|error| AskError::Unavailable(error.to_string()))?;
         Ok(DiffAnswer { from: from.map(|from| from.of), to: to.of, comparison })
-    }
-
-    fn now(&self) -> Option<Point> {
-        self.model.hot.index.map(|index| Point { index, time: None })
     }
 
     /// The prompt of a parent. It is there: an event names it.

@@ -6,8 +6,8 @@ use promptory_events::{CommitHeader, Event, Label};
 use promptory_ledger::KeyStoreError;
 use promptory_ledger::seal::aad;
 
-use super::{AnswerError, Desk, detail, unopened};
-use crate::ask::{AskError, EventRecord, EventsAnswer, Fork, LabelMove, Stamp};
+use super::{AnswerError, Desk, unopened};
+use crate::ask::{AskError, EventsAnswer, Fork, LabelMove, Stamp};
 use crate::store::key::Key;
 use crate::store::rows::{RowError, Rows};
 use crate::views::catalog::point::Point;
@@ -21,7 +21,7 @@ const EVENTS_LOOKED_AT_MAX: usize = 10_000;
 pub(crate) type LastHeader = Option<(u64, CommitHeader)>;
 
 /// An event's row if the reader may see it. Most of what is hidden is about prompts, whose event need not be read.
-fn visible(value: &[u8], sight: &Sight<'_>) -> Result<Option<EventRow>, RowError> {
+pub(super) fn visible(value: &[u8], sight: &Sight<'_>) -> Result<Option<EventRow>, RowError> {
     if let (_, _, Some(prompt)) = EventRow::decode_head(value)?
         && !sight.prompt(prompt.id)
     {
@@ -32,7 +32,7 @@ fn visible(value: &[u8], sight: &Sight<'_>) -> Result<Option<EventRow>, RowError
 }
 
 impl<R: Rows> Desk<'_, R> {
-    /// Where a label pointed, oldest first, after an index.
+    /// Where a label pointed up to `row`, oldest first, after an index.
     pub(super) fn label_history(
         &self,
         row: &Arc<PromptRow>,
@@ -43,7 +43,7 @@ impl<R: Rows> Desk<'_, R> {
         if label.is_latest() {
             return self.newest_history(row, after, limit);
         }
-        let end = self.model.hot.index.unwrap_or_default();
+        let end = row.changed_index; // also as of an occurred time: the events of a prompt that count are its first ones
         let span = |from| (Key::Move(row.id, label.clone(), from), Key::Move(row.id, label.clone(), end));
         let (first, to) = span(0);
         if self.model.rows.last(&first, &to)?.is_none() {
@@ -105,10 +105,12 @@ impl<R: Rows> Desk<'_, R> {
         row: &Arc<PromptRow>,
         after: Option<u64>,
         limit: usize,
+        point: Option<Point>,
         sight: &Sight<'_>,
     ) -> Result<Vec<Fork>, AnswerError> {
+        let Some(point) = point else { return Ok(Vec::new()) };
         let from = Key::Fork(row.id, after.map_or(0, |after| after.saturating_add(1)));
-        let to = Key::Fork(row.id, self.model.hot.index.unwrap_or_default());
+        let to = Key::Fork(row.id, point.index);
         let mut forks = Vec::new();
         for found in self.model.rows.range(&from.encode(), &to.encode()) {
             if forks.len() == limit {
@@ -116,12 +118,13 @@ impl<R: Rows> Desk<'_, R> {
             }
             let Some(Key::Fork(_, index)) = Key::decode(&found?.0) else { return Err(RowError::Row("fork").into()) };
             let event = self.event(index)?;
-            let fork =
-                event.prompt.as_ref().and_then(|fork| Some((fork.forked_from?, self.model.hot.prompt(fork.id)?)));
+            let fork = event.prompt.as_ref().and_then(|fork| Some((fork.forked_from?, fork.id)));
             let (origin, fork) = fork.ok_or(RowError::Row("fork"))?;
-            if !sight.prompt(fork.id) {
+            if !sight.prompt(fork) {
                 continue;
             }
+            // As of an occurred time it may not have happened yet.
+            let Some(fork) = self.model.prompt(fork, point)? else { continue };
             let stamp = self.stamp(index, &event, &mut None)?;
             forks.extend(fork.summary().map(|prompt| Fork { of: origin.number, prompt, stamp }));
         }
@@ -139,14 +142,7 @@ impl<R: Rows> Desk<'_, R> {
             let (key, value) = found?;
             let Some(Key::Event(index)) = Key::decode(&key) else { return Err(RowError::Row("event").into()) };
             if let Some(row) = visible(&value, sight)? {
-                let stamp = self.stamp(index, &row, &mut last)?;
-                answer.events.push(EventRecord {
-                    name: row.event.name().to_owned(),
-                    prompt: row.event.regards(),
-                    key: row.prompt.map(|prompt| prompt.key),
-                    detail: detail::of(&row.event, |key| self.model.hot.access.principal_of(key)).to_string(),
-                    stamp,
-                });
+                answer.events.push(self.record(index, row, &mut last)?);
             }
             answer.next = index + 1;
             if answer.events.len() == limit {

@@ -137,7 +137,8 @@ async fn a_labels_history_tells_every_move_even_after_it_is_gone() {
     let world = World::new(4);
     told(&world).await;
     let moves = |name: &str, after, limit| {
-        let question = Question::LabelHistory { prompt: by_key("team/greet"), label: label(name), after, limit };
+        let question =
+            Question::LabelHistory { prompt: by_key("team/greet"), label: label(name), after, limit, as_of: AsOf::Now };
         let reply = world.ask("acme", question);
         async {
             reply.await.map(|reply| match reply.answer {
