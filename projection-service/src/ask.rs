@@ -17,6 +17,7 @@ use promptory_events::{
 use promptory_platform::{BearerToken, Presented};
 use serde::{Deserialize, Serialize};
 
+pub use crate::check::Check;
 pub use access::{AskHoldings, AskWho, AskWhy, HoldingsAnswer, Place, Showing, When, WhoAnswer};
 pub use audit::{AuditAnswer, AuditCounted, AuditFilter, AuditRecord, Order, Outcome};
 pub use changes::{AskChanges, Changed, ChangesAnswer, Of, PromptChange, Step};
@@ -283,6 +284,26 @@ pub enum Question {
         /// Where the answer before said to go on.
         from: Option<u64>,
     },
+    /// How the tenant's read models stand.
+    Models {
+        /// Whether they are to be checked against the ledger. That goes on after the answer.
+        check: bool,
+    },
+}
+
+/// How a read model of the tenant stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelAnswer {
+    /// Which.
+    pub view: String,
+    /// How far it is; nothing before the first event, and while it is not open because it has stopped.
+    pub position: Option<Position>,
+    /// Its model digest there.
+    pub digest: Option<String>,
+    /// Why it has stopped, if it has.
+    pub stopped: Option<String>,
+    /// What the last check of this process found.
+    pub checked: Option<Check>,
 }
 
 /// A list of what is known about access and releases.
@@ -361,6 +382,8 @@ pub enum Answer {
     Audit(AuditAnswer),
     /// To `AuditCount`.
     AuditCount(AuditCounted),
+    /// To `Models`.
+    Models(Vec<ModelAnswer>),
 }
 
 /// How much there is of something, and may be.

@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod health;
 mod history;
+mod models;
 mod params;
 mod prompts;
 mod quotas;
@@ -137,6 +138,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(audit::audit))
         .routes(routes!(audit::count))
         .routes(routes!(audit::export::export))
+        .routes(routes!(models::models))
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)

@@ -1,20 +1,24 @@
-//! Questions to the audit view: the catalog says who may ask and what he may see, the audit view answers.
+//! Questions that more than the catalog answers: it says who may ask and what he may see, the audit view tells the records,
+//! and each view how it stands.
 
 use std::sync::Arc;
 
-use promptory_events::Credential;
+use promptory_domain::access::Action;
 use promptory_events::event::{AuditForm, AuditRead, Reading};
+use promptory_events::{Credential, Prefix};
 
 use super::Shelf;
 use super::slot::Open;
-use crate::ask::{Ask, AskError, Question, Reply};
+use crate::ask::{Answer, Ask, AskError, Question, Reply};
 use crate::hot::Hot;
 use crate::hot::access::{Reader, Shown};
 use crate::store::guarded;
 use crate::store::rows::RowError;
+use crate::views::View;
 use crate::views::audit::Audit;
 use crate::views::audit::answer::{AuditDesk, Reach};
 use crate::views::catalog::point::AnswerError;
+use crate::views::catalog::sight::Sight;
 
 impl Shelf {
     /// Answers a question to the audit view, for a reader who was let in; `None` for another question.
@@ -26,8 +30,25 @@ impl Shelf {
     ) -> Option<Result<Reply, AskError>> {
         match ask.question {
             Question::Audit { .. } | Question::AuditCount { .. } => Some(self.answer_audit(catalog, reader, ask).await),
+            Question::Models { check } => Some(self.answer_models(catalog, reader, ask, check).await),
             _ => None,
         }
+    }
+
+    /// For whoever may read the whole tenant, or who may do what in it.
+    async fn answer_models(
+        &self,
+        catalog: &Arc<Open<Hot>>,
+        reader: &Reader,
+        ask: &Ask,
+        check: bool,
+    ) -> Result<Reply, AskError> {
+        let sight = Sight::new(&catalog.state, reader);
+        if !sight.everything() && !sight.may(Action::ReadAccess, &Prefix::tenant()) {
+            return Err(AskError::Forbidden);
+        }
+        let answer = Answer::Models(self.models(&ask.tenant, check).await?);
+        Ok(Reply { as_of: catalog.position(), answer, cut: false })
     }
 
     async fn answer_audit(&self, catalog: &Arc<Open<Hot>>, reader: &Reader, ask: &Ask) -> Result<Reply, AskError> {
@@ -36,15 +57,17 @@ impl Shelf {
         if let Some(stopped) = slot.stopped() {
             return Err(stopped.into());
         }
-        self.record(reader, ask).await?;
         bay.opened(&slot).await?;
         self.wait(&slot, ask.at_least).await?;
+        // Up to here, and then recorded: no reading shows its own record.
+        let question = ended(ask.question.clone(), bay.opened(&slot).await?.state.head().index);
+        self.record(reader, ask).await?;
         let open = bay.opened(&slot).await?;
         let store = Arc::downgrade(&open.store);
-        match self.read_audit(catalog, open, reader, ask).await {
+        match self.read_audit(catalog, open, reader, ask, &question).await {
             Err(AnswerError::Row(error)) => {
                 let open = bay.reopened(&slot, store, &error).await?;
-                self.read_audit(catalog, open, reader, ask).await.map_err(AskError::from)
+                self.read_audit(catalog, open, reader, ask, &question).await.map_err(AskError::from)
             }
             answer => answer.map_err(AskError::from),
         }
@@ -82,9 +105,10 @@ impl Shelf {
         open: Arc<Open<Audit>>,
         reader: &Reader,
         ask: &Ask,
+        question: &Question,
     ) -> Result<Reply, AnswerError> {
         let (shelf, catalog, reader) = (self.clone(), catalog.clone(), reader.clone());
-        let (tenant, question) = (ask.tenant.clone(), ask.question.clone());
+        let (tenant, question) = (ask.tenant.clone(), question.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let reach = Reach::new(&catalog.state, &reader)?;
             let (rows, audit, keys) = (open.store.rows(), &open.state, &shelf.inner.keys);
@@ -93,6 +117,14 @@ impl Shelf {
         });
         reading.await.map_err(|error| RowError::Store(error.to_string()))?
     }
+}
+
+/// The question, up to and with an event if it does not say one itself.
+fn ended(mut question: Question, head: Option<u64>) -> Question {
+    if let Question::Audit { end, .. } | Question::AuditCount { end, .. } = &mut question {
+        *end = end.or(head);
+    }
+    question
 }
 
 #[cfg(test)]

@@ -89,6 +89,7 @@ impl Question {
             | Self::Holdings(_)
             | Self::Why(_)
             | Self::Audit { .. }
+            | Self::Models { .. }
             | Self::AuditCount { .. } => (None, None),
         };
         first.into_iter().chain(second)

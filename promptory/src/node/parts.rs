@@ -116,6 +116,8 @@ impl Projection {
             .collect::<io::Result<Vec<_>>>()
             .map_err(NodeError::Thread)?;
         let workers = workers.into_iter().flatten().collect();
+        let checking = shelf.clone();
+        tokio::spawn(async move { checking.check_now_and_then(told).await });
         let serving = match nats {
             Some(client) => Some(serve::start(client.clone(), shelf.clone(), projected).await?),
             None => None,

@@ -132,7 +132,7 @@ impl<R: Rows> Desk<'_, R> {
                 (point, Answer::Why(answer))
             }
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
-            Question::Audit { .. } | Question::AuditCount { .. } => {
+            Question::Audit { .. } | Question::AuditCount { .. } | Question::Models { .. } => {
                 return Err(AskError::Unavailable("this is no question to the catalog".to_owned()).into());
             }
         };
