@@ -80,6 +80,20 @@ impl Contents {
         same(id, prompt.branches.clone(), numbers(&branches))?;
         same(id, prompt.labels.clone(), numbers(&real.labels))?;
         same(id, prompt.came_from.clone(), numbers(&real.previous))?;
+        let known = prompt.rollouts.iter().map(|(label, rollout)| {
+            let number = |number: &u64| u32::try_from(*number).unwrap();
+            let arms: BTreeMap<_, _> =
+                rollout.arms.iter().map(|(n, share)| (number(n), u16::try_from(*share).unwrap())).collect();
+            let approved: BTreeSet<_> = rollout.approved.iter().map(number).collect();
+            (label.clone(), (rollout.id.clone(), arms, rollout.paused, approved))
+        });
+        let there = real.rollouts.iter().map(|(label, rollout)| {
+            (
+                label.to_string(),
+                (rollout.id.to_string(), rollout.table.weights(), rollout.paused, rollout.approved.clone()),
+            )
+        });
+        same(id, known.collect::<BTreeMap<_, _>>(), there.collect())?;
         same(id, prompt.tags.clone(), real.tags.iter().map(ToString::to_string).collect())?;
         match (&prompt.metadata, real.metadata) {
             (Some(metadata), Some(there)) => self.same(id, metadata, there),

@@ -27,7 +27,7 @@ const ACTIONS: [&str; 8] = [
 ];
 
 /// The kinds of commands, with how often each comes.
-pub const KINDS: [(u32, &str); 33] = [
+pub const KINDS: [(u32, &str); 39] = [
     (12, "create_prompt"),
     (14, "add_version"),
     (6, "create_branch"),
@@ -42,6 +42,12 @@ pub const KINDS: [(u32, &str); 33] = [
     (10, "set_label"),
     (3, "remove_label"),
     (5, "roll_back_label"),
+    (6, "start_rollout"),
+    (4, "advance_rollout"),
+    (2, "pause_rollout"),
+    (2, "resume_rollout"),
+    (2, "roll_back_rollout"),
+    (3, "complete_rollout"),
     (3, "protect_label"),
     (2, "unprotect_label"),
     (2, "set_freeze"),
@@ -209,6 +215,30 @@ impl Maker<'_> {
     fn label_of(&mut self, prompt: &str) -> String {
         let labels = self.found(prompt).map(|found| found.labels.keys().cloned().collect()).unwrap_or_default();
         self.pick(labels).filter(|_| !self.draw.chance(10)).unwrap_or_else(|| self.label().into())
+    }
+
+    /// Versions of a prompt with their shares.
+    fn arms(&mut self, prompt: &str) -> Value {
+        let (one, other) = (self.number(prompt), self.number(prompt));
+        let weight = [1_000, 5_000, 1][self.draw.below(3)];
+        if one == other {
+            return json!([{"version": one, "weight": 10_000}]);
+        }
+        json!([{"version": one, "weight": 10_000 - weight}, {"version": other, "weight": weight}])
+    }
+
+    /// A prompt and a label of it that is split, if there is one.
+    fn split(&mut self) -> (String, String) {
+        let prompts = self.model.prompts.iter();
+        let split = prompts.flat_map(|(id, prompt)| prompt.rollouts.keys().map(|label| (id.clone(), label.clone())));
+        match self.pick(split.collect()) {
+            Some(split) if !self.draw.chance(10) => split,
+            _ => {
+                let prompt = self.prompt();
+                let label = self.label_of(&prompt);
+                (prompt, label)
+            }
+        }
     }
 
     fn prefix(&mut self) -> &'static str {

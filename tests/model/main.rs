@@ -32,7 +32,7 @@ const COMMANDS: usize = 500;
 const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/model.txt");
 
 /// The events that a tenant's commands lead to.
-const EVENTS: [&str; 33] = [
+const EVENTS: [&str; 39] = [
     "principal.added",
     "role.granted",
     "role.revoked",
@@ -65,6 +65,12 @@ const EVENTS: [&str; 33] = [
     "release.withdrawn",
     "release.executed",
     "label.rolled-back",
+    "rollout.started",
+    "rollout.advanced",
+    "rollout.paused",
+    "rollout.resumed",
+    "rollout.rolled-back",
+    "rollout.completed",
     "comment.added",
 ];
 

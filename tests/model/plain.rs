@@ -8,6 +8,7 @@ mod merge;
 mod prompts;
 mod releases;
 mod rights;
+mod rollouts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,6 +17,7 @@ use promptory_events::{CommandId, Timestamp};
 use serde_json::Value;
 
 pub use rights::{ACTIONS, Grant};
+use rollouts::{Rollout, Split};
 
 /// How many denied attempts get an event in a minute.
 const DENIED_A_MINUTE: usize = 32;
@@ -62,6 +64,8 @@ pub struct Prompt {
     pub labels: BTreeMap<String, u64>,
     /// Where each label pointed before it moved last.
     pub came_from: BTreeMap<String, u64>,
+    /// The rollouts that run, by label.
+    pub rollouts: BTreeMap<String, Rollout>,
     pub tags: BTreeSet<String>,
     pub metadata: Option<Value>,
 }
@@ -106,6 +110,7 @@ pub struct Release {
     pub label: String,
     pub before: Option<u64>,
     pub after: Option<u64>,
+    pub split: Option<Split>,
     pub until: Option<Timestamp>,
     pub author: String,
     pub approvers: Vec<String>,
@@ -251,10 +256,11 @@ impl Model {
             "set_freeze" => self.set_freeze(caller, body, id),
             "lift_freeze" => self.lift_freeze(caller, body),
             "request_release" => self.request_release(caller, body, id),
-            "approve_release" => self.approve(caller, body),
+            "approve_release" => self.approve(caller, body, id),
             "reject_release" => self.reject(caller, body),
             "withdraw_release" => self.withdraw(caller, body),
             "add_comment" => self.comment(caller, body),
+            step if step.ends_with("_rollout") => self.roll_out(caller, body, id),
             "issue_key" => self.issue_key(caller, body, id),
             "rotate_key" => self.rotate_key(caller, body, id),
             "revoke_key" => self.revoke_key(caller, body),

@@ -80,8 +80,34 @@ impl Maker<'_> {
                 let body = json!({"label": self.label_of(&prompt), "prompt": prompt});
                 self.if_match(body)
             }
+            "start_rollout" => {
+                let prompt = self.prompt();
+                json!({"label": self.label_of(&prompt), "arms": self.arms(&prompt), "prompt": prompt})
+            }
+            _ if kind.ends_with("_rollout") => self.rollout(kind),
             _ => self.release(kind),
         }
+    }
+
+    fn rollout(&mut self, kind: &str) -> Value {
+        let (prompt, label) = self.split();
+        let mut body = json!({"label": label});
+        let running = self.found(&prompt).and_then(|found| found.rollouts.get(&label)).cloned();
+        let mut arms = running.iter().flat_map(|running| running.arms.keys().copied());
+        match kind {
+            "advance_rollout" => body["arms"] = self.arms(&prompt),
+            "complete_rollout" => {
+                let arm = arms.nth(self.draw.below(2)).filter(|_| !self.draw.chance(20));
+                body["version"] = arm.map_or_else(|| self.number(&prompt), Value::from);
+            }
+            _ => {}
+        }
+        if self.draw.chance(25) {
+            let id = running.filter(|_| !self.draw.chance(20)).map(|running| running.id);
+            body["rollout"] = id.unwrap_or_else(|| unknown("rol_")).into();
+        }
+        body["prompt"] = prompt.into();
+        body
     }
 
     fn merge(&mut self) -> Value {
@@ -135,9 +161,10 @@ impl Maker<'_> {
             "request_release" => {
                 let prompt = self.prompt();
                 let mut body = json!({"label": self.protected_label(&prompt), "prompt": prompt});
-                match self.draw.chance(20) {
-                    true => body["remove"] = true.into(),
-                    false => body["version"] = self.number(&prompt),
+                match self.draw.below(10) {
+                    0..6 => body["version"] = self.number(&prompt),
+                    6..8 => body["arms"] = self.arms(&prompt),
+                    _ => body["remove"] = true.into(),
                 }
                 self.expiry(body, "expires_at", 20)
             }

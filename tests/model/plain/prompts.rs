@@ -93,6 +93,7 @@ impl Model {
             branches: BTreeMap::from([("main".into(), 0)]),
             labels: BTreeMap::new(),
             came_from: BTreeMap::new(),
+            rollouts: BTreeMap::new(),
             tags: names(body, "tags"),
             metadata: Some(body["metadata"].clone()).filter(|metadata| !metadata.is_null()),
         };
@@ -325,17 +326,30 @@ impl Model {
     }
 
     fn unprotected(&self, id: &str, label: &str) -> Result<(), Code> {
+        self.holds_still(id, label)?;
         if self.needed(&self.prompts[id].key, label).is_some() { Err("label-protected") } else { Ok(()) }
     }
 
-    /// A label points somewhere else, or nowhere: not while it is frozen, unless the caller says so.
-    pub(super) fn point(&mut self, caller: Caller<'_>, id: &str, label: &str, to: Option<u64>) -> Result<(), Code> {
+    /// While a label is split, it does not move.
+    fn holds_still(&self, id: &str, label: &str) -> Result<(), Code> {
+        if self.prompts[id].rollouts.contains_key(label) { Err("rollout-runs") } else { Ok(()) }
+    }
+
+    /// Nothing happens to labels while they are frozen, unless the caller says so.
+    pub(super) fn thawed(&mut self, caller: Caller<'_>, id: &str) -> Result<(), Code> {
         if self.frozen(&self.prompts[id].key) {
             if !caller.overrides {
                 return Err("frozen");
             }
             self.overrode = true;
         }
+        Ok(())
+    }
+
+    /// A label points somewhere else, or nowhere.
+    pub(super) fn point(&mut self, caller: Caller<'_>, id: &str, label: &str, to: Option<u64>) -> Result<(), Code> {
+        self.holds_still(id, label)?;
+        self.thawed(caller, id)?;
         let prompt = self.prompts.get_mut(id).unwrap();
         match (to, prompt.labels.remove(label)) {
             (Some(to), before) => {

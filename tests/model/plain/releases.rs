@@ -4,6 +4,7 @@ use promptory_events::CommandId;
 use serde_json::Value;
 
 use super::prompts::matches;
+use super::rollouts::{Split, arms};
 use super::{Caller, Code, Freeze, Model, Release, text, time};
 
 impl Model {
@@ -82,16 +83,25 @@ impl Model {
         self.needed(&prompt.key, label).ok_or("label-not-protected")?;
         let until = time(body, "expires_at");
         self.ahead(until)?;
-        let (before, after) = (prompt.labels.get(label).copied(), body["version"].as_u64());
+        let before = prompt.labels.get(label).copied();
+        let split = match arms(body) {
+            Some(arms) => {
+                prompt.splittable(label, &arms)?;
+                Some(Split { arms, rollout: prompt.rollouts.get(label).map(|running| running.id.clone()) })
+            }
+            None => None,
+        };
+        let after = if split.is_some() { before } else { body["version"].as_u64() };
         match after {
+            _ if split.is_some() => {}
             Some(number) => prompt.version(number).map(drop).ok_or("version-not-found")?,
             None => before.map(drop).ok_or("label-not-found")?,
         }
-        if before == after {
+        if split.is_none() && before == after {
             return Ok(());
         }
         let (label, author, approvers, status) = (label.into(), caller.principal.into(), Vec::new(), "open");
-        let release = Release { prompt: prompt_id, label, before, after, until, author, approvers, status };
+        let release = Release { prompt: prompt_id, label, before, after, split, until, author, approvers, status };
         self.releases.insert(id.request().to_string(), release);
         self.say("release.requested");
         Ok(())
@@ -106,17 +116,24 @@ impl Model {
         if self.lasts(release.until) { Ok(release.clone()) } else { Err("release-expired") }
     }
 
-    pub(super) fn approve(&mut self, caller: Caller<'_>, body: &Value) -> Result<(), Code> {
+    pub(super) fn approve(&mut self, caller: Caller<'_>, body: &Value, command: CommandId) -> Result<(), Code> {
         let id = text(body, "release");
         self.needs_on_release(caller, "approve-release", id)?;
         self.claimed(body)?;
         let release = self.open(id)?;
         let (prompt_id, prompt) = self.live(Some(release.prompt.clone()))?;
-        if prompt.labels.get(&release.label).copied() != release.before {
+        let running = prompt.rollouts.get(&release.label).map(|running| &running.id);
+        let another = release.split.as_ref().is_some_and(|split| split.rollout.as_ref() != running);
+        if prompt.labels.get(&release.label).copied() != release.before || another {
             return Err("release-stale");
         }
-        let added = release.after.map(|number| &prompt.version(number).unwrap().author);
-        if release.author == caller.principal || added.is_some_and(|author| author == caller.principal) {
+        // Of a split all but the control.
+        let mut about: Vec<u64> = match &release.split {
+            Some(split) => split.arms.keys().copied().filter(|number| Some(*number) != release.before).collect(),
+            None => release.after.into_iter().collect(),
+        };
+        about.retain(|number| prompt.version(*number).unwrap().author == caller.principal);
+        if release.author == caller.principal || !about.is_empty() {
             return Err("own-release");
         }
         let needed = self.needed(&prompt.key, &release.label).unwrap_or(1);
@@ -129,7 +146,10 @@ impl Model {
         if counted.approvers.len() as u64 >= needed {
             counted.status = "executed";
             self.say("release.executed");
-            self.point(caller, &prompt_id, &release.label, release.after)?;
+            match &release.split {
+                Some(split) => self.release_split(caller, &release, split, command)?,
+                None => self.point(caller, &prompt_id, &release.label, release.after)?,
+            }
         }
         Ok(())
     }
@@ -163,11 +183,16 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn roll_back(&mut self, caller: Caller<'_>, body: &Value) -> Result<(), Code> {
-        let (name, label) = (text(body, "prompt"), text(body, "label"));
+    /// What taking back needs, of a label of the prompt that is called so.
+    pub(super) fn to_go_back(&self, name: &str, label: &str) -> &'static str {
         let mut named = self.prompts.iter().filter(|(id, p)| *id == name || (!p.archived && p.key == name));
         let protected = named.any(|(_, prompt)| self.needed(&prompt.key, label).is_some());
-        let id = self.needs_on_prompt(caller, if protected { "roll-back" } else { "move-labels" }, name)?;
+        if protected { "roll-back" } else { "move-labels" }
+    }
+
+    pub(super) fn roll_back(&mut self, caller: Caller<'_>, body: &Value) -> Result<(), Code> {
+        let (name, label) = (text(body, "prompt"), text(body, "label"));
+        let id = self.needs_on_prompt(caller, self.to_go_back(name, label), name)?;
         self.claimed(body)?;
         let (id, prompt) = self.live(id)?;
         matches(body, prompt.pointed_to(label))?;
