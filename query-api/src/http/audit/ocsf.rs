@@ -105,19 +105,21 @@ fn activity(action: &str) -> (u32, &'static str) {
     }
 }
 
-/// What kind of thing a target is: what its id begins with, or the word before its name.
+/// What kind of thing a target is: what its id begins with, or the word before its name. Ids of API keys and tokens are bare
+/// hex digits.
 fn kind(target: &str) -> &str {
     match target.split(['_', ':']).next().unwrap_or_default() {
         "prm" => "prompt",
         "pri" => "principal",
         "grp" => "group",
-        "key" => "api-key",
         "iss" => "issuer",
         "rel" => "release",
         "rol" => "rollout",
         "frz" => "freeze",
         "cmt" => "comment",
         "bkp" => "backup",
-        other => other,
+        bare if bare == target && bare.len() == 64 => "token",
+        bare if bare == target => "api-key",
+        named => named,
     }
 }
