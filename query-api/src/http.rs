@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod changes;
 mod conditional;
 mod cursor;
 mod diff;
@@ -118,6 +119,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(history::label_history))
         .routes(routes!(history::forks))
         .routes(routes!(diff::diff))
+        .routes(routes!(changes::changes))
         .routes(routes!(templates::render))
         .routes(routes!(templates::dependents))
         .routes(routes!(events::events))

@@ -87,6 +87,8 @@ enum Step {
     One(u8, bool, Raw),
     /// Requests at the same time, each with its commands.
     Many(Vec<(u8, Vec<(bool, Raw)>)>),
+    /// One request whose commands are done together or not at all.
+    Together(u8, Vec<Raw>),
     /// Commands that were sent before are sent again, with a new one at the same time.
     Again(Vec<(u8, u16)>, Raw),
     /// Commands under which a replica dies.
@@ -108,6 +110,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         60 => (any::<u8>(), any::<bool>(), raw()).prop_map(|(replica, keyed, raw)| Step::One(replica, keyed, raw)),
         12 => vec(request, 2..=4).prop_map(Step::Many),
+        6 => (any::<u8>(), vec(raw(), 1..=4)).prop_map(|(replica, raws)| Step::Together(replica, raws)),
         6 => (vec((any::<u8>(), any::<u16>()), 1..=3), raw()).prop_map(|(again, raw)| Step::Again(again, raw)),
         3 => (any::<u8>(), vec(raw(), 1..=3), 0..40u8).prop_map(|(replica, raws, yields)| Step::Crash(replica, raws, yields)),
         2 => (any::<u8>(), comebacks).prop_map(|(replica, how)| Step::Restart(replica, how)),
@@ -141,14 +144,16 @@ impl Life {
             }
             Step::Many(requests) => {
                 let sent = requests.iter().map(|(replica, raws)| {
-                    let mut calls: Vec<_> = raws.iter().map(|(keyed, raw)| self.call(raw, *keyed)).collect();
-                    // One request is one caller's.
-                    let (key, forged) = (calls[0].key.clone(), calls[0].forged);
-                    calls.iter_mut().for_each(|call| (call.key, call.forged) = (key.clone(), forged));
-                    Sent { replica: self.replica(*replica), calls }
+                    let calls = raws.iter().map(|(keyed, raw)| self.call(raw, *keyed)).collect();
+                    Sent { replica: self.replica(*replica), calls: one_callers(calls) }
                 });
                 let sent = sent.collect();
                 self.world.send(sent).await;
+            }
+            Step::Together(replica, raws) => {
+                let calls = raws.iter().map(|raw| self.call(raw, false)).collect();
+                let replica = self.replica(*replica);
+                self.world.send_together(replica, one_callers(calls)).await;
             }
             Step::Again(again, raw) => {
                 let mut new = self.call(raw, true);
@@ -175,6 +180,13 @@ impl Life {
             Step::Wait(ms) => self.world.wait(*ms),
         }
     }
+}
+
+/// One request is one caller's: that of its first command.
+fn one_callers(mut calls: Vec<Call>) -> Vec<Call> {
+    let (key, forged) = (calls[0].key.clone(), calls[0].forged);
+    calls.iter_mut().for_each(|call| (call.key, call.forged) = (key.clone(), forged));
+    calls
 }
 
 /// How often each command got each answer: what a run has met is seen in what it prints.

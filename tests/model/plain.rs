@@ -200,9 +200,25 @@ impl Model {
         }
     }
 
-    fn answer(&mut self, call: &Call, id: CommandId) -> Result<Verdict, Code> {
+    /// Which of commands that are sent together is refused and why, if one is.
+    pub fn refused_of(&self, calls: &[Call]) -> Option<(usize, Code)> {
+        let mut next = self.clone();
+        if let Some(place) = calls.iter().position(|call| next.known(call).is_ok() && well_formed(&call.body).is_err())
+        {
+            return Some((place, "invalid-field"));
+        }
+        let ids = (1..).map(|n| CommandId([n; 16]));
+        let refused = |verdict| if let Verdict::Refused(code) = verdict { Some(code) } else { None };
+        calls.iter().zip(ids).enumerate().find_map(|(place, (call, id))| Some((place, refused(next.take(call, id))?)))
+    }
+
+    fn known(&self, call: &Call) -> Result<String, Code> {
         let known = self.keys.get(&call.key).filter(|_| !call.forged && self.opens(&call.key));
-        let principal = known.ok_or("unauthenticated")?.principal.clone();
+        known.map(|key| key.principal.clone()).ok_or("unauthenticated")
+    }
+
+    fn answer(&mut self, call: &Call, id: CommandId) -> Result<Verdict, Code> {
+        let principal = self.known(call)?;
         well_formed(&call.body)?;
         let remembered = call.idempotency_key.clone().map(|key| (principal.clone(), key));
         if let Some(receipt) = remembered.as_ref().and_then(|key| self.receipts.get(key)) {

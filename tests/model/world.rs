@@ -237,12 +237,66 @@ impl World {
         self.judge(told).await;
     }
 
-    fn execute(&self, sent: &Sent) -> impl Future<Output = Vec<Told>> + Send + use<> {
-        let service = self.replicas[sent.replica].0.clone();
-        let mut shown = self.secrets[&sent.calls[0].key].clone();
-        if let (true, Presented::ApiKey { secret_hash, .. }) = (sent.calls[0].forged, &mut shown) {
+    /// Sends commands of one caller that are done together or not at all, with nothing else under way.
+    pub async fn send_together(&mut self, replica: usize, calls: Vec<Call>) {
+        let (service, shown) = (self.replicas[replica].0.clone(), self.shown(&calls[0]));
+        let expected = self.model.refused_of(&calls);
+        let answer = service.execute_together(&shown, calls.iter().map(request).collect(), None).await;
+        let failure = match answer {
+            Ok(outcomes) => {
+                let indexes: Vec<u64> =
+                    outcomes.iter().flat_map(|outcome| &outcome.events).map(|event| event.0).collect();
+                if let (Some(first), Some(last)) = (indexes.first(), indexes.last()) {
+                    let batch = self.ledger.get(&self.tenant, *first).await.unwrap().unwrap();
+                    let header = Batch::peek(batch.bytes).unwrap();
+                    assert!(header.last_index() >= *last, "{calls:?} are in several batches");
+                }
+                self.told.push("together -> done".into());
+                return self
+                    .judge(calls.into_iter().zip(outcomes.into_iter().map(|outcome| Some(Ok(outcome)))).collect())
+                    .await;
+            }
+            Err(failure) => failure,
+        };
+        let place = if let Failure::InBatch { command, .. } = &failure { Some(*command) } else { None };
+        let code = Problem::from(failure).kind.code;
+        let told: Vec<_> = calls.iter().map(|call| (call.clone(), Some(Err(code)))).collect();
+        if expected.is_none_or(|(at, why)| why != code || place.is_some_and(|place| place != at)) {
+            self.fail(&told, &format!("together they were told {code} of {place:?}, the model says {expected:?}"));
+        }
+        self.told.push(format!("together -> {code}"));
+        // Nothing is there but, maybe, the word that he was denied something.
+        for (_, first) in self.fold.catch_up(&self.ledger).await.unwrap().commits {
+            let denied = self.denied_at(&told, first).await;
+            assert_eq!(denied, self.model.keys[&calls[0].key].principal);
+            self.model.denied(&denied);
+        }
+        self.noted(&told, &told[expected.map_or(0, |(at, _)| at)]);
+        if let Err(difference) = self.contents.compare(&self.model, &self.fold.state) {
+            self.fail(&told, &difference);
+        }
+        self.told.extend(told.iter().map(|(call, answer)| format!("{call:?} -> {}", said(answer.as_ref()))));
+    }
+
+    /// Whoever was denied something is known of.
+    fn noted(&self, told: &[(Call, Option<Told>)], (call, answer): &(Call, Option<Told>)) {
+        let denied = matches!(answer, Some(Err("forbidden" | "delegation-exceeds")));
+        if denied && !self.model.knows_of_denied(&self.model.keys[&call.key].principal) {
+            self.fail(told, &format!("nobody took note that {call:?} was denied"));
+        }
+    }
+
+    fn shown(&self, call: &Call) -> Presented {
+        let mut shown = self.secrets[&call.key].clone();
+        if let (true, Presented::ApiKey { secret_hash, .. }) = (call.forged, &mut shown) {
             *secret_hash = [0; 32];
         }
+        shown
+    }
+
+    fn execute(&self, sent: &Sent) -> impl Future<Output = Vec<Told>> + Send + use<> {
+        let service = self.replicas[sent.replica].0.clone();
+        let shown = self.shown(&sent.calls[0]);
         let requests: Vec<_> = sent.calls.iter().map(request).collect();
         async move {
             let code = |failure: Failure| Problem::from(failure).kind.code;
@@ -285,11 +339,7 @@ impl World {
         }
         self.probes.extend(on_the_way[1..].iter().filter_map(Probe::of));
         self.model = on_the_way.pop().unwrap();
-        for (call, _) in told.iter().filter(|(_, told)| matches!(told, Some(Err("forbidden" | "delegation-exceeds")))) {
-            if !self.model.knows_of_denied(&self.model.keys[&call.key].principal) {
-                self.fail(&told, &format!("nobody took note that {call:?} was denied"));
-            }
-        }
+        told.iter().for_each(|one| self.noted(&told, one));
         if let Err(difference) = self.contents.compare(&self.model, &self.fold.state) {
             self.fail(&told, &difference);
         }
@@ -304,14 +354,7 @@ impl World {
 
     /// Who was denied something, by a commit that no command made: somebody was, at that moment.
     async fn denied(&self, told: &[(Call, Option<Told>)], model: &Model, index: u64) -> String {
-        let recorded = self.ledger.get(&self.tenant, index).await.unwrap().unwrap();
-        let batch = Batch::parse(recorded.bytes).unwrap();
-        let commit = batch.indexed().find(|(first, _)| *first == index).unwrap().1;
-        let events = commit.decode_events().unwrap();
-        let [Event::AttemptDenied(denied)] = events.as_slice() else {
-            self.fail(told, &format!("a commit of nobody at {index}: {events:?}"))
-        };
-        let principal = denied.attempt.principal.to_string();
+        let principal = self.denied_at(told, index).await;
         let lacks = |call: &Call| {
             let verdict = model.clone().take(call, CommandId([0; 16]));
             let code = if let Verdict::Refused(code) = verdict { code } else { "" };
@@ -319,9 +362,21 @@ impl World {
             his && ["forbidden", "delegation-exceeds", "prompt-not-found", "release-not-found"].contains(&code)
         };
         if !told.iter().any(|(call, _)| lacks(call)) {
-            self.fail(told, &format!("nobody denied {denied:?} at {index}"));
+            self.fail(told, &format!("{principal} was denied nothing at {index}"));
         }
         principal
+    }
+
+    /// Who was denied something, as the ledger says.
+    async fn denied_at(&self, told: &[(Call, Option<Told>)], index: u64) -> String {
+        let recorded = self.ledger.get(&self.tenant, index).await.unwrap().unwrap();
+        let batch = Batch::parse(recorded.bytes).unwrap();
+        let commit = batch.indexed().find(|(first, _)| *first == index).unwrap().1;
+        let events = commit.decode_events().unwrap();
+        let [Event::AttemptDenied(denied)] = events.as_slice() else {
+            self.fail(told, &format!("a commit of nobody at {index}: {events:?}"))
+        };
+        denied.attempt.principal.to_string()
     }
 
     /// A command's id: what it makes is named after it.

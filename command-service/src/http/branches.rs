@@ -17,6 +17,7 @@ use crate::service::Service;
     params(("prompt" = String, Path, description = "Key (percent-encoded, `/` as `%2F`) or id"), ("branch" = String, Path, description = "The branch"), ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time")),
     request_body(content = Object, description = "`from`: the version that it begins at; also `message`, `occurred_at`, `author`"),
     responses((status = 201, description = "Done, or done before", body = OutcomeDocument),
+        (status = 200, description = "Everything was as it asked for: no events", body = OutcomeDocument),
         (status = "4XX", description = "Refused; nothing was written", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "5XX", description = "Not available, or the outcome is not known: repeat with the same idempotency key", body = ProblemDocument, content_type = "application/problem+json")),
     security(("api_key" = [])))]
@@ -72,6 +73,7 @@ pub async fn fork(
     params(("prompt" = String, Path, description = "Key (percent-encoded, `/` as `%2F`) or id"), ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time"), ("If-Match" = Option<String>, Header, description = "The version that must be the head of the branch")),
     request_body(content = Object, description = "`from`: the version; `branch`; after a conflict `text` or `messages`, `config`; `labels`; also `message`, `occurred_at`, `author`"),
     responses((status = 201, description = "Done, or done before", body = OutcomeDocument),
+        (status = 200, description = "Everything was as it asked for: no events", body = OutcomeDocument),
         (status = "4XX", description = "Refused; nothing was written", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "5XX", description = "Not available, or the outcome is not known: repeat with the same idempotency key", body = ProblemDocument, content_type = "application/problem+json")),
     security(("api_key" = [])))]

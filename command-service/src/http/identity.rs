@@ -17,6 +17,7 @@ use crate::service::Service;
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time")),
     request_body(content = Object, description = "`url`, `audience`, `groups_claim`"),
     responses((status = 201, description = "Done, or done before", body = OutcomeDocument),
+        (status = 200, description = "Everything was as it asked for: no events", body = OutcomeDocument),
         (status = "4XX", description = "Refused; nothing was written", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "5XX", description = "Not available, or the outcome is not known: repeat with the same idempotency key", body = ProblemDocument, content_type = "application/problem+json")),
     security(("api_key" = [])))]
@@ -88,6 +89,7 @@ pub async fn unmap_claim(
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time")),
     request_body(content = Object, description = "`url` and `audience` of the issuer, `subject`, `name`"),
     responses((status = 201, description = "Done, or done before", body = OutcomeDocument),
+        (status = 200, description = "Everything was as it asked for: no events", body = OutcomeDocument),
         (status = "4XX", description = "Refused; nothing was written", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "5XX", description = "Not available, or the outcome is not known: repeat with the same idempotency key", body = ProblemDocument, content_type = "application/problem+json")),
     security(("api_key" = [])))]

@@ -1,11 +1,10 @@
 //! A label that is split over versions, sticky by a key: start, other weights, pause, resume, back, and one version for all.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use promptory_platform::Presented;
-use promptory_platform::extract::Path;
+use promptory_platform::extract::{Json, Path};
 use promptory_platform::problem::{Problem, ProblemDocument};
 use serde_json::{Map, Value};
 

@@ -49,7 +49,7 @@ pub enum Changed {
     /// A prompt.
     Prompt(Box<PromptChange>),
     /// What is set for many prompts or for callers: an event that is about no prompt.
-    Setting(EventRecord),
+    Setting(Box<EventRecord>),
 }
 
 impl Changed {

@@ -4,7 +4,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use promptory_events::{Position, PromptKey, TenantId};
 use promptory_platform::Problem;
-use promptory_projection::ask::{AsOf, AskHoldings, AskWho, AuditFilter, Listing};
+use promptory_projection::ask::{AsOf, AskChanges, AskHoldings, AskWho, AuditFilter, Listing};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -70,6 +70,8 @@ pub enum Cursor {
     Who(Box<AskWho>),
     /// Among a principal's grants: the question that goes on.
     Holdings(Box<AskHoldings>),
+    /// Among what changed: the question that goes on.
+    Changes(Box<AskChanges>),
     /// Among audit records.
     Audit {
         /// Which records.

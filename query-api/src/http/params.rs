@@ -281,6 +281,37 @@ pub struct RecordedPageParams {
     pub at_least: Option<Position>,
 }
 
+/// What changed between two points.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ChangesParams {
+    /// Since when: an event's index, or an RFC 3339 time. Needed, but not with `cursor`.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>, example = "41")]
+    pub from: Option<Point>,
+    /// Until when; now if it is not there.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>)]
+    pub to: Option<Point>,
+    /// On which clock times in `from` and `to` are read.
+    #[param(inline)]
+    pub clock: OnClock,
+    /// Only what has a key or a prefix that begins with this, at either point.
+    pub prefix: Option<String>,
+    /// This prompt alone, by key or id. Not with `prefix`.
+    pub prompt: Option<String>,
+    /// Items on the page, 1 to 1,000.
+    #[serde(deserialize_with = "page_size")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before. It carries all but `limit` on, and nothing else may be given with it.
+    pub cursor: Option<String>,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
 /// The events.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]

@@ -8,8 +8,9 @@ use promptory_events::event::{CommentOn, Kind, Selector};
 use promptory_events::{Position, TenantId};
 use promptory_platform::Problem;
 use promptory_projection::ask::{
-    self, AccessItem, Comment, Dependent, DiffAnswer, EventRecord, Fork, HoldingsAnswer, LabelMove, Listing, Place,
-    PromptAnswer, PromptSummary, RenderedAnswer, StatusAnswer, VersionSummary, WhoAnswer,
+    self, AccessItem, Changed, ChangesAnswer, Comment, Dependent, DiffAnswer, EventRecord, Fork, HoldingsAnswer,
+    LabelMove, Listing, Place, PromptAnswer, PromptChange, PromptSummary, RenderedAnswer, StatusAnswer, VersionSummary,
+    WhoAnswer,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -280,6 +281,51 @@ pub fn diff(answer: &DiffAnswer) -> Result<Bytes, Problem> {
     let template = comparison.syntax.map(|change| wire::TemplateChange { from: change.from, to: change.to });
     let equal = equal && config.is_empty() && variables.is_empty() && template.is_none();
     json(&wire::Diff { from: *from, to: *to, equal, text, messages, config, template, variables })
+}
+
+/// What changed between two points.
+///
+/// # Errors
+/// `internal` if an event's detail is no JSON.
+pub fn changes(
+    answer: &ChangesAnswer,
+    position: Option<Position>,
+    next_cursor: Option<String>,
+) -> Result<Bytes, Problem> {
+    let (mut prompts, mut settings) = (Vec::new(), Vec::new());
+    for item in &answer.items {
+        match item {
+            Changed::Prompt(changed) => prompts.push(changed_prompt(changed)?),
+            Changed::Setting(record) => settings.push(event(record)?),
+        }
+    }
+    let to_index = position.map(|position| position.index);
+    json(&wire::ChangePage { from_index: answer.from, to_index, prompts, settings, next_cursor })
+}
+
+fn changed_prompt(changed: &PromptChange) -> Result<wire::ChangedPrompt<'_>, Problem> {
+    fn steps<K: Ord, V>(map: &BTreeMap<K, ask::Step<V>>) -> BTreeMap<&K, wire::Step<'_, V>> {
+        map.iter().map(|(key, step)| (key, step.into())).collect()
+    }
+    let diff = changed.main.as_ref().and_then(|main| Some((main.from?, main.to?)));
+    Ok(wire::ChangedPrompt {
+        prompt: changed.prompt,
+        kind: changed.kind,
+        key: &changed.key,
+        created: changed.created,
+        renamed: changed.renamed.as_ref().map(Into::into),
+        archived: changed.archived.as_ref().map(Into::into),
+        versions: changed.versions.as_ref().map(Into::into),
+        main: changed.main.as_ref().map(Into::into),
+        diff: diff.map(|(from, to)| format!("/v1/prompts/{}/diff?from={from}&to={to}", changed.prompt)),
+        labels: steps(&changed.labels),
+        branches: steps(&changed.branches),
+        rollouts: steps(&changed.rollouts),
+        tags: changed.tags.as_ref().map(Into::into),
+        metadata: changed.metadata.as_ref().map(Into::into),
+        events: changed.events.iter().map(event).collect::<Result<_, _>>()?,
+        more: changed.more,
+    })
 }
 
 /// How a tenant's model stands.

@@ -1,5 +1,6 @@
 //! The JSON that reads answer with, field by field. Borrowed from the answers: nothing is copied to be written.
 
+mod changes;
 mod diff;
 mod rollout;
 mod template;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+pub use changes::{ChangePage, ChangedPrompt, Step};
 pub use diff::{Diff, Hunk, KeyChange, MessageChange, TemplateChange, TextDiff, Word};
 pub use rollout::{Rollout, rollouts};
 pub use template::{Dependent, DependentPage, IncludedVersion, RenderBody, Rendered};

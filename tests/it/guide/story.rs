@@ -61,6 +61,7 @@ fn first_prompt(guide: &mut Guide, owner: &Client) {
         "GET /v1/prompts/{prompt}/versions",
         "GET /v1/prompts/{prompt}/labels/{label}/history",
         "GET /v1/prompts/{prompt}/diff",
+        "GET /v1/changes",
         "POST /v1/prompts/{prompt}/render",
         "POST /v1/prompts/{prompt}/render",
         "GET /v1/events",

@@ -121,7 +121,7 @@ impl<R: Rows> Desk<'_, R> {
                     };
                     let occurred_at = self.commit(index, &row, &mut last)?.occurred_at;
                     if between.counts(index, occurred_at.unwrap_or(recorded_at)) {
-                        answer.items.push(Changed::Setting(self.record(index, row, &mut last)?));
+                        answer.items.push(Changed::Setting(Box::new(self.record(index, row, &mut last)?)));
                     }
                 }
             }

@@ -23,7 +23,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => AnyRole::BuiltIn(Role::Auditor),
         _ => AnyRole::Custom(format!("r{n}").parse().unwrap()),
     };
-    let to = move |n: u8, m: u8| if m % 2 == 0 { Subject::Principal(principal(n)) } else { Subject::Group(group(n)) };
+    let to = move |n: u8, m: u8| {
+        if m.is_multiple_of(2) { Subject::Principal(principal(n)) } else { Subject::Group(group(n)) }
+    };
     let sealed =
         || Sealed { kid: promptory_events::DataKeyId([4; 16]), nonce: [5; 12], ct: vec![1], commitment: [6; 32] };
     let issuer = |n: u8| IssuerId([n % 2; 16]);
