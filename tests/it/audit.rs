@@ -239,3 +239,24 @@ fn a_reading_is_in_the_ledger_with_its_filter_and_once_a_minute() {
     let count = auditor.get(&format!("/v1/audit/count?action=audit.read&actor={who}")).expect(200).json;
     assert_eq!((&count["count"], readings().len()), (&json!(3), 3), "in the next minute once more");
 }
+
+#[test]
+fn the_read_models_are_proven_to_be_what_the_ledger_says_while_the_server_runs() {
+    let world = World::new();
+    let owner = world.acme();
+    for n in 0..20 {
+        let _ = owner.post("/v1/prompts", &json!({"key": format!("team/{n}"), "text": "x"})).expect(201);
+    }
+    caught_up(&owner);
+    let (viewer, _) = caller(&owner, &json!({"role": "viewer", "prefix": "team/"}));
+    assert_eq!(viewer.get("/v1/models").expect(403).code(), "forbidden");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    std::fs::write(&file, &owner.key).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let models = runtime.block_on(promptory::verify::models::run(owner.url.clone(), file)).unwrap();
+    let said = models.json();
+    assert!(models.hold(), "{said}");
+    let views: Vec<_> = said["models"].as_array().unwrap().iter().map(|model| &model["view"]).collect();
+    assert_eq!(views, ["catalog", "audit"]);
+}
