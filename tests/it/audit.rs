@@ -254,7 +254,7 @@ fn the_read_models_are_proven_to_be_what_the_ledger_says_while_the_server_runs()
     let file = folder.path().join("key");
     std::fs::write(&file, &owner.key).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let models = runtime.block_on(promptory::verify::models::run(owner.url.clone(), file)).unwrap();
+    let models = runtime.block_on(promptory::verify::models::run(owner.url, file)).unwrap();
     let said = models.json();
     assert!(models.hold(), "{said}");
     let views: Vec<_> = said["models"].as_array().unwrap().iter().map(|model| &model["view"]).collect();
