@@ -42,6 +42,16 @@ pub const REQUEST_MAX_BYTES: usize = 16 * 1024 * 1024;
 pub const BATCH_MAX_BYTES: usize = 6 * 1024 * 1024;
 /// Items on one page of a list.
 pub const PAGE_MAX: usize = 1000;
+/// A search query.
+pub const QUERY_MAX_BYTES: usize = 1024;
+/// Words and phrases of one query.
+pub const QUERY_PARTS_MAX: usize = 32;
+/// Prompts on one page of a search.
+pub const SEARCH_PAGE_MAX: usize = 100;
+/// Suggestions of one kind.
+pub const SUGGESTIONS_MAX: usize = 25;
+/// How long the later pages of a search may be asked for.
+pub const SEARCH_HOLD_MS: u64 = 60_000;
 /// The longest that a read waits for `at_least`.
 pub const AT_LEAST_WAIT_MAX_MS: u64 = 2_000;
 /// A writer whose clock is further behind the tenant's last batch than this refuses to write.

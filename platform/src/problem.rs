@@ -134,6 +134,8 @@ problem_types! {
     NO_BACKUP_KEY = 409, "no-backup-key", "This server has no backup key";
     /// The text was erased.
     ERASED = 410, "erased", "The text has been erased";
+    /// The pages of a search are no longer held.
+    CURSOR_EXPIRED = 410, "cursor-expired", "The pages of this search are no longer held";
     /// If-Match does not hold.
     PRECONDITION_FAILED = 412, "precondition-failed", "If-Match does not hold";
     /// Over a size limit.

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod changes;
 mod graph;
+pub mod search;
 mod template;
 pub mod wire;
 
@@ -289,6 +290,17 @@ pub enum Question {
         /// Whether they are to be checked against the ledger. That goes on after the answer.
         check: bool,
     },
+    /// The prompts whose text has some words.
+    Search(Box<search::Search>),
+    /// What somebody may want to type.
+    Suggest {
+        /// What was typed so far.
+        text: String,
+        /// Among the texts that this label points to.
+        label: Label,
+        /// At most so many of each kind.
+        limit: usize,
+    },
 }
 
 /// How a read model of the tenant stands.
@@ -382,6 +394,10 @@ pub enum Answer {
     Audit(AuditAnswer),
     /// To `AuditCount`.
     AuditCount(AuditCounted),
+    /// To `Search`.
+    Found(Box<search::Found>),
+    /// To `Suggest`.
+    Suggested(search::Suggestions),
     /// To `Models`.
     Models(Vec<ModelAnswer>),
 }
@@ -594,6 +610,7 @@ impl AskError {
                 | Self::Behind(_)
                 | Self::IssuerAway
                 | Self::Unrecorded
+                | Self::SearchBehind { .. }
         )
     }
 }
@@ -670,6 +687,20 @@ pub enum AskError {
     /// There is no such principal at that point.
     #[error("there is no such principal at that point")]
     PrincipalNotFound,
+    /// A query that can't be read.
+    #[error("{0}")]
+    QueryInvalid(search::QueryFault),
+    /// The search index has not reached a position in time; the first one, if none was asked for.
+    #[error("the search index has not reached the position in time")]
+    SearchBehind {
+        /// What was asked for.
+        wanted: Option<Position>,
+        /// What it has.
+        reached: Option<Position>,
+    },
+    /// The pages of a search are no longer held.
+    #[error("the pages of this search are no longer held; begin again without the cursor")]
+    CursorExpired,
     /// The reading could not be recorded, so nothing is read.
     #[error("it could not be recorded now that the audit is read; try again")]
     Unrecorded,

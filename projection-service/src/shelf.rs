@@ -8,6 +8,7 @@ mod denied;
 mod fast;
 mod health;
 mod open;
+pub mod search;
 mod slot;
 
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub struct Config {
     pub clock: Clock,
     /// How issuers of tokens are reached.
     pub identity: promptory_identity::Config,
+    /// How searching is set up.
+    pub search: search::Config,
 }
 
 /// The stores of this process. Clones are the same shelf.
@@ -59,6 +62,7 @@ struct Inner {
     opened: OpenedCache,
     past: PastCache,
     catalog: Bay<Hot>,
+    search: search::Search,
     audit: Bay<Audit>,
     /// `_system` in the catalog: it says which tenants are suspended.
     system: Arc<Slot<Hot>>,
@@ -103,7 +107,9 @@ impl Shelf {
         let opened = OpenedCache::new(config.cache_bytes);
         let (identity, attestor) = (Identity::new(config.identity, keys.clone()), OnceLock::new());
         let past = PastCache::default();
-        let inner = Inner { config, ledger, keys, identity, opened, past, catalog, audit, system, attestor };
+        let search = search::Search::new(config.search, config.open_max, config.clock.now());
+        catalog.tell(search.queue.clone());
+        let inner = Inner { config, ledger, keys, identity, opened, past, catalog, search, audit, system, attestor };
         Self { inner: Arc::new(inner) }
     }
 
@@ -137,6 +143,7 @@ impl Shelf {
 
     /// Closes every store, synced. For an orderly end; without it the next start catches up a little more.
     pub async fn close(&self) {
+        self.inner.search.close();
         self.catalog().close().await;
         self.audit().close().await;
     }

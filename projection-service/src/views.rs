@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod catalog;
 pub mod fold;
+pub mod search;
 pub mod stage;
 
 use std::fmt::Debug;

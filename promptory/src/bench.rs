@@ -7,7 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`limits`] | bare axum handlers; sled and redb alone with the same bytes |
-//! | `commands`, `resolve`, `visible`, `rebuild`, `cold_start`, `memory`, `jetstream` | a scenario each |
+//! | `commands`, `resolve`, `search`, `visible`, `rebuild`, `cold_start`, `memory`, `jetstream` | a scenario each |
 //! | [`world`], `server` | the node under test, filled from real histories; the same as a process of its own |
 //! | [`client`], [`load`] | the driver: one kept-alive connection a client, closed and open loop |
 //! | [`report`], [`machine`] | figures with their bars; the machine they are from |
@@ -25,6 +25,7 @@ mod prometheus;
 mod rebuild;
 pub mod report;
 mod resolve;
+mod search;
 mod server;
 mod visible;
 pub mod world;
@@ -98,6 +99,8 @@ pub enum Scenario {
     Commands,
     /// Resolving a prompt by label.
     Resolve,
+    /// Searching a large tenant, and from acknowledged to found.
+    Search,
     /// From acknowledged to readable.
     Visible,
     /// Rebuilding a read model.
@@ -258,6 +261,7 @@ impl Bench {
             Scenario::Limits => Box::pin(limits::run(self)).await,
             Scenario::Commands => Box::pin(commands::run(self)).await,
             Scenario::Resolve => Box::pin(resolve::run(self)).await,
+            Scenario::Search => Box::pin(search::run(self)).await,
             Scenario::Visible => Box::pin(visible::run(self)).await,
             Scenario::Rebuild => Box::pin(rebuild::run(self)).await,
             Scenario::ColdStart => Box::pin(cold_start::run(self)).await,

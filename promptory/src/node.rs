@@ -52,6 +52,8 @@ pub struct Config {
     pub open_max: usize,
     /// Memory for opened answers, in bytes.
     pub cache_bytes: u64,
+    /// How searching is set up.
+    pub search: promptory_projection::shelf::search::Config,
     /// The clock.
     pub clock: Clock,
     /// How issuers of tokens are reached.
@@ -75,6 +77,7 @@ impl Config {
             hot_bytes: 64 * 1024 * 1024,
             open_max: 64,
             cache_bytes: 32 * 1024 * 1024,
+            search: promptory_projection::shelf::search::Config::default(),
             clock: Clock::System,
             identity: promptory_identity::Config::default(),
             backup_key: None,

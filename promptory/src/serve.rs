@@ -52,6 +52,12 @@ pub struct ServeArgs {
     /// Read models open at once.
     #[arg(long, default_value_t = 64)]
     pub open_max: usize,
+    /// Search indexes written at once, 1 to 4.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub search_writers: u8,
+    /// Memory of each of these writers, in MiB, at least 15.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(15..=2048))]
+    pub search_writer_mib: u16,
     /// Issuers of tokens on this machine may do without TLS. For tests.
     #[arg(long)]
     pub oidc_loopback_http: bool,
@@ -106,6 +112,10 @@ impl ServeArgs {
             hot_bytes: self.hot_mib << 20,
             cache_bytes: self.cache_mib << 20,
             open_max: self.open_max,
+            search: promptory_projection::shelf::search::Config {
+                writers: usize::from(self.search_writers),
+                writer_bytes: usize::from(self.search_writer_mib) << 20,
+            },
             identity: promptory_identity::Config {
                 loopback_http: self.oidc_loopback_http,
                 ..promptory_identity::Config::default()

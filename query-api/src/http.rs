@@ -17,6 +17,7 @@ mod quotas;
 mod releases;
 mod render;
 mod respond;
+mod search;
 mod sse;
 mod status;
 mod templates;
@@ -115,6 +116,8 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
     let (router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(prompts::resolve))
         .routes(routes!(prompts::list))
+        .routes(routes!(search::search))
+        .routes(routes!(search::suggest))
         .routes(routes!(history::versions))
         .routes(routes!(history::label_history))
         .routes(routes!(history::forks))

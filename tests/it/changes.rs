@@ -165,7 +165,7 @@ fn one_prompt_is_told_of_with_what_to_compare_and_settings_with_their_events() {
     let index = |outcome: &Value| outcome["events"].as_array().unwrap().last().unwrap()["index"].as_u64().unwrap();
     let since = index(&created);
     let _ = owner.post("/v1/prompts/team%2Fa/versions", &json!({"text": "two", "labels": ["production"]})).expect(201);
-    let _ = owner.put("/v1/protections/production?prefix=team/", &json!({"approvals": 1})).expect(200);
+    let _ = owner.put("/v1/protections/stable?prefix=team/", &json!({"approvals": 1})).expect(200);
     let (viewer, _) = caller(&owner, &json!({"role": "viewer", "prefix": "team/"}));
     let renamed = owner.put("/v1/prompts/team%2Fa/key", &json!({"to": "other/a"})).expect(200).json;
     owner.wait_for(renamed["position"].as_str().unwrap());

@@ -229,6 +229,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "tests/roles/apart.rs",
         "what_one_command_replica_writes_a_query_replica_reads_at_that_position_and_says_who_serves_the_rest",
     ),
+    ("cursor-expired", "tests/it/search.rs", "bad_searches_are_refused_with_the_place_and_old_pages_are_gone"),
 ];
 
 const ZEROS: &str = "00000000000000000000000000000000";

@@ -11,7 +11,9 @@ use crate::rights::caller;
 /// Reads that are of the process and not of a tenant.
 const OF_THE_PROCESS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// Reads without `as_of`, and why.
-const NO_AS_OF: [(&str, &str); 4] = [
+const NO_AS_OF: [(&str, &str); 6] = [
+    ("/v1/audit", "records do not change: `to` and `until` are the past"),
+    ("/v1/audit/count", "the same records"),
     ("/v1/events", "events do not change: `from` and `limit` are the past"),
     ("/v1/status", "the digest is of the model that runs; `promptory replay` has that of any point"),
     ("/v1/quotas", "counts are kept for the end alone"),
@@ -219,7 +221,7 @@ fn the_pages_of_every_list_stay_at_one_point_while_writes_go_on() {
     for read in reads(&description(&owner)).iter().filter(|read| read.has("cursor")) {
         let first = owner.get(&read.of(&there, "limit=1")).expect(200);
         let at = index(first.header("promptory-position"));
-        let point = if read.path == "/v1/changes" { "to" } else { "as_of" };
+        let point = if read.has("as_of") { "as_of" } else { "to" };
         let whole = owner.get(&read.of(&there, &format!("limit=1000&{point}={at}"))).expect(200).json;
         let lists = |page: &Value| -> Vec<(String, Vec<Value>)> {
             let lists =

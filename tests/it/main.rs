@@ -24,6 +24,7 @@ mod quotas;
 mod rights;
 mod rollouts;
 mod scrub;
+mod search;
 mod templates;
 mod together;
 mod trace;

@@ -32,6 +32,16 @@ fn what_one_command_replica_writes_a_query_replica_reads_at_that_position_and_sa
     let then = reader.prompt("greet", &format!("as_of={}", made.json["events"][1]["index"])).expect(200);
     assert_eq!(then.json["text"], "Hello");
     assert_eq!(reader.get("/v1/status").expect(200).json["tenant"], "acme");
+    // Questions about access and about what changed travel, and so do their answers.
+    let who = reader.get("/v1/access?on=greet&action=import&limit=1").expect(200).json;
+    let owner = who["who"][0]["principal"].as_str().unwrap();
+    let why = reader.get(&format!("/v1/access/why?principal={owner}&action=read&on=greet&as_of=3")).expect(200).json;
+    assert_eq!((&why["allowed"], &why["grants"][0]["decides"]), (&json!(true), &json!(true)));
+    let held = reader.get(&format!("/v1/principals/{owner}/access")).expect(200).json;
+    assert_eq!((&held["complete"], &held["grants"][0]["role"]), (&json!(true), &json!("owner")));
+    let changes = format!("/v1/changes?from={}&limit=1", made.json["events"][1]["index"]);
+    let changed = reader.get(&changes).expect(200).json;
+    assert_eq!(changed["prompts"][0]["labels"], json!({"production": {"from": null, "to": 2}}));
     // Who did that; and that somebody asked is written by another process than answers.
     let audit = reader.get(&format!("/v1/audit?action=label.set&at_least={position}")).expect(200).json;
     assert_eq!(audit["records"][0]["key"], "greet", "{audit}");

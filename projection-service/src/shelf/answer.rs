@@ -8,7 +8,7 @@ use promptory_events::{Position, TenantId, limits};
 
 use super::slot::{Open, Slot};
 use super::{Shelf, ShelfError};
-use crate::ask::{Ask, AskError, Caller, Reply};
+use crate::ask::{Ask, AskError, Caller, Question, Reply};
 use crate::hot::Hot;
 use crate::hot::access::Reader;
 use crate::store::rows::RowError;
@@ -70,6 +70,10 @@ impl Shelf {
         }
         waited?;
         slot.shown.note_reader(&reader);
+        if matches!(ask.question, Question::Search(_) | Question::Suggest { .. }) {
+            drop(open);
+            return self.searched(&slot, reader, ask).await;
+        }
         if let Some(audited) = self.audited(&open, &reader, ask).await {
             return audited;
         }

@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use promptory_events::{TenantId, Timestamp, partition};
 use promptory_ledger::{Ledger, ReadError, Recorded};
 use promptory_platform::Clock;
 
 use super::catch_up::{Pages, Target, Trouble};
+use super::search::Queue;
 use super::slot::{Open, Slot};
 use super::{Config, ShelfError, to_the_end};
 use crate::views::View;
@@ -39,6 +40,8 @@ pub(super) struct Inner<V: View> {
     pub(super) caught_up: Mutex<HashMap<u16, bool>>,
     /// Tenants whose batches wait because of trouble that may pass, and the trouble.
     pub(super) waiting: Mutex<BTreeMap<TenantId, String>>,
+    /// Who is told that a tenant has moved.
+    told: OnceLock<Arc<Queue>>,
 }
 
 impl<V: View> std::fmt::Debug for Bay<V> {
@@ -58,8 +61,14 @@ impl<V: View> Bay<V> {
             uses: AtomicU64::new(0),
             caught_up: Mutex::default(),
             waiting: Mutex::default(),
+            told: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Tells a queue from now on which tenants have moved. Once only.
+    pub(super) fn tell(&self, queue: Arc<Queue>) {
+        let _ = self.inner.told.set(queue);
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -140,11 +149,14 @@ impl<V: View> Bay<V> {
     pub(super) fn publish(&self, slot: &Slot<V>, open: Arc<Open<V>>) {
         let position = open.position();
         slot.open.store(Some(open));
-        slot.position.send_if_modified(|announced| {
+        let moved = slot.position.send_if_modified(|announced| {
             let changed = *announced != position;
             *announced = position;
             changed
         });
+        if let Some(queue) = self.inner.told.get().filter(|_| moved && !slot.tenant.is_system()) {
+            queue.note(&slot.tenant);
+        }
     }
 
     /// Takes note of trouble under the writer's lock: what is broken stops this view of the tenant; a store that failed is

@@ -89,8 +89,10 @@ impl Question {
             | Self::Holdings(_)
             | Self::Why(_)
             | Self::Audit { .. }
+            | Self::AuditCount { .. }
             | Self::Models { .. }
-            | Self::AuditCount { .. } => (None, None),
+            | Self::Search(_)
+            | Self::Suggest { .. } => (None, None),
         };
         first.into_iter().chain(second)
     }

@@ -68,6 +68,7 @@ impl Shelf {
     pub fn health(&self) -> Health {
         let (mut stopped, open) = self.catalog().stand();
         stopped.extend(self.audit().stand().0);
+        stopped.extend(self.search_stopped());
         stopped.sort();
         #[allow(clippy::cast_precision_loss, reason = "counts of tenants")]
         {

@@ -165,6 +165,7 @@ async fn a_model_that_is_ahead_of_its_ledger_stops_and_one_of_another_life_is_bu
     let dir = std::mem::replace(&mut world.dir, tempfile::tempdir().unwrap());
     let config = crate::Config {
         identity: promptory_identity::Config::default(),
+        search: crate::shelf::search::Config::default(),
         dir: dir.path().to_owned(),
         open_max: 4,
         cache_bytes: 1 << 20,

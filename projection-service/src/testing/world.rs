@@ -74,6 +74,7 @@ fn shelf(dir: &TempDir, open_max: usize, ledger: &Ledger, keys: &KeyStore, clock
         cache_bytes: 1 << 20,
         clock,
         identity: promptory_identity::Config::default(),
+        search: crate::shelf::search::Config::default(),
     };
     Shelf::new(config, ledger.clone(), keys.clone())
 }

@@ -165,6 +165,7 @@ pub async fn first_read(
         open_max: 64,
         cache_bytes: BYTES as u64,
         clock,
+        search: promptory_projection::shelf::search::Config::default(),
         identity: promptory_identity::Config::default(),
     };
     let shelf = Shelf::new(config, stores.ledger.clone(), stores.keys.clone());

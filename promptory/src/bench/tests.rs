@@ -59,6 +59,14 @@ async fn resolves_are_compared_with_the_bare_handler_and_timed_at_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn searches_are_timed_at_the_server_and_writes_until_they_are_found() {
+    let report = figures_of(Scenario::Search).await;
+    assert!(has(&report, "p99 at the server") && has(&report, "until it is found"));
+    let prompts = report.figures.iter().find(|figure| figure.name.contains("searched")).unwrap();
+    assert!(prompts.median >= 50.0, "not all are found: {prompts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_acknowledged_becomes_readable() {
     assert!(has(&figures_of(Scenario::Visible).await, "at_least: p99"));
 }

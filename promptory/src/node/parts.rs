@@ -7,6 +7,7 @@ use promptory_command::{Exchange, Service};
 use promptory_ledger::{KeyStore, Ledger};
 use promptory_platform::between::Answering;
 use promptory_platform::{ApiKey, Attestor};
+use promptory_projection::shelf::search::indexer;
 use promptory_projection::worker::{self, Scope};
 use promptory_projection::{Shelf, There, serve};
 use promptory_query::ReadSide;
@@ -26,6 +27,7 @@ pub fn models(config: &Config) -> promptory_projection::Config {
         cache_bytes: config.cache_bytes,
         clock: config.clock.clone(),
         identity: config.identity,
+        search: config.search,
     }
 }
 
@@ -94,6 +96,7 @@ pub(super) struct Projection {
     whole: bool,
     no_more_batches: watch::Sender<bool>,
     workers: Vec<thread::JoinHandle<()>>,
+    indexing: JoinHandle<()>,
     serving: Option<serve::Serving>,
 }
 
@@ -116,13 +119,14 @@ impl Projection {
             .collect::<io::Result<Vec<_>>>()
             .map_err(NodeError::Thread)?;
         let workers = workers.into_iter().flatten().collect();
-        let checking = shelf.clone();
-        tokio::spawn(async move { checking.check_now_and_then(told).await });
+        let (checking, until) = (shelf.clone(), told.clone());
+        tokio::spawn(async move { checking.check_now_and_then(until).await });
+        let indexing = tokio::spawn(indexer::run(shelf.clone(), told));
         let serving = match nats {
             Some(client) => Some(serve::start(client.clone(), shelf.clone(), projected).await?),
             None => None,
         };
-        Ok(Self { shelf, whole, no_more_batches, workers, serving })
+        Ok(Self { shelf, whole, no_more_batches, workers, indexing, serving })
     }
 
     pub(super) fn shelf(&self) -> &Shelf {
@@ -138,6 +142,9 @@ impl Projection {
             if !matches!(tokio::task::spawn_blocking(|| worker.join()).await, Ok(Ok(()))) {
                 tracing::error!("a projection worker ended badly");
             }
+        }
+        if let Err(error) = self.indexing.await {
+            tracing::error!(%error, "the indexer ended badly");
         }
         self.shelf.close().await;
     }

@@ -4,6 +4,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use promptory_events::{Position, PromptKey, TenantId};
 use promptory_platform::Problem;
+use promptory_projection::ask::search::After;
 use promptory_projection::ask::{AsOf, AskChanges, AskHoldings, AskWho, AuditFilter, Listing};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -80,6 +81,13 @@ pub enum Cursor {
         end: u64,
         /// Where the page before said to go on.
         from: u64,
+    },
+    /// Among what a search has found.
+    Search {
+        /// What is searched for, as a hash: the later pages must ask for the same.
+        asked: [u8; 16],
+        /// Where it goes on.
+        after: After,
     },
 }
 

@@ -35,6 +35,16 @@ pub fn problem(error: AskError) -> Problem {
         AskError::IndexBeyondEnd(index) => Problem::new(ProblemType::INDEX_BEYOND_END, detail).with("index", index),
         AskError::Erased => Problem::new(ProblemType::ERASED, detail),
         AskError::Behind(position) => Problem::new(ProblemType::BEHIND, detail).with("at_least", position.to_string()),
+        AskError::SearchBehind { wanted, reached } => {
+            let told = [("at_least", wanted), ("reached", reached)];
+            told.into_iter().fold(Problem::new(ProblemType::BEHIND, detail), |problem, (name, position)| match position
+            {
+                Some(position) => problem.with(name, position.to_string()),
+                None => problem,
+            })
+        }
+        AskError::QueryInvalid(fault) => Problem::field("q", fault.reason).with("position", fault.position),
+        AskError::CursorExpired => Problem::new(ProblemType::CURSOR_EXPIRED, detail),
         AskError::OtherIncarnation(position) => {
             Problem::new(ProblemType::OTHER_INCARNATION, detail).with("position", position.to_string())
         }
@@ -99,6 +109,11 @@ problem_set! {
         INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, URI_TOO_LONG, INDEX_BEYOND_END,
         OTHER_INCARNATION, OVERLOADED, INTERNAL, UNAVAILABLE, BEHIND,
     ];
+    /// A search.
+    pub SearchProblems = [
+        INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, CURSOR_EXPIRED, URI_TOO_LONG, OTHER_INCARNATION,
+        OVERLOADED, INTERNAL, UNAVAILABLE, BEHIND,
+    ];
     /// One prompt with a version's text.
     pub PromptProblems = [
         INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, PROMPT_NOT_FOUND, VERSION_NOT_FOUND,
@@ -126,6 +141,7 @@ problem_set! {
 #[cfg(test)]
 mod tests {
     use promptory_events::{Incarnation, Position};
+    use promptory_projection::ask::search::QueryFault;
 
     use super::*;
 
@@ -157,5 +173,16 @@ mod tests {
             assert!(PromptProblems::ALL.contains(&problem.kind), "{code}");
             assert!(!problem.document().to_string().contains("/secret"));
         }
+    }
+
+    #[test]
+    fn a_search_that_is_refused_says_where_and_how_far_it_is() {
+        let position = |index| Some(Position { incarnation: Incarnation([1; 8]), index });
+        let behind = problem(AskError::SearchBehind { wanted: position(9), reached: position(7) });
+        assert_eq!((behind.kind.status, behind.kind.code), (504, "behind"));
+        assert_eq!(behind.document()["reached"], "0101010101010101-7");
+        let fault = problem(AskError::QueryInvalid(QueryFault { position: 4, reason: "no end".into() }));
+        assert_eq!((&fault.document()["field"], &fault.document()["position"]), (&json!("q"), &json!(4)));
+        assert_eq!(problem(AskError::CursorExpired).kind.code, "cursor-expired");
     }
 }

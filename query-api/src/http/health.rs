@@ -46,7 +46,7 @@ pub struct Ready {
 pub struct Stopped {
     /// Whose.
     tenant: String,
-    /// Which of its read models: `catalog` or `audit`.
+    /// Which of its read models: `catalog`, `audit` or `search`.
     #[schema(example = "catalog")]
     view: String,
     /// Why.

@@ -416,7 +416,7 @@ impl ResolveParams {
     }
 }
 
-fn latest() -> Label {
+pub(super) fn latest() -> Label {
     Label::LATEST.parse().expect("`latest` has the form of a label")
 }
 

@@ -3,6 +3,7 @@
 mod changes;
 mod diff;
 mod rollout;
+mod search;
 mod template;
 mod who;
 
@@ -21,6 +22,7 @@ use utoipa::ToSchema;
 pub use changes::{ChangePage, ChangedPrompt, Step};
 pub use diff::{Diff, Hunk, KeyChange, MessageChange, TemplateChange, TextDiff, Word};
 pub use rollout::{Rollout, rollouts};
+pub use search::{Found, Suggestions};
 pub use template::{Dependent, DependentPage, IncludedVersion, RenderBody, Rendered};
 pub use who::{Holdings, WhoPage, Why};
 

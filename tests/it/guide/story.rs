@@ -59,6 +59,8 @@ fn first_prompt(guide: &mut Guide, owner: &Client) {
     for read in [
         "GET /v1/prompts/{prompt}",
         "GET /v1/prompts",
+        "GET /v1/search",
+        "GET /v1/suggest",
         "GET /v1/prompts/{prompt}/versions",
         "GET /v1/prompts/{prompt}/labels/{label}/history",
         "GET /v1/prompts/{prompt}/diff",

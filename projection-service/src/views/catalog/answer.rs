@@ -131,6 +131,9 @@ impl<R: Rows> Desk<'_, R> {
                 let (point, answer) = self.why(ask, sight)?;
                 (point, Answer::Why(answer))
             }
+            Question::Search(_) | Question::Suggest { .. } => {
+                return Err(AskError::Unavailable("the catalog has no index of words".to_owned()).into());
+            }
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
             Question::Audit { .. } | Question::AuditCount { .. } | Question::Models { .. } => {
                 return Err(AskError::Unavailable("this is no question to the catalog".to_owned()).into());

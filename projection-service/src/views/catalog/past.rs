@@ -12,7 +12,7 @@ use super::stage::Staged;
 use super::{access, releases};
 use crate::hot::Hot;
 use crate::hot::access::Access;
-use crate::hot::past::PastCache;
+use crate::hot::past::{Folded, PastCache};
 use crate::hot::releases::Releases;
 use crate::store::key::{Area, Key};
 use crate::store::rows::{RowError, Rows};
@@ -49,15 +49,14 @@ impl<R: Rows> Model<'_, R> {
         if Some(last) == self.hot.index.map(|end| self.last_change(area, end)).transpose()?.flatten() {
             return Ok(Arc::new(Past::of(self.hot)));
         }
-        if let Some((cache, tenant)) = cache
-            && let Some(past) = cache.get(tenant, area, last)
-        {
-            return Ok(past);
-        }
-        let (past, changes) = self.folded(area, last)?;
-        let past = Arc::new(past);
+        let begun = cache.and_then(|(cache, tenant)| cache.until(tenant, area, last));
+        let folded = match begun {
+            Some((known, folded)) if known == last => return Ok(folded.past),
+            begun => self.folded(area, begun, last)?,
+        };
+        let past = folded.past.clone();
         if let Some((cache, tenant)) = cache {
-            cache.put(tenant, area, last, past.clone(), changes);
+            cache.put(tenant, area, last, folded);
         }
         Ok(past)
     }
@@ -68,11 +67,15 @@ impl<R: Rows> Model<'_, R> {
         row.map(|(key, _)| changed(&key)).transpose()
     }
 
-    /// An area after the event at `last`, and how many events that took.
-    fn folded(&self, area: Area, last: u64) -> Result<(Past, u64), RowError> {
-        let (mut hot, mut staged, mut changes) = (Hot::default(), Staged::default(), 0);
+    /// An area after the event at `last`, from its beginning or from a state that it had earlier.
+    fn folded(&self, area: Area, begun: Option<(u64, Folded)>, last: u64) -> Result<Folded, RowError> {
+        let (start, before) = begun.map_or((0, Folded::default()), |(known, folded)| (known.saturating_add(1), folded));
+        let Past { access, releases } = Past::clone(&before.past);
+        let mut hot = Hot::default();
+        (hot.access, hot.releases) = (access, releases);
+        let (mut staged, mut changes) = (Staged::default(), before.changes);
         let mut header: Option<(u64, CommitHeader)> = None;
-        let (from, to) = (Key::Change(area, 0).encode(), Key::Change(area, last).encode());
+        let (from, to) = (Key::Change(area, start).encode(), Key::Change(area, last).encode());
         for row in self.rows.range(&from, &to) {
             let index = changed(&row?.0)?;
             let row = self.change(index)?;
@@ -95,7 +98,8 @@ impl<R: Rows> Model<'_, R> {
             drop(staged.drain());
             changes += 1;
         }
-        Ok((Past { access: hot.access, releases: hot.releases }, changes))
+        let past = Arc::new(Past { access: hot.access, releases: hot.releases });
+        Ok(Folded { past, changes })
     }
 
     fn change(&self, index: u64) -> Result<EventRow, RowError> {

@@ -92,6 +92,7 @@ impl World {
         keys.ensure_tenant(&tenant).unwrap();
         let config = Config {
             identity: promptory_identity::Config::default(),
+            search: promptory_projection::shelf::search::Config::default(),
             dir: folder.path().join("models"),
             open_max: 4,
             cache_bytes: 1 << 20,
@@ -99,7 +100,8 @@ impl World {
         };
         let shelf = Shelf::new(config, ledger.clone(), keys.clone());
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(worker::run(shelf.clone(), worker::Scope::whole(0), stopped));
+        tokio::spawn(worker::run(shelf.clone(), worker::Scope::whole(0), stopped.clone()));
+        tokio::spawn(promptory_projection::shelf::search::indexer::run(shelf.clone(), stopped));
         let read_side = ReadSide::Here(shelf);
         let routes = router(read_side.clone()).0.merge(health_router(vec![read_side]));
         let app = edge(routes, Limits::default(), &CancellationToken::new(), &promptory_platform::Attestor::default());

@@ -40,7 +40,7 @@ fn labelled(row: &PromptRow, label: &Label) -> Result<u32, AskError> {
 
 impl<R: Rows> Desk<'_, R> {
     /// A prompt, as it is in `row`, with one of its versions.
-    pub(super) fn opened(&self, row: &Arc<PromptRow>, which: &Which) -> Result<Arc<Opened>, AnswerError> {
+    pub(crate) fn opened(&self, row: &Arc<PromptRow>, which: &Which) -> Result<Arc<Opened>, AnswerError> {
         let number = number(row, which)?;
         let Some((cache, tenant)) = self.opened else {
             return Ok(Arc::new(Opened { answer: self.prompt(row, number)?, body: OnceLock::new() }));
