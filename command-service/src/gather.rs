@@ -5,6 +5,7 @@
 mod access;
 mod config;
 mod contents;
+mod directory;
 mod identity;
 mod merged;
 mod names;
@@ -27,7 +28,7 @@ use crate::failure::Failure;
 use crate::wire;
 use contents::Sealer;
 pub use together::gather_together;
-pub use wanted::{Ahead, Sides, gather_wanted};
+pub use wanted::{Ahead, Sides, gather_wanted, recorded_event};
 
 /// A command, ready to be decided.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -216,7 +217,10 @@ fn change(
                 Ok(change) => change,
                 Err(other) => match identity::change(sealer, origin, other)? {
                     Ok(change) => change,
-                    Err(other) => access::change(sealer, other, secret_hash)?,
+                    Err(other) => match directory::change(sealer, other)? {
+                        Ok(change) => change,
+                        Err(other) => access::change(sealer, other, secret_hash)?,
+                    },
                 },
             },
         },

@@ -14,6 +14,7 @@ mod protections;
 mod quotas;
 mod releases;
 mod rollouts;
+mod scim;
 mod tenants;
 
 use axum::Router;
@@ -32,6 +33,8 @@ pub use answer::OutcomeDocument;
 /// The routes, and what they are in OpenAPI.
 pub fn router(service: Service) -> (Router, OpenApi) {
     let (router, description) = all_routes();
+    // Whatever else is asked for below it is answered in its form, too.
+    let router = router.route("/scim/v2/{*rest}", axum::routing::any(scim::nowhere));
     (router.with_state(service), description)
 }
 
@@ -65,6 +68,7 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(groups::define_role))
         .routes(routes!(identity::trust_issuer))
         .routes(routes!(identity::distrust_issuer))
+        .routes(routes!(identity::link_issuer))
         .routes(routes!(identity::map_claim, identity::unmap_claim))
         .routes(routes!(identity::add_principal))
         .routes(routes!(identity::revoke_session))
@@ -89,6 +93,17 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(tenants::suspend))
         .routes(routes!(tenants::resume))
         .routes(routes!(quotas::set, quotas::lift))
+        .routes(routes!(scim::about::service_provider_config))
+        .routes(routes!(scim::about::resource_types))
+        .routes(routes!(scim::about::resource_type))
+        .routes(routes!(scim::about::schemas))
+        .routes(routes!(scim::about::schema))
+        .routes(routes!(scim::users::create, scim::users::list))
+        .routes(routes!(scim::users::search))
+        .routes(routes!(scim::groups::search))
+        .routes(routes!(scim::users::get, scim::users::replace, scim::users::patch, scim::users::remove))
+        .routes(routes!(scim::groups::create, scim::groups::list))
+        .routes(routes!(scim::groups::get, scim::groups::replace, scim::groups::patch, scim::groups::remove))
         .routes(routes!(backups::ledger))
         .routes(routes!(backups::keys))
         .split_for_parts()

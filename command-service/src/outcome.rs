@@ -121,6 +121,7 @@ impl Outcome {
             Event::MemberRemoved(e) => (self.group, self.principal) = (Some(e.group), Some(e.principal)),
             Event::IssuerTrusted(e) => self.issuer = Some(e.issuer),
             Event::IssuerDistrusted(e) => self.issuer = Some(e.issuer),
+            Event::IssuerLinked(e) => self.issuer = Some(e.issuer),
             Event::ClaimMapped(e) => (self.issuer, self.group) = (Some(e.issuer), Some(e.after)),
             Event::ClaimUnmapped(e) => (self.issuer, self.group) = (Some(e.issuer), Some(e.before)),
             Event::SessionRevoked(SessionRevoked { session: Session::Before { principal, .. }, .. }) => {
@@ -130,6 +131,10 @@ impl Outcome {
                 self.principal = Some(e.principal);
                 self.key_id = Some(e.key);
             }
+            Event::UserSet(e) => self.principal = Some(e.user),
+            Event::UserRemoved(e) => self.principal = Some(e.user),
+            Event::GroupSet(e) => self.group = Some(e.group),
+            Event::GroupRemoved(e) => self.group = Some(e.group),
             // Of a rotation the new key counts, which comes first.
             Event::KeyRevoked(e) => self.key_id = self.key_id.or(Some(e.key)),
             _ => {}

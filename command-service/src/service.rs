@@ -2,6 +2,7 @@
 
 mod admit;
 mod backup;
+mod directory;
 mod execute;
 mod together;
 
@@ -32,6 +33,7 @@ use crate::wire;
 use crate::writer::{Answers, Handle, Job, Message, Shared};
 
 pub use backup::Stream;
+pub use directory::{Look, Who};
 
 /// How the command service is set up.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 mod message;
 mod pick;
 
-use promptory_events::event::Syntax;
+use promptory_events::event::{Syntax, UserAttribute};
 use promptory_platform::problem::{Problem, ProblemType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -376,6 +376,16 @@ pub enum Change {
         /// Which of their claims has the groups of their subject.
         groups_claim: String,
     },
+    /// Tokens of an issuer are of users of the directory: whoever shows one is the user that it names, or nobody.
+    LinkIssuer {
+        /// The id of the trust.
+        issuer: String,
+        /// Which claim names the user.
+        claim: String,
+        /// What of the user it names: `userName` or `externalId`.
+        #[schema(value_type = String)]
+        attribute: UserAttribute,
+    },
     /// Tokens of an issuer open nothing any more.
     DistrustIssuer {
         /// The id of the trust.
@@ -408,6 +418,53 @@ pub enum Change {
         /// Its display name; kept sealed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
+    },
+    /// A user of the directory, new (without `user`) or as it is from now on.
+    SetUser {
+        /// The user's id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// All that the directory says of it, as a user of SCIM; kept sealed. Nothing changes if this is not there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<Map<String, Value>>,
+        /// Refused unless this is the index of the user's last event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        if_index: Option<u64>,
+    },
+    /// A user that the directory has no more: its keys are revoked, and it comes in by nothing.
+    RemoveUser {
+        /// The user's id.
+        user: String,
+        /// Refused unless this is the index of the user's last event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        if_index: Option<u64>,
+    },
+    /// A group of the directory, new (without `group`) or as it is from now on, and users that come and go.
+    SetGroup {
+        /// The group's id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<String>,
+        /// All that the directory says of it but for its members, as a group of SCIM; kept sealed. As before if this is not
+        /// there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<Map<String, Value>>,
+        /// The ids of users that become members.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        add: Vec<String>,
+        /// The ids of users that are members no more.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        remove: Vec<String>,
+        /// Refused unless this is the index of the group's last event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        if_index: Option<u64>,
+    },
+    /// A group that the directory has no more; the users in it leave it.
+    RemoveGroup {
+        /// The group's id.
+        group: String,
+        /// Refused unless this is the index of the group's last event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        if_index: Option<u64>,
     },
     /// Tokens open nothing any more: one, or all of a principal. Without any of these the token that is shown.
     RevokeSession {
@@ -655,6 +712,7 @@ impl Request {
                 let messages = messages.iter().flatten().map(Message::size_hint);
                 text.as_ref().map_or(0, String::len) + messages.sum::<usize>()
             }
+            Change::SetUser { .. } => 4096,
             _ => 0,
         }
     }

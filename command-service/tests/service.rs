@@ -299,6 +299,8 @@ fn one_of_each() -> Vec<Value> {
         json!({"type": "trust_issuer", "url": "https://id.example", "audience": "promptory", "groups_claim": "groups"}),
         json!({"type": "add_principal", "url": "https://id.example", "audience": "promptory", "subject": "ada"}),
         json!({"type": "revoke_session", "token": "00".repeat(32)}),
+        json!({"type": "set_user", "profile": {"userName": "ada", "active": true}}),
+        json!({"type": "set_group", "profile": {"displayName": "Poets"}}),
         json!({"type": "create_prompt", "key": "team/a", "text": "one", "labels": ["production"]}),
         json!({"type": "add_version", "prompt": "team/a", "text": "two", "labels": ["production"]}),
         json!({"type": "roll_back_label", "prompt": "team/a", "label": "production"}),

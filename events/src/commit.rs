@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de};
 
 use crate::event::Event;
-use crate::id::{ClaimId, CommandHash, CommandId, IssuerId, KeyId, PrincipalId, TenantId, TokenHash};
+use crate::id::{ClaimId, CommandHash, CommandId, IssuerId, KeyId, NameId, PrincipalId, TenantId, TokenHash};
 use crate::key::NameError;
 use crate::limits;
 use crate::sealed::Sealed;
@@ -71,6 +71,8 @@ pub struct TokenEvidence {
     pub issued_at: Timestamp,
     /// Its claim `exp`.
     pub expires_at: Timestamp,
+    /// The user of the directory that it names, as a keyed hash, if its issuer's tokens are of users.
+    pub user: Option<NameId>,
     /// The groups that it claims and by which grants were used, in order.
     pub claims: Vec<ClaimId>,
 }

@@ -131,6 +131,10 @@ bytes_id!(
     ClaimId, 16, "clm_", "claim id", "`clm_` and 32 lower-case hex digits"
 );
 bytes_id!(
+    /// A name of a user or a group of the directory, as a keyed hash: equal within a tenant, meaningless outside.
+    NameId, 16, "nam_", "name id", "`nam_` and 32 lower-case hex digits"
+);
+bytes_id!(
     /// A token: SHA-256 of what its issuer signed, which is the token without its signature.
     TokenHash, 32, "", "token hash", "64 lower-case hex digits"
 );

@@ -35,7 +35,7 @@ pub use commit::{Author, Commit, CommitHeader, Credential, Evidence, TokenEviden
 pub use event::Event;
 pub use id::{
     BackupId, BatchId, ClaimId, CommandHash, CommandId, CommentId, ContentId, DataKeyId, FreezeId, GroupId,
-    Incarnation, IssuerId, KeyId, PrincipalId, PromptId, RequestId, RolloutId, TenantId, TokenHash, VersionId,
+    Incarnation, IssuerId, KeyId, NameId, PrincipalId, PromptId, RequestId, RolloutId, TenantId, TokenHash, VersionId,
 };
 pub use issuer::{IssuerUrl, Term};
 pub use key::{Branch, Label, PromptKey, Tag};

@@ -78,6 +78,14 @@ pub const TOKEN_CLAIMS_MAX: usize = 256;
 pub const ISSUER_MAX_BYTES: usize = 256;
 /// What an issuer calls a group.
 pub const CLAIM_MAX_BYTES: usize = 256;
+/// A name that a directory knows somebody or something by: `userName`, `externalId`, a group's `displayName`.
+pub const DIRECTORY_NAME_MAX_BYTES: usize = 1024;
+/// Members that one command adds to a group and takes out of it.
+pub const MEMBERS_PER_COMMAND_MAX: usize = 5_000;
+/// Users or groups on one page of the directory.
+pub const DIRECTORY_PAGE_MAX: usize = 200;
+/// Users or groups that are looked through for a filter that no index answers.
+pub const DIRECTORY_SCAN_MAX: usize = 1_000;
 /// Trusted issuers of a tenant.
 pub const ISSUERS_MAX: usize = 16;
 /// Groups of one issuer that mean something.

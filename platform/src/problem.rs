@@ -124,6 +124,8 @@ problem_types! {
     LAST_OWNER = 409, "last-owner", "The tenant would be left without an owner";
     /// The issuer is trusted for the audience.
     ISSUER_EXISTS = 409, "issuer-exists", "The issuer is trusted for this audience already";
+    /// Another user of the directory has the name.
+    NAME_TAKEN = 409, "name-taken", "Another user of the directory has this name";
     /// The key is revoked.
     KEY_REVOKED = 409, "key-revoked", "The API key is revoked";
     /// The ledger has been bootstrapped.

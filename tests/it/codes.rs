@@ -157,6 +157,17 @@ reasons! {
         let _ = g.label("round", "x", 1).expect(200);
         code(&g.owner.post("/v1/prompts/round/versions", &itself))
     });
+    NameTaken: "name-taken" => Some(|g| {
+        let user = json!({"type": "set_user", "profile": {"userName": "twin"}});
+        let results = g.owner.commands(&[user.clone(), user]);
+        results[1]["problem"]["code"].as_str().unwrap_or_default().to_owned()
+    });
+    DirectoryMoved: "precondition-failed" => Some(|g| {
+        let made = g.owner.commands(&[json!({"type": "set_user", "profile": {"userName": "moved"}})]);
+        let set = json!({"type": "set_user", "user": made[0]["principal"], "if_index": 0});
+        let results = g.owner.commands(&[set]);
+        results[0]["problem"]["code"].as_str().unwrap_or_default().to_owned()
+    });
     ContentsWanted: "unavailable" => None;
 }
 

@@ -23,6 +23,7 @@ mod oidc;
 mod quotas;
 mod rights;
 mod rollouts;
+mod scim;
 mod scrub;
 mod search;
 mod templates;

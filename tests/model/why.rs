@@ -64,6 +64,7 @@ pub async fn check(ledger: &Ledger, keys: &KeyStore, clock: &Clock, presented: &
         cache_bytes: 1 << 20,
         clock: clock.clone(),
         identity: promptory_identity::Config::default(),
+        search: promptory_projection::shelf::search::Config::default(),
     };
     let shelf = Shelf::new(config, ledger.clone(), keys.clone());
     let tenant: &TenantId = presented.tenant();

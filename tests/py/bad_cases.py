@@ -54,7 +54,7 @@ def write(name, method, target, key, body, expect="refused", codes=(), headers=(
 
 def all_cases(world):
     """Every case, in a fixed order."""
-    for theme in (keys, paths, reads, shapes, creations, templates, changes, batches, operators, bodies, below_http):
+    for theme in (keys, paths, reads, scim, shapes, creations, templates, changes, batches, operators, bodies, below_http):
         yield from theme(world)
 
 
@@ -109,6 +109,24 @@ def paths(world):
         yield get(f"prompt in path: {name}", f"/v1/prompts/{prompt}", key)
         yield write(f"version under: {name}", "POST", f"/v1/prompts/{prompt}/versions", key, {"text": "x"})
     yield get("path of 9,000 bytes", "/v1/prompts/" + "a" * 9000, key, codes=("uri-too-long",))
+
+
+def scim(world):
+    """Bodies, patches and filters of SCIM: refusals have its own form, so only that they are refused is looked at."""
+    key, users, groups = world.owner, "/scim/v2/Users", "/scim/v2/Groups"
+    nobody = f"{users}/pri_{'0' * 32}"
+    for name, body in {
+        "no object": [], "no name": {}, "a number for a name": {"userName": 1}, "no text": {"userName": None}, "cut": b'{"userName":',
+        "another schema": {"schemas": ["urn:x"], "userName": "x"}, "too long a name": {"userName": "x" * 2000},
+        "a profile too large": {"userName": "x", "title": "x" * 70000}, "two primaries": {"userName": "x", "emails": [{"primary": True}, {"primary": True}]},
+    }.items():
+        yield write(f"SCIM user: {name}", "POST", users, key, body, "answered")
+    yield write("SCIM group: a member that there is not", "POST", groups, key, {"displayName": "x", "members": [{"value": "nobody"}]}, "answered")
+    yield write("SCIM patch of nobody", "PATCH", nobody, key, {"Operations": [{"op": "remove", "path": "emails[type eq"}]}, "answered")
+    for query in ("filter=", "filter=userName", "filter=userName%20eq%20%22", "filter=%28%28%28", "filter=" + "%28" * 900, "startIndex=x", "count=-1", "count=99999999999999999999"):
+        yield get(f"SCIM list: {query[:40]}", f"{users}?{query}", key, "answered")
+    yield get("SCIM: an id that is none", f"{users}/%ff%fe", key, "answered")
+    yield get("SCIM without a key", users, None, "answered")
 
 
 def reads(world):

@@ -122,6 +122,10 @@ class Attacker:
             return None
         if case.method == "HEAD":
             return None if kind == "application/problem+json" else f"{status} as {kind!r}"
+        if kind == "application/scim+json":
+            document = json.loads(body)
+            whole = document.get("status") == str(status) and document.get("detail")
+            return None if whole else f"{status} with a refusal of SCIM that is not whole: {document}"
         return self._judge_problem(status, kind, body, case.codes)
 
     def _judge_problem(self, status, kind, body, codes):

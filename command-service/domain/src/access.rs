@@ -6,13 +6,16 @@
 //! | [`actions`] | a set of actions |
 //! | [`rights`] | who holds what, as the ledger says it: grants, groups, custom roles, API keys |
 //! | [`tokens`] | issuers that are trusted, and tokens that are revoked |
+//! | [`directory`] | users and groups of a company's directory, and who of them may not come in |
 //! | [`caller`] | what one caller may do, and by which grants |
 //! | [`explain`] | why it may, or what is missing |
 
 pub mod actions;
 pub mod caller;
+pub mod directory;
 pub mod explain;
 pub(crate) mod identity;
+pub(crate) mod provisioning;
 pub mod rights;
 pub(crate) mod rules;
 pub mod tokens;
@@ -22,6 +25,7 @@ use promptory_events::event::{AnyRole, Role};
 
 pub use actions::Actions;
 pub use caller::Caller;
+pub use directory::Directory;
 pub use promptory_events::event::Action;
 pub use rights::Rights;
 pub use tokens::Token;

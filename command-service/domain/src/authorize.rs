@@ -10,7 +10,7 @@ use promptory_events::{
 };
 
 use crate::access::rights::{ApiKeyState, Grant, Grants, lasts};
-use crate::access::{Actions, Caller, exists_in};
+use crate::access::{Actions, Caller, allowed, exists_in, top_role};
 use crate::branch::pick;
 use crate::command::{Change, Command, CommentTarget, Context, KeyHolder, MergeOutcome, Pick, Presented, PromptRef};
 use crate::rejection::Rejection;
@@ -42,10 +42,15 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::RemoveMember { .. }
         | Change::TrustIssuer { .. }
         | Change::DistrustIssuer { .. }
+        | Change::LinkIssuer { .. }
         | Change::MapClaim { .. }
         | Change::UnmapClaim { .. }
         | Change::AddPrincipal { .. }
         | Change::RevokeSession { .. }
+        | Change::SetUser(_)
+        | Change::RemoveUser { .. }
+        | Change::SetGroup(_)
+        | Change::RemoveGroup { .. }
         | Change::Attest(_) => Action::ManageAccess,
         Change::ProtectLabel { .. }
         | Change::UnprotectLabel { .. }
@@ -409,6 +414,11 @@ impl<'a> Check<'a> {
                     .flat_map(|known| known.claims.values())
                     .try_for_each(|group| self.group(*group, false))
             }
+            // Whoever speaks for the issuer can be any user, now and later.
+            Change::LinkIssuer { .. } => {
+                self.right(needed, "")?;
+                self.hand_on(allowed(top_role(self.state.id())), "", None)
+            }
             Change::MapClaim { issuer, claim, group, .. } => {
                 self.right(needed, "")?;
                 self.unmap(*issuer, *claim)?;
@@ -419,6 +429,27 @@ impl<'a> Check<'a> {
                 self.unmap(*issuer, *claim)
             }
             Change::RevokeSession { session } => self.revoke_session(*session),
+            Change::SetUser(set) => {
+                self.right(needed, "")?;
+                set.user.map_or(Ok(()), |user| self.everything_of(user))
+            }
+            Change::RemoveUser { user, .. } => {
+                self.right(needed, "")?;
+                self.everything_of(*user)?;
+                self.state.rights().keys_of(*user).try_for_each(|(key, _)| self.revoke_key(key))
+            }
+            Change::SetGroup(set) => {
+                self.right(needed, "")?;
+                let Some(group) = set.group else { return Ok(()) };
+                if !set.add.is_empty() {
+                    self.group(group, true)?;
+                }
+                if set.remove.is_empty() { Ok(()) } else { self.group(group, false) }
+            }
+            Change::RemoveGroup { group, .. } => {
+                self.right(needed, "")?;
+                self.group(*group, false)
+            }
             Change::TrustIssuer { .. }
             | Change::AddPrincipal { .. }
             | Change::CreateGroup { .. }

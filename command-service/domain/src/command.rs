@@ -2,13 +2,13 @@
 
 use promptory_events::event::{
     Action, AnyRole, AttemptDenied, AttemptsCounted, AuditRead, BackupPart, Event, Include, KeyScope, Kind,
-    LedgerRestored, Quota, RoleName, Session, Subject, Syntax, UnauthenticatedCounted, Written,
+    LedgerRestored, Quota, RoleName, Session, Subject, Syntax, UnauthenticatedCounted, UserAttribute, Written,
 };
 use promptory_events::rollout::Weights;
 use promptory_events::{
     Author, BackupId, Branch, ClaimId, CommandId, ContentId, Evidence, FreezeId, GroupId, IssuerId, IssuerUrl, KeyId,
-    Label, Prefix, PrincipalId, PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Term, Timestamp,
-    VersionId,
+    Label, NameId, Prefix, PrincipalId, PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Term,
+    Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -258,6 +258,15 @@ pub enum Change {
         /// Which claim has the groups.
         groups_claim: Term,
     },
+    /// Tokens of an issuer are of users of the directory.
+    LinkIssuer {
+        /// Whose.
+        issuer: IssuerId,
+        /// Which of their claims names the user.
+        claim: Term,
+        /// What of the user it names.
+        attribute: UserAttribute,
+    },
     /// Tokens of an issuer open nothing any more.
     DistrustIssuer {
         /// Which.
@@ -287,6 +296,24 @@ pub enum Change {
         principal: PrincipalId,
         /// Its display name.
         name: Option<Sealed>,
+    },
+    /// A user of the directory, new or another profile.
+    SetUser(Box<SetUser>),
+    /// A user that the directory has no more.
+    RemoveUser {
+        /// Who.
+        user: PrincipalId,
+        /// Refused unless this is the index of its last event.
+        expected: Option<u64>,
+    },
+    /// A group of the directory, new, or with another profile or other members.
+    SetGroup(Box<SetGroup>),
+    /// A group that the directory has no more.
+    RemoveGroup {
+        /// Which.
+        group: GroupId,
+        /// Refused unless this is the index of its last event.
+        expected: Option<u64>,
     },
     /// Tokens open nothing any more.
     RevokeSession {
@@ -422,6 +449,56 @@ pub enum Change {
         /// The first operator's key.
         secret_hash: [u8; 32],
     },
+}
+
+/// A user of the directory as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetUser {
+    /// Who; `None`: a new one.
+    pub user: Option<PrincipalId>,
+    /// Refused unless this is the index of its last event.
+    pub expected: Option<u64>,
+    /// What is said of it; `None`: nothing changes.
+    pub said: Option<UserSaid>,
+}
+
+/// What the directory says of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserSaid {
+    /// Its `userName`, as a keyed hash.
+    pub name: NameId,
+    /// Its `externalId`, as a keyed hash.
+    pub external: Option<NameId>,
+    /// Whether it may come in.
+    pub active: bool,
+    /// All of it, sealed.
+    pub profile: Sealed,
+}
+
+/// A group of the directory as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetGroup {
+    /// Which; `None`: a new one.
+    pub group: Option<GroupId>,
+    /// Refused unless this is the index of its last event.
+    pub expected: Option<u64>,
+    /// What is said of it; `None`: as before.
+    pub said: Option<GroupSaid>,
+    /// Users that become members.
+    pub add: Vec<PrincipalId>,
+    /// Users that are members no more.
+    pub remove: Vec<PrincipalId>,
+}
+
+/// What the directory says of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSaid {
+    /// Its `displayName`, as a keyed hash.
+    pub name: NameId,
+    /// Its `externalId`, as a keyed hash.
+    pub external: Option<NameId>,
+    /// All of it but for its members, sealed.
+    pub profile: Sealed,
 }
 
 /// What is attested.

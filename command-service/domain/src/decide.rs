@@ -53,10 +53,14 @@ fn events(state: &Tenant, context: &Context, actor: PrincipalId, change: &Change
         | Change::RemoveMember { .. } => access::rules::decide(state, context, change),
         Change::TrustIssuer { .. }
         | Change::DistrustIssuer { .. }
+        | Change::LinkIssuer { .. }
         | Change::MapClaim { .. }
         | Change::UnmapClaim { .. }
         | Change::AddPrincipal { .. }
         | Change::RevokeSession { .. } => access::identity::decide(state, context, change),
+        Change::SetUser(_) | Change::RemoveUser { .. } | Change::SetGroup(_) | Change::RemoveGroup { .. } => {
+            access::provisioning::decide(state, context, change)
+        }
         Change::ProtectLabel { .. }
         | Change::UnprotectLabel { .. }
         | Change::SetFreeze { .. }

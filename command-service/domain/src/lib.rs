@@ -39,8 +39,8 @@ mod testing;
 
 pub use authorize::denied;
 pub use command::{
-    Attestation, Change, Command, Context, Copied, Decision, Material, MergeOutcome, Merged, NewTemplate, NewVersion,
-    Pick, Presented, PromptRef, Resolved,
+    Attestation, Change, Command, Context, Copied, Decision, GroupSaid, Material, MergeOutcome, Merged, NewTemplate,
+    NewVersion, Pick, Presented, PromptRef, Resolved, SetGroup, SetUser, UserSaid,
 };
 pub use decide::decide;
 pub use rejection::{Rejection, Wanted};

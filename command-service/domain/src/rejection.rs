@@ -214,6 +214,15 @@ pub enum Rejection {
         /// How much more this takes.
         more: u64,
     },
+    /// Another user of the directory has that name.
+    #[error("another user of the directory has this `{0}`")]
+    NameTaken(Cow<'static, str>),
+    /// The user or the group is another one than the caller has seen.
+    #[error("it has changed; its version is {current} now")]
+    DirectoryMoved {
+        /// The index of its last event.
+        current: u64,
+    },
     /// It may be done, but not without the contents of these versions. No caller sees this: the contents are gathered and
     /// the command is decided again.
     #[error("the versions that this rests on kept changing; try again")]

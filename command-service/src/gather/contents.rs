@@ -1,8 +1,8 @@
 //! Contents, keyed and sealed. One data key a command, so that what one command brought can be erased together.
 
 use promptory_domain::Material;
-use promptory_events::{ClaimId, CommandId, IssuerId, IssuerUrl, PrincipalId, Sealed, TenantId, Term, limits};
-use promptory_ledger::{DataKey, KeyStore, seal};
+use promptory_events::{ClaimId, CommandId, IssuerId, IssuerUrl, NameId, PrincipalId, Sealed, TenantId, Term, limits};
+use promptory_ledger::{DataKey, KeyStore, Name, seal};
 use promptory_platform::problem::Problem;
 use promptory_template::chat::is_role;
 use promptory_template::variables::is_name;
@@ -76,6 +76,25 @@ impl<'a> Sealer<'a> {
     /// The same as a pseudonym.
     pub fn claim(&self, issuer: IssuerId, value: &str) -> Result<ClaimId, Failure> {
         Ok(self.keys.claim(self.tenant, issuer, value)?)
+    }
+
+    /// A name of the directory as a pseudonym.
+    pub fn directory_name(&self, kind: Name, text: &str) -> Result<NameId, Failure> {
+        Ok(self.keys.name(self.tenant, kind, text)?)
+    }
+
+    /// What the directory says of somebody or something.
+    pub fn profile(&mut self, profile: &Map<String, Value>) -> Result<Sealed, Failure> {
+        let bytes = serde_json::to_vec(profile).map_err(|e| Failure::Internal(e.to_string()))?;
+        if bytes.len() > limits::JSON_MAX_BYTES {
+            return Err(too_large("/profile", bytes.len(), limits::JSON_MAX_BYTES).into());
+        }
+        self.seal(&seal::aad::name(self.tenant, self.command_id), &bytes)
+    }
+
+    /// That the command takes some more bytes of a batch.
+    pub fn weighs(&mut self, bytes: usize) {
+        self.sealed_bytes += bytes;
     }
 
     /// The pseudonym of a token's subject.

@@ -23,6 +23,11 @@ pub(super) fn change(
             groups_claim: names::id("/groups_claim", &groups_claim)?,
         },
         wire::Change::DistrustIssuer { issuer } => Change::DistrustIssuer { issuer: names::id("/issuer", &issuer)? },
+        wire::Change::LinkIssuer { issuer, claim, attribute } => Change::LinkIssuer {
+            issuer: names::id("/issuer", &issuer)?,
+            claim: names::id("/claim", &claim)?,
+            attribute,
+        },
         wire::Change::MapClaim { issuer, value, group } => {
             let issuer: IssuerId = names::id("/issuer", &issuer)?;
             let claim = sealer.claim(issuer, claim_value(&value)?)?;

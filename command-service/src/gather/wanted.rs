@@ -6,7 +6,7 @@
 use promptory_compare::Version;
 use promptory_domain::{Change, Copied, MergeOutcome, Tenant, Wanted};
 use promptory_events::event::{Include, Kind, Syntax, VersionAdded, VersionRef};
-use promptory_events::{Batch, Content, ContentBody, ContentId, Event, Sealed, TenantId, limits};
+use promptory_events::{Batch, CommandId, Content, ContentBody, ContentId, Event, Sealed, TenantId, limits};
 use promptory_ledger::{KeyStore, KeyStoreError, Ledger, seal};
 use promptory_platform::problem::{Problem, ProblemType};
 
@@ -137,6 +137,14 @@ async fn event(ledger: &Ledger, tenant: &TenantId, ahead: &Ahead, index: u64) ->
     if let Some(event) = ahead.get(index) {
         return Ok(event.clone());
     }
+    recorded_event(ledger, tenant, index).await.map(|(_, event)| event)
+}
+
+/// An event of the ledger, and the command that it is of.
+///
+/// # Errors
+/// The ledger can't be read, or has no such event.
+pub async fn recorded_event(ledger: &Ledger, tenant: &TenantId, index: u64) -> Result<(CommandId, Event), Failure> {
     let broken = |what: &str| Failure::Unavailable(format!("event {index}: {what}"));
     let recorded = ledger.get(tenant, index).await?.ok_or_else(|| broken("it is not there"))?;
     let batch = Batch::parse(recorded.bytes).map_err(|error| broken(&error.to_string()))?;
@@ -144,7 +152,8 @@ async fn event(ledger: &Ledger, tenant: &TenantId, ahead: &Ahead, index: u64) ->
     let (first, commit) = commit.ok_or_else(|| broken("it is not in its batch"))?;
     let place = usize::try_from(index - first).unwrap_or(usize::MAX);
     let bytes = commit.events.get(place).ok_or_else(|| broken("it is not in its commit"))?;
-    Event::decode(bytes).map_err(|error| broken(&error.to_string()))
+    let event = Event::decode(bytes).map_err(|error| broken(&error.to_string()))?;
+    Ok((commit.header.command_id, event))
 }
 
 /// A version's contents.

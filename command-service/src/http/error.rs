@@ -72,6 +72,12 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
         }
         Rejection::BranchExists(_) => Problem::new(ProblemType::BRANCH_EXISTS, detail).with("field", "/branch"),
         Rejection::BranchReserved => Problem::new(ProblemType::BRANCH_RESERVED, detail).with("field", "/branch"),
+        Rejection::NameTaken(attribute) => {
+            Problem::new(ProblemType::NAME_TAKEN, detail).with("field", format!("/profile/{attribute}"))
+        }
+        Rejection::DirectoryMoved { current } => {
+            Problem::new(ProblemType::PRECONDITION_FAILED, detail).with("current_index", *current)
+        }
         Rejection::MergeConflict => Problem::new(ProblemType::MERGE_CONFLICT, detail),
         Rejection::UnrelatedVersions => Problem::new(ProblemType::UNRELATED_VERSIONS, detail).with("field", "/from"),
         Rejection::IncludeNotFound(written) => {

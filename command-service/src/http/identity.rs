@@ -48,6 +48,25 @@ pub async fn distrust_issuer(
     only(service.execute(&shown, vec![command]).await)
 }
 
+/// Tokens of an issuer are of users of the directory.
+#[utoipa::path(put, path = "/v1/issuers/{issuer}/users", tag = "access",
+    params(("issuer" = String, Path, description = "The id of the trust"), ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time")),
+    request_body(content = Object, description = "`claim`: which claim names the user; `attribute`: what of the user, `userName` or `externalId`"),
+    responses((status = 200, description = "Done, or done before", body = OutcomeDocument),
+        (status = "4XX", description = "Refused; nothing was written", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not available, or the outcome is not known: repeat with the same idempotency key", body = ProblemDocument, content_type = "application/problem+json")),
+    security(("api_key" = [])))]
+pub async fn link_issuer(
+    State(service): State<Service>,
+    shown: Presented,
+    Path(issuer): Path<String>,
+    headers: HeaderMap,
+    Json(body): Json<Map<String, Value>>,
+) -> Result<Response, Problem> {
+    let command = request("link_issuer", &[("issuer", issuer)], &headers, body)?;
+    only(service.execute(&shown, vec![command]).await)
+}
+
 /// A group of an issuer means one of ours.
 #[utoipa::path(put, path = "/v1/issuers/{issuer}/groups/{value}", tag = "access",
     params(("issuer" = String, Path, description = "The id of the trust"), ("value" = String, Path, description = "What the issuer calls its group"), ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time")),

@@ -5,6 +5,7 @@
 //! from one that never was ([`KeyStoreError::UnknownKey`], an error).
 
 mod export;
+mod name;
 mod refill;
 mod root;
 mod stream;
@@ -30,6 +31,7 @@ use crate::jetstream;
 use crate::seal::{self, SealError};
 use crate::storage::{OpenError, Store};
 pub use export::{ExportCursor, KeyPage};
+pub use name::Name;
 use refill::Refiller;
 pub use root::{RootKey, RootKeyError};
 use stream::Stream;

@@ -21,7 +21,7 @@ pub mod port;
 pub mod seal;
 pub mod storage;
 
-pub use keystore::{DataKey, KeyStore, KeyStoreError, RootKey, RootKeyError};
+pub use keystore::{DataKey, KeyStore, KeyStoreError, Name, RootKey, RootKeyError};
 pub use port::{AppendError, Head, Ledger, ReadError, Reader, Recorded, Tail};
 pub use seal::SealError;
 pub use storage::OpenError;

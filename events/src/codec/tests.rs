@@ -107,6 +107,7 @@ fn one_of_each() -> Vec<Event> {
     .chain(attestations())
     .chain(of_rollouts())
     .chain(of_identity())
+    .chain(of_the_directory())
     .collect()
 }
 
@@ -127,6 +128,24 @@ fn of_identity() -> Vec<Event> {
         Event::SessionRevoked(SessionRevoked {
             session: Session::Before { principal: PrincipalId([8; 16]), time: time(0) },
             until: time(1),
+        }),
+    ]
+}
+
+fn of_the_directory() -> Vec<Event> {
+    let (user, group) = (PrincipalId([8; 16]), GroupId([20; 16]));
+    let (name, external) = (NameId([27; 16]), Some(NameId([28; 16])));
+    let time = |micros: i64| Timestamp::from_micros(1_800_000_000_000_000 + micros);
+    let (created_at, changed_at) = (time(0), time(1));
+    vec![
+        Event::UserSet(UserSet { user, name, external, active: true, profile: sealed(), created_at, changed_at }),
+        Event::UserRemoved(UserRemoved { user }),
+        Event::GroupSet(GroupSet { group, name, external: None, profile: sealed(), created_at, changed_at }),
+        Event::GroupRemoved(GroupRemoved { group }),
+        Event::IssuerLinked(IssuerLinked {
+            issuer: IssuerId([24; 16]),
+            claim: "oid".parse().unwrap(),
+            attribute: UserAttribute::ExternalId,
         }),
     ]
 }

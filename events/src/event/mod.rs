@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod attest;
+pub mod directory;
 pub mod identity;
 pub mod prompt;
 pub mod quota;
@@ -23,6 +24,7 @@ pub use access::{
 pub use attest::{
     Attempt, AttemptAgain, AttemptDenied, AttemptsCounted, AuditForm, AuditRead, Door, Reading, UnauthenticatedCounted,
 };
+pub use directory::{GroupRemoved, GroupSet, IssuerLinked, UserAttribute, UserRemoved, UserSet};
 pub use identity::{ClaimMapped, ClaimUnmapped, IssuerDistrusted, IssuerTrusted, Session, SessionRevoked};
 pub use prompt::{
     BranchClosed, BranchCreated, Include, Kind, LabelRemoved, LabelSet, MetadataSet, PromptArchived, PromptCreated,
@@ -162,6 +164,16 @@ pub enum Event {
     SessionRevoked(SessionRevoked),
     /// An operator set or lifted a quota of the tenant.
     QuotaSet(QuotaSet),
+    /// A principal is a user of the directory, with a profile.
+    UserSet(UserSet),
+    /// The directory has no such user any more.
+    UserRemoved(UserRemoved),
+    /// A group is one of the directory, with a profile.
+    GroupSet(GroupSet),
+    /// The directory has no such group any more.
+    GroupRemoved(GroupRemoved),
+    /// Tokens of an issuer are of users of the directory.
+    IssuerLinked(IssuerLinked),
     /// Somebody listed or counted records of the audit.
     AuditRead(AuditRead),
     /// Somebody exported records of the audit.
@@ -227,6 +239,11 @@ impl Event {
             Self::ClaimUnmapped(_) => "claim.unmapped",
             Self::SessionRevoked(_) => "session.revoked",
             Self::QuotaSet(_) => "quota.set",
+            Self::UserSet(_) => "user.set",
+            Self::UserRemoved(_) => "user.removed",
+            Self::GroupSet(_) => "group.set",
+            Self::GroupRemoved(_) => "group.removed",
+            Self::IssuerLinked(_) => "issuer.linked",
             Self::AuditRead(_) => "audit.read",
             Self::AuditExported(_) => "audit.exported",
         }

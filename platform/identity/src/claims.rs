@@ -79,6 +79,8 @@ pub struct Claims {
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
     pub groups: Vec<String>,
+    /// The user of the directory that it names, if its issuer's tokens are of users.
+    pub user: Option<String>,
 }
 
 impl Claims {
@@ -114,7 +116,13 @@ impl Claims {
         }
         let subject =
             claims.get("sub").and_then(Value::as_str).filter(|sub| (1..=SUBJECT_MAX_BYTES).contains(&sub.len()));
+        let user = issuer.users.as_ref().map(|link| {
+            let name = claims.get(link.claim.as_str()).and_then(Value::as_str);
+            let name = name.filter(|name| (1..=limits::DIRECTORY_NAME_MAX_BYTES).contains(&name.len()));
+            name.map(ToOwned::to_owned).ok_or(Refused::Claim("of its user"))
+        });
         Ok(Self {
+            user: user.transpose()?,
             subject: subject.ok_or(Refused::Claim("sub"))?.to_owned(),
             issued_at: time(&claims, "iat")?,
             expires_at: time(&claims, "exp")?,

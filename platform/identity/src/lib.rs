@@ -21,8 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use promptory_domain::access::{Rights, Token};
+use promptory_events::event::UserAttribute;
 use promptory_events::{IssuerId, TenantId, Timestamp};
-use promptory_ledger::{KeyStore, KeyStoreError};
+use promptory_ledger::{KeyStore, KeyStoreError, Name};
 use promptory_platform::BearerToken;
 
 use claims::Claims;
@@ -121,7 +122,9 @@ impl Identity {
     #[must_use]
     pub fn seen(&self, shown: &BearerToken, rights: &Rights) -> Option<Arc<Token>> {
         let token = self.inner.seen.get(&(shown.tenant.clone(), shown.whole))?;
-        rights.tokens().issuers().contains_key(&token.issuer).then_some(token)
+        // Since it was seen its issuer's tokens may have become those of users.
+        let issuer = rights.tokens().issuers().get(&token.issuer)?;
+        (issuer.users.is_some() == token.user.is_some()).then_some(token)
     }
 
     /// What a token says, once its signature was checked. May wait for its issuer, within bounds.
@@ -153,9 +156,15 @@ impl Identity {
         let naming = tokio::task::spawn_blocking(move || {
             let principal = keys.principal(&tenant, &issuer.url, &issuer.audience, &claims.subject)?;
             let groups = claims.groups.iter().map(|group| keys.claim(&tenant, id, group));
+            let kind = issuer.users.as_ref().map(|link| match link.attribute {
+                UserAttribute::UserName => Name::User,
+                UserAttribute::ExternalId => Name::UserExternal,
+            });
+            let user =
+                kind.zip(claims.user.as_deref()).map(|(kind, user)| keys.name(&tenant, kind, user)).transpose()?;
             let (issued_at, expires_at) = (claims.issued_at, claims.expires_at);
             let claims = groups.collect::<Result<_, KeyStoreError>>()?;
-            Ok::<_, KeyStoreError>(Token { issuer: id, principal, hash, issued_at, expires_at, claims })
+            Ok::<_, KeyStoreError>(Token { issuer: id, principal, hash, issued_at, expires_at, user, claims })
         });
         let named = naming.await.map_err(|error| error.to_string()).and_then(|named| named.map_err(|e| e.to_string()));
         named.map_err(|error| {

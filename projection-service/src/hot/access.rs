@@ -11,7 +11,9 @@ use promptory_events::{ClaimId, GroupId, IssuerId, KeyId, Prefix, PrincipalId, T
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 
 use crate::ask::{AskError, Caller};
-use crate::views::catalog::row::{ApiKeyRow, ClaimRow, GrantRow, GroupRow, IssuerRow, MemberRow, RoleRow, TenantRow};
+use crate::views::catalog::row::{
+    ApiKeyRow, ClaimRow, DirectoryRow, GrantRow, GroupRow, IssuerRow, MemberRow, RoleRow, TenantRow,
+};
 
 /// Keys, grants, groups, roles, tenants.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,9 @@ pub struct Access {
     pub(crate) roles: RedBlackTreeMapSync<RoleName, RoleRow>,
     pub(crate) issuers: RedBlackTreeMapSync<IssuerId, IssuerRow>,
     pub(crate) claims: RedBlackTreeMapSync<(IssuerId, ClaimId), ClaimRow>,
+    pub(crate) users: RedBlackTreeMapSync<PrincipalId, DirectoryRow>,
+    /// The groups of the directory; all groups are in `groups`.
+    pub(crate) listed: RedBlackTreeMapSync<GroupId, DirectoryRow>,
     pub(crate) tenants: HashTrieMapSync<TenantId, TenantRow>,
     /// When each key last did something that is in the ledger.
     pub(crate) wrote: HashTrieMapSync<KeyId, Timestamp>,

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use promptory_domain::access::rights::{ApiKeyState, Grant};
-use promptory_domain::access::tokens::Issuer;
+use promptory_domain::access::tokens::{Issuer, UserLink};
 use promptory_domain::quota::Quotas;
 use promptory_events::event::{Event, FreezeSet, GroupCreated, IssuerTrusted, PrincipalAdded, RoleDefined};
-use promptory_events::{Credential, PromptId};
+use promptory_events::{Credential, PrincipalId, PromptId};
 
 use super::Hot;
 use crate::store::checkpoint::Checkpoint;
@@ -14,8 +14,8 @@ use crate::store::key::{Key, family};
 use crate::store::rows::RowError;
 use crate::views::Load;
 use crate::views::catalog::row::{
-    self, ApiKeyRow, ClaimRow, CommitRef, EventRow, FreezeRow, GrantRow, GroupRow, IssuerRow, MemberRow, PromptRow,
-    ProtectionRow, RequestRow, RoleRow,
+    self, ApiKeyRow, ClaimRow, CommitRef, DirectoryRow, EventRow, FreezeRow, GrantRow, GroupRow, IssuerRow, MemberRow,
+    PromptRow, ProtectionRow, RequestRow, RoleRow,
 };
 
 /// Gathers what the current state needs from rows that come in order.
@@ -31,7 +31,7 @@ impl Load<Hot> for Loader {
         // Most rows are of families that the state does not need: their first byte says so.
         if !matches!(
             key.first(),
-            Some(&(family::EVENT | family::PRINCIPAL..=family::REQUEST | family::ISSUER..=family::SESSION))
+            Some(&(family::EVENT | family::PRINCIPAL..=family::REQUEST | family::ISSUER..=family::LISTED))
         ) {
             return Ok(());
         }
@@ -130,9 +130,38 @@ impl Loader {
                 let grant = Grant { role, index: row.granted, expires_at: row.expires_at };
                 row.revoked.is_some() || access.rights.grant(subject, &prefix, grant)
             }
+            key @ (Key::User(_) | Key::Listed(_)) => return self.directory(key, value),
             key => return self.identity(key, value),
         };
         if fits { Ok(()) } else { Err(RowError::Row("access")) }
+    }
+
+    /// Users and groups of the directory come after all members.
+    fn directory(&mut self, key: Key, value: &[u8]) -> Result<(), RowError> {
+        let row: DirectoryRow = row::decode("directory", value)?;
+        let access = &mut self.hot.access;
+        match key {
+            Key::User(user) => {
+                let directory = access.rights.directory_mut();
+                directory.set_user(user, row.entry(0));
+                if row.removed.is_some() {
+                    directory.remove_user(user);
+                }
+                access.users.insert_mut(user, row);
+            }
+            Key::Listed(group) => {
+                let range = (group, PrincipalId([0; 16]))..=(group, PrincipalId([u8::MAX; 16]));
+                let moves =
+                    access.members.range(range).map(|(_, member)| member.added.max(member.removed.unwrap_or(0)));
+                let moved = moves.max().unwrap_or(0);
+                if row.removed.is_none() {
+                    access.rights.directory_mut().set_group(group, row.entry(moved));
+                }
+                access.listed.insert_mut(group, row);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Issuers come before what their groups mean; revocations in the order of their indexes.
@@ -146,6 +175,9 @@ impl Loader {
                     let (url, audience, groups_claim) =
                         (row.url.clone(), row.audience.clone(), row.groups_claim.clone());
                     tokens.trust(issuer, Issuer::new(&IssuerTrusted { issuer, url, audience, groups_claim }));
+                    if let Some((claim, attribute)) = row.users.clone() {
+                        tokens.link(issuer, UserLink { claim, attribute });
+                    }
                 }
                 access.issuers.insert_mut(issuer, row);
             }

@@ -50,6 +50,10 @@ pub enum Key {
     Claim(IssuerId, ClaimId),
     /// A: tokens that open nothing, since an index.
     Session(u64),
+    /// A: a user of the directory.
+    User(PrincipalId),
+    /// A: a group of the directory.
+    Listed(GroupId),
     /// C: something of an area changed at an index. Whatever it was before is folded from these.
     Change(Area, u64),
 }
@@ -109,6 +113,10 @@ pub mod family {
     pub const CLAIM: u8 = 41;
     /// [`super::Key::Session`]
     pub const SESSION: u8 = 42;
+    /// [`super::Key::User`]
+    pub const USER: u8 = 43;
+    /// [`super::Key::Listed`]
+    pub const LISTED: u8 = 44;
     /// [`super::Key::Change`]
     pub const CHANGE: u8 = 60;
 }
@@ -153,6 +161,8 @@ impl Key {
             Self::Issuer(issuer) => join(family::ISSUER, &[&issuer.0]),
             Self::Claim(issuer, claim) => join(family::CLAIM, &[&issuer.0, &claim.0]),
             Self::Session(index) => join(family::SESSION, &[&index.to_be_bytes()]),
+            Self::User(user) => join(family::USER, &[&user.0]),
+            Self::Listed(group) => join(family::LISTED, &[&group.0]),
             Self::Change(area, index) => join(family::CHANGE, &[&[*area as u8], &index.to_be_bytes()]),
             Self::Fork(prompt, index) => join(family::FORK, &[&prompt.0, &index.to_be_bytes()]),
             Self::Dependent(prompt, index) => join(family::DEPENDENT, &[&prompt.0, &index.to_be_bytes()]),
@@ -210,6 +220,8 @@ impl Key {
                 Self::Claim(IssuerId(*issuer), ClaimId(claim.try_into().ok()?))
             }
             family::SESSION => Self::Session(u64::from_be_bytes(rest.try_into().ok()?)),
+            family::USER => Self::User(PrincipalId(rest.try_into().ok()?)),
+            family::LISTED => Self::Listed(GroupId(rest.try_into().ok()?)),
             family::CHANGE => {
                 let (area, index) = rest.split_first()?;
                 let area = [Area::Access, Area::Releases].into_iter().find(|known| *known as u8 == *area)?;
@@ -305,6 +317,8 @@ mod tests {
             any::<[u8; 16]>().prop_map(|i| Key::Issuer(IssuerId(i))),
             (any::<[u8; 16]>(), any::<[u8; 16]>()).prop_map(|(i, c)| Key::Claim(IssuerId(i), ClaimId(c))),
             index().prop_map(Key::Session),
+            any::<[u8; 16]>().prop_map(|u| Key::User(PrincipalId(u))),
+            any::<[u8; 16]>().prop_map(|g| Key::Listed(GroupId(g))),
             "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),
             (prop_oneof![Just(Area::Access), Just(Area::Releases)], index()).prop_map(|(a, i)| Key::Change(a, i)),
             (prompt(), index()).prop_map(|(p, i)| Key::Fork(p, i)),

@@ -196,6 +196,9 @@ impl Law {
         if header.occurred_at.is_some_and(|claimed| claimed > at) {
             return Err("it claims to have happened after it was recorded".to_owned());
         }
+        if self.facts.kept_out.contains(&header.actor) {
+            return Err(format!("{} was a user that is not active", header.actor));
+        }
         match &header.evidence.credential {
             Credential::System => self.by_system(first, header, events).map(|()| None),
             Credential::ApiKey { tenant, key } if *tenant == self.checked.tenant => {

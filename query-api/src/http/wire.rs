@@ -487,10 +487,22 @@ pub struct Issuer {
     audience: String,
     /// Which of their claims has the groups of their subject.
     groups_claim: String,
+    /// Which of their claims names a user of the directory, and what of him, if they are of users.
+    users: Option<IssuerUsers>,
     /// The event that trusted it.
     trusted_index: u64,
     /// What its groups mean.
     groups: Vec<IssuerGroup>,
+}
+
+/// How tokens of an issuer name users of the directory.
+#[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]
+pub struct IssuerUsers {
+    /// By which claim.
+    claim: String,
+    /// What of the user it is: `userName` or `externalId`.
+    attribute: String,
 }
 
 /// What a group of an issuer means.

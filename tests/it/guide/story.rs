@@ -47,6 +47,7 @@ fn every_example_of_the_guide_is_what_the_server_answers() {
     includes(&mut guide, &owner);
     releases(&mut guide, &owner);
     rollouts(&mut guide, &owner);
+    directory(&mut guide, &owner);
     operators(&mut guide, &world);
     audit(&mut guide, &owner);
     guide.finish();
@@ -119,6 +120,11 @@ fn issuers(guide: &mut Guide, owner: &Client) {
     let _ = guide.play(owner, "GET /v1/issuers");
     let _ = guide.play(owner, "POST /v1/principals");
     let _ = guide.play(owner, "POST /v1/sessions/revoke");
+}
+
+fn directory(guide: &mut Guide, owner: &Client) {
+    let _ = guide.play(owner, "POST /scim/v2/Users");
+    let _ = guide.play(owner, "PATCH /scim/v2/Users/{id}");
 }
 
 fn branches(guide: &mut Guide, owner: &Client) {

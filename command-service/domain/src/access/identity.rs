@@ -2,13 +2,13 @@
 //! sessions revoked.
 
 use promptory_events::event::{
-    ClaimMapped, ClaimUnmapped, Event, IssuerDistrusted, IssuerTrusted, PrincipalAdded, Session, SessionRevoked,
-    Subject,
+    ClaimMapped, ClaimUnmapped, Event, IssuerDistrusted, IssuerLinked, IssuerTrusted, PrincipalAdded, Session,
+    SessionRevoked, Subject,
 };
 use promptory_events::{ClaimId, IssuerId, IssuerUrl, Sealed, Term, limits};
 
 use super::rules::within;
-use super::tokens::{Issuer, remembered_until};
+use super::tokens::{Issuer, UserLink, remembered_until};
 use crate::command::{Change, Context};
 use crate::rejection::Rejection;
 use crate::state::Tenant;
@@ -20,6 +20,18 @@ pub(crate) fn decide(state: &Tenant, context: &Context, change: &Change) -> Resu
     match change {
         Change::TrustIssuer { url, audience, groups_claim } => trust(state, context, url, audience, groups_claim),
         Change::DistrustIssuer { issuer } => distrust(state, *issuer),
+        Change::LinkIssuer { issuer, claim, attribute } => {
+            let link = UserLink { claim: claim.clone(), attribute: *attribute };
+            match &known(state, *issuer)?.users {
+                Some(before) if *before == link => Ok(Vec::new()),
+                Some(_) => Err(Rejection::IssuerExists(*issuer)),
+                None => Ok(vec![Event::IssuerLinked(IssuerLinked {
+                    issuer: *issuer,
+                    claim: link.claim,
+                    attribute: link.attribute,
+                })]),
+            }
+        }
         Change::MapClaim { issuer, claim, value, group } => {
             let before = known(state, *issuer)?.claims.get(claim).copied();
             if state.rights().grants(Subject::Group(*group)).is_none() {

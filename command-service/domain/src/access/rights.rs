@@ -4,12 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use promptory_events::event::{AnyRole, Event, KeyIssued, KeyScope, Role, RoleName, Subject};
+use promptory_events::event::{
+    AnyRole, Event, GroupSet, KeyIssued, KeyScope, Role, RoleName, Subject, UserAttribute, UserSet,
+};
 use promptory_events::{GroupId, KeyId, Prefix, PrincipalId, Timestamp};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use serde::{Deserialize, Serialize};
 
-use super::tokens::{Token, Tokens};
+use super::directory::Directory;
+use super::tokens::{Token, Tokens, UserLink};
 use super::{Actions, Caller, allowed};
 
 /// Principals, groups, custom roles and API keys of one tenant.
@@ -17,11 +20,13 @@ use super::{Actions, Caller, allowed};
 pub struct Rights {
     principals: HashTrieMapSync<PrincipalId, Holder>,
     groups: HashTrieMapSync<GroupId, Grants>,
+    members: HashTrieMapSync<GroupId, RedBlackTreeSetSync<PrincipalId>>,
     roles: RedBlackTreeMapSync<RoleName, Actions>,
     keys: HashTrieMapSync<KeyId, ApiKeyState>,
     /// Who holds the top role on the whole tenant by a grant of their own that does not expire.
     top: RedBlackTreeSetSync<PrincipalId>,
     tokens: Tokens,
+    directory: Directory,
 }
 
 /// Grants of one subject, by prefix.
@@ -129,7 +134,8 @@ impl Rights {
     #[must_use]
     pub fn authenticate(&self, key: KeyId, secret_hash: &[u8; 32], now: Timestamp) -> Option<PrincipalId> {
         let state = self.keys.get(&key)?;
-        (same(&state.secret_hash, secret_hash) && state.opens(now)).then_some(state.principal)
+        let opens = same(&state.secret_hash, secret_hash) && state.opens(now);
+        (opens && !self.directory.keeps_out(state.principal)).then_some(state.principal)
     }
 
     /// What a principal may do at a time, with the key that it shows.
@@ -142,13 +148,25 @@ impl Rights {
     /// The principal that a token authenticates; `None` for one that opens nothing.
     #[must_use]
     pub fn authenticate_token(&self, token: &Token, now: Timestamp) -> Option<PrincipalId> {
-        self.tokens.opens(token, now).then_some(token.principal)
+        let principal = self.bearer(token)?;
+        let opens = self.tokens.opens(token, principal, now) && !self.directory.keeps_out(principal);
+        opens.then_some(principal)
+    }
+
+    /// Whose a token is: the user of the directory that it names, if its issuer's tokens are of users, else its subject.
+    fn bearer(&self, token: &Token) -> Option<PrincipalId> {
+        match self.tokens.issuers().get(&token.issuer).and_then(|issuer| issuer.users.as_ref()) {
+            None => Some(token.principal),
+            Some(UserLink { attribute: UserAttribute::UserName, .. }) => self.directory.named(token.user?),
+            Some(UserLink { attribute: UserAttribute::ExternalId, .. }) => self.directory.known_as(token.user?),
+        }
     }
 
     /// What the subject of a token may do at a time: by its own grants, if it has some, and by the groups that it claims.
     #[must_use]
     pub fn token_caller<'a>(&'a self, token: &'a Token, now: Timestamp) -> Caller<'a> {
-        Caller::of_token(self, self.principals.get(&token.principal), token, now)
+        let holder = self.bearer(token).and_then(|principal| self.principals.get(&principal));
+        Caller::of_token(self, holder, token, now)
     }
 
     /// Issuers, and tokens that are revoked.
@@ -160,6 +178,17 @@ impl Rights {
     /// The same, to be made from rows.
     pub fn tokens_mut(&mut self) -> &mut Tokens {
         &mut self.tokens
+    }
+
+    /// Users and groups of the directory.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The same, to be made from rows.
+    pub fn directory_mut(&mut self) -> &mut Directory {
+        &mut self.directory
     }
 
     /// Whether there is such a principal.
@@ -181,6 +210,11 @@ impl Rights {
     #[must_use]
     pub fn is_member(&self, group: GroupId, principal: PrincipalId) -> bool {
         self.groups_of(principal).any(|member_of| member_of == group)
+    }
+
+    /// The members of a group, by id.
+    pub fn members(&self, group: GroupId) -> impl Iterator<Item = PrincipalId> + '_ {
+        self.members.get(&group).into_iter().flat_map(|members| members.iter().copied())
     }
 
     /// The groups of a principal.
@@ -216,9 +250,9 @@ impl Rights {
     }
 
     /// Whoever holds the top role for good, with a key that opens everything for good: the rights that a tenant must
-    /// never be without. What expires, is narrowed, or comes from a group does not count.
+    /// never be without. What expires, is narrowed, or comes from a group does not count, nor who is kept out.
     pub fn lasting_tops(&self) -> impl Iterator<Item = (KeyId, PrincipalId)> + '_ {
-        self.top.iter().flat_map(|principal| {
+        self.top.iter().filter(|principal| !self.directory.keeps_out(**principal)).flat_map(|principal| {
             let lasting = self.keys_of(*principal).filter(|(_, key)| key.scope.is_none() && key.expires_at.is_none());
             lasting.map(|(key, _)| (key, *principal))
         })
@@ -247,16 +281,22 @@ impl Rights {
                 self.roles.insert_mut(e.role.clone(), Actions::of(&e.after));
                 true
             }
-            Event::MemberAdded(e) => self.join(e.group, e.principal),
+            Event::MemberAdded(e) => {
+                self.directory.touch(e.group, index);
+                self.join(e.group, e.principal)
+            }
             Event::MemberRemoved(e) => {
-                self.principals.get_mut(&e.principal).is_some_and(|holder| holder.groups.remove(&e.group))
+                self.directory.touch(e.group, index);
+                self.leave(e.group, e.principal)
             }
             Event::KeyIssued(e) => self.issue(e.key, ApiKeyState::new(e)),
             Event::KeyRevoked(e) => match e.from {
                 None => self.revoke_key(e.key),
                 Some(from) => self.retire_key(e.key, from),
             },
-            _ => self.tokens.evolve(event).unwrap_or(false),
+            Event::UserSet(UserSet { user, .. }) if !self.has_principal(*user) => false,
+            Event::GroupSet(GroupSet { group, .. }) if !self.groups.contains_key(group) => false,
+            _ => self.tokens.evolve(event).or_else(|| self.directory.evolve(index, event)).unwrap_or(false),
         }
     }
 
@@ -289,7 +329,17 @@ impl Rights {
     /// Another member of a group.
     pub fn join(&mut self, group: GroupId, principal: PrincipalId) -> bool {
         let known = self.groups.contains_key(&group);
+        let mut members = self.members.get(&group).cloned().unwrap_or_default();
+        members.insert_mut(principal);
+        self.members.insert_mut(group, members);
         self.principals.get_mut(&principal).is_some_and(|holder| holder.groups.insert(group)) && known
+    }
+
+    fn leave(&mut self, group: GroupId, principal: PrincipalId) -> bool {
+        if let Some(members) = self.members.get_mut(&group) {
+            members.remove_mut(&principal);
+        }
+        self.principals.get_mut(&principal).is_some_and(|holder| holder.groups.remove(&group))
     }
 
     /// An API key, in whatever state.

@@ -145,7 +145,7 @@ fn create_group(context: &Context, name: Option<Sealed>) -> Event {
     Event::GroupCreated(GroupCreated { group: context.command_id.group(), name })
 }
 
-fn add_member(state: &Tenant, group: GroupId, principal: PrincipalId) -> Result<Vec<Event>, Rejection> {
+pub(super) fn add_member(state: &Tenant, group: GroupId, principal: PrincipalId) -> Result<Vec<Event>, Rejection> {
     if is_member(state, group, principal)? {
         return Ok(Vec::new());
     }
@@ -153,7 +153,7 @@ fn add_member(state: &Tenant, group: GroupId, principal: PrincipalId) -> Result<
     Ok(vec![Event::MemberAdded(MemberAdded { group, principal })])
 }
 
-fn remove_member(state: &Tenant, group: GroupId, principal: PrincipalId) -> Result<Vec<Event>, Rejection> {
+pub(super) fn remove_member(state: &Tenant, group: GroupId, principal: PrincipalId) -> Result<Vec<Event>, Rejection> {
     let member = is_member(state, group, principal)?;
     Ok(member.then_some(Event::MemberRemoved(MemberRemoved { group, principal })).into_iter().collect())
 }
@@ -200,7 +200,7 @@ fn no_top_lost(state: &Tenant, from: Subject, role: &AnyRole, prefix: &Prefix) -
 }
 
 /// Somebody who can hand out every right, for good, with a key that works, must remain.
-fn somebody_left(state: &Tenant, remains: impl Fn(KeyId, PrincipalId) -> bool) -> Result<(), Rejection> {
+pub(super) fn somebody_left(state: &Tenant, remains: impl Fn(KeyId, PrincipalId) -> bool) -> Result<(), Rejection> {
     let mut top = state.rights().lasting_tops();
     if top.any(|(key, holder)| remains(key, holder)) { Ok(()) } else { Err(Rejection::LastOwner) }
 }

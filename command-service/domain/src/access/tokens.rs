@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{Event, IssuerTrusted, Session, SessionRevoked};
+use promptory_events::event::{Event, IssuerTrusted, Session, SessionRevoked, UserAttribute};
 use promptory_events::{
-    ClaimId, GroupId, IssuerId, IssuerUrl, PrincipalId, Term, Timestamp, TokenEvidence, TokenHash, limits,
+    ClaimId, GroupId, IssuerId, IssuerUrl, NameId, PrincipalId, Term, Timestamp, TokenEvidence, TokenHash, limits,
 };
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ pub struct Token {
     pub issued_at: Timestamp,
     /// Its claim `exp`.
     pub expires_at: Timestamp,
+    /// The user of the directory that it names, if its issuer's tokens are of users.
+    pub user: Option<NameId>,
     /// The groups that it claims.
     pub claims: Vec<ClaimId>,
 }
@@ -40,8 +42,8 @@ impl Token {
     /// What is recorded of it where it was used, with the claimed groups that were.
     #[must_use]
     pub fn evidence(&self, claims: Vec<ClaimId>) -> TokenEvidence {
-        let Self { issuer, hash, issued_at, expires_at, .. } = *self;
-        TokenEvidence { issuer, token: hash, issued_at, expires_at, claims }
+        let Self { issuer, hash, issued_at, expires_at, user, .. } = *self;
+        TokenEvidence { issuer, token: hash, issued_at, expires_at, user, claims }
     }
 
     /// When its age alone ends it.
@@ -67,6 +69,17 @@ pub struct Issuer {
     pub groups_claim: Term,
     /// What its groups mean here.
     pub claims: BTreeMap<ClaimId, GroupId>,
+    /// How its tokens name users of the directory, if they are of users.
+    pub users: Option<UserLink>,
+}
+
+/// How tokens name users of the directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserLink {
+    /// By which claim.
+    pub claim: Term,
+    /// What of the user it is.
+    pub attribute: UserAttribute,
 }
 
 /// Issuers and revoked tokens of one tenant.
@@ -86,11 +99,11 @@ impl Tokens {
         &self.issuers
     }
 
-    /// Whether a token opens anything at a time.
+    /// Whether a token opens anything for a principal at a time.
     #[must_use]
-    pub fn opens(&self, token: &Token, now: Timestamp) -> bool {
+    pub fn opens(&self, token: &Token, principal: PrincipalId, now: Timestamp) -> bool {
         let trusted = self.issuers.contains_key(&token.issuer);
-        let before = self.before.get(&token.principal).is_some_and(|time| token.issued_at < *time);
+        let before = self.before.get(&principal).is_some_and(|time| token.issued_at < *time);
         trusted && !before && !self.revoked.contains_key(&token.hash) && token.is_current(now)
     }
 
@@ -135,10 +148,19 @@ impl Tokens {
         })
     }
 
+    /// How an issuer's tokens name users. False: the issuer is not trusted.
+    pub fn link(&mut self, issuer: IssuerId, link: UserLink) -> bool {
+        self.change_issuer(issuer, |issuer| issuer.users = Some(link))
+    }
+
     fn change(&mut self, issuer: IssuerId, change: impl FnOnce(&mut BTreeMap<ClaimId, GroupId>)) -> bool {
+        self.change_issuer(issuer, |issuer| change(&mut issuer.claims))
+    }
+
+    fn change_issuer(&mut self, issuer: IssuerId, change: impl FnOnce(&mut Issuer)) -> bool {
         let Some(found) = self.issuers.get(&issuer) else { return false };
         let mut changed = found.clone();
-        change(&mut changed.claims);
+        change(&mut changed);
         self.issuers.insert_mut(issuer, changed);
         true
     }
@@ -171,6 +193,7 @@ impl Tokens {
                 new
             }
             Event::IssuerDistrusted(e) => self.issuers.remove_mut(&e.issuer),
+            Event::IssuerLinked(e) => self.link(e.issuer, UserLink { claim: e.claim.clone(), attribute: e.attribute }),
             Event::ClaimMapped(e) => self.map(e.issuer, e.claim, e.after),
             Event::ClaimUnmapped(e) => self.change(e.issuer, |claims| {
                 claims.remove(&e.claim);
@@ -193,6 +216,7 @@ impl Issuer {
             audience: trusted.audience.clone(),
             groups_claim: trusted.groups_claim.clone(),
             claims: BTreeMap::new(),
+            users: None,
         }
     }
 }

@@ -55,6 +55,11 @@ pub fn of(event: &Event) -> Vec<String> {
         Event::RolloutCompleted(e) => also(&e.rollout),
         Event::IssuerTrusted(e) => also(&e.issuer),
         Event::IssuerDistrusted(e) => also(&e.issuer),
+        Event::IssuerLinked(e) => also(&e.issuer),
+        Event::UserSet(e) => also(&e.user),
+        Event::UserRemoved(e) => also(&e.user),
+        Event::GroupSet(e) => also(&e.group),
+        Event::GroupRemoved(e) => also(&e.group),
         Event::ClaimMapped(e) => {
             also(&e.issuer);
             also(&e.after);
@@ -67,6 +72,11 @@ pub fn of(event: &Event) -> Vec<String> {
             Session::Before { principal, .. } => also(&principal),
             Session::Token(token) => also(&token),
         },
+        Event::UserSet(e) => also(&e.user),
+        Event::UserRemoved(e) => also(&e.user),
+        Event::GroupSet(e) => also(&e.group),
+        Event::GroupRemoved(e) => also(&e.group),
+        Event::IssuerLinked(e) => also(&e.issuer),
         Event::BackupStarted(e) => also(&e.backup),
         Event::LedgerRestored(e) => also(&e.backup),
         Event::AttemptsCounted(e) => e.again.iter().for_each(|again| also(&again.attempt.principal)),

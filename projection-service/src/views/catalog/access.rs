@@ -8,7 +8,7 @@ use promptory_events::{GroupId, PrincipalId, TenantId};
 use super::apply::Step;
 use super::row::{ApiKeyRow, GrantRow, GroupRow, MemberRow, PrincipalRow, RoleRow, TenantRow, encode};
 use super::stage::Staged;
-use super::{Broken, identity};
+use super::{Broken, directory, identity};
 use crate::hot::Hot;
 use crate::store::key::{Area, Key};
 
@@ -31,9 +31,13 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
         Event::KeyRevoked(event) => key_revoked(hot, staged, step, event)?,
         Event::IssuerTrusted(_)
         | Event::IssuerDistrusted(_)
+        | Event::IssuerLinked(_)
         | Event::ClaimMapped(_)
         | Event::ClaimUnmapped(_)
         | Event::SessionRevoked(_) => identity::apply(hot, staged, step)?,
+        Event::UserSet(_) | Event::UserRemoved(_) | Event::GroupSet(_) | Event::GroupRemoved(_) => {
+            directory::apply(hot, staged, step)?;
+        }
         _ => return Ok(()), // the events of ledgers and backups have nothing but their own rows
     }
     staged.put(&mut hot.sum, &Key::Change(Area::Access, step.index), Vec::new());

@@ -1,6 +1,6 @@
 //! Events about issuers and about tokens that open nothing any more.
 
-use promptory_events::event::{ClaimMapped, ClaimUnmapped, Event, IssuerTrusted, SessionRevoked};
+use promptory_events::event::{ClaimMapped, ClaimUnmapped, Event, IssuerLinked, IssuerTrusted, SessionRevoked};
 use promptory_events::{ClaimId, GroupId, IssuerId};
 
 use super::Broken;
@@ -16,6 +16,7 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
     match step.event {
         Event::IssuerTrusted(event) => trusted(hot, staged, step, event),
         Event::IssuerDistrusted(event) => distrusted(hot, staged, step, event.issuer)?,
+        Event::IssuerLinked(event) => linked(hot, staged, step, event)?,
         Event::ClaimMapped(event) => mapped(hot, staged, step, event),
         Event::ClaimUnmapped(event) => unmapped(hot, staged, step, event)?,
         Event::SessionRevoked(event) => revoked(hot, staged, step, event),
@@ -31,6 +32,7 @@ fn trusted(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, event: &IssuerTr
         groups_claim: event.groups_claim.clone(),
         trusted: step.index,
         distrusted: None,
+        users: None,
     };
     write(hot, staged, &Key::Issuer(event.issuer), None, &row);
     hot.access.issuers.insert_mut(event.issuer, row);
@@ -41,6 +43,16 @@ fn distrusted(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, issuer: Issue
     let row = IssuerRow { distrusted: Some(step.index), ..before.clone() };
     write(hot, staged, &Key::Issuer(issuer), Some(&before), &row);
     hot.access.issuers.insert_mut(issuer, row);
+    Ok(())
+}
+
+fn linked(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>, event: &IssuerLinked) -> Result<(), Broken> {
+    let before = hot.access.issuers.get(&event.issuer).cloned();
+    let before = before.ok_or_else(|| step.broken("the issuer was never trusted"))?;
+    let users = Some((event.claim.clone(), event.attribute));
+    let row = IssuerRow { users, ..before.clone() };
+    write(hot, staged, &Key::Issuer(event.issuer), Some(&before), &row);
+    hot.access.issuers.insert_mut(event.issuer, row);
     Ok(())
 }
 

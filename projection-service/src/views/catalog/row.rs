@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use promptory_domain::access::directory::Entry;
 use promptory_domain::release::book::Request;
 use promptory_domain::rollout::running::Rollouts;
-use promptory_events::event::{Action, KeyScope, Kind, VersionRef};
+use promptory_events::event::{Action, KeyScope, Kind, UserAttribute, VersionRef};
 use promptory_events::{
-    Branch, CommitHeader, Event, GroupId, IssuerUrl, Label, Prefix, PrincipalId, PromptId, PromptKey, Tag, Term,
-    Timestamp, VersionId, codec,
+    Branch, CommitHeader, Event, GroupId, IssuerUrl, Label, NameId, Prefix, PrincipalId, PromptId, PromptKey, Tag,
+    Term, Timestamp, VersionId, codec,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -168,6 +169,8 @@ pub struct IssuerRow {
     pub trusted: u64,
     /// The event that did so no more.
     pub distrusted: Option<u64>,
+    /// Which claim names users of the directory, and what of them.
+    pub users: Option<(Term, UserAttribute)>,
 }
 
 /// What a group of an issuer means, or meant.
@@ -179,6 +182,41 @@ pub struct ClaimRow {
     pub mapped: u64,
     /// The event that unmapped it after that.
     pub unmapped: Option<u64>,
+}
+
+/// A user or a group of the directory, or one that was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryRow {
+    /// Its name, as a keyed hash.
+    pub name: NameId,
+    /// Its `externalId`, as a keyed hash.
+    pub external: Option<NameId>,
+    /// Whether a user may come in; a group always is.
+    pub active: bool,
+    /// The event that carries its profile.
+    pub set: u64,
+    /// When it was first set.
+    pub created_at: Timestamp,
+    /// When its profile was set.
+    pub changed_at: Timestamp,
+    /// The event that removed it.
+    pub removed: Option<u64>,
+}
+
+impl DirectoryRow {
+    /// The same for the state, which knows of a group also when somebody came or went last.
+    #[must_use]
+    pub fn entry(&self, moved: u64) -> Entry {
+        Entry {
+            name: self.name,
+            external: self.external,
+            active: self.active,
+            profile: self.set,
+            version: self.set.max(moved),
+            created_at: self.created_at,
+            changed_at: self.changed_at,
+        }
+    }
 }
 
 /// A custom role.

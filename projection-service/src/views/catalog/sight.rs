@@ -147,8 +147,13 @@ impl<'a> Sight<'a> {
             | Event::MemberRemoved(_)
             | Event::IssuerTrusted(_)
             | Event::IssuerDistrusted(_)
+            | Event::IssuerLinked(_)
             | Event::ClaimMapped(_)
-            | Event::ClaimUnmapped(_) => access(&Prefix::tenant()),
+            | Event::ClaimUnmapped(_)
+            | Event::UserSet(_)
+            | Event::UserRemoved(_)
+            | Event::GroupSet(_)
+            | Event::GroupRemoved(_) => access(&Prefix::tenant()),
             Event::AttemptDenied(e) => access(&e.attempt.target),
             Event::AttemptsCounted(_) | Event::QuotaSet(_) | Event::AuditRead(_) | Event::AuditExported(_) => {
                 access(&Prefix::tenant())

@@ -28,6 +28,8 @@ pub(super) struct Facts {
     pub freezes: HashMap<FreezeId, FreezeFact>,
     pub requests: HashMap<RequestId, RequestFact>,
     pub tokens: TokenFacts,
+    /// Users of the directory who are not active, or that there are no more.
+    pub kept_out: HashSet<PrincipalId>,
 }
 
 #[derive(Debug)]
@@ -196,9 +198,22 @@ impl Facts {
             }
             Event::IssuerTrusted(_)
             | Event::IssuerDistrusted(_)
+            | Event::IssuerLinked(_)
             | Event::ClaimMapped(_)
             | Event::ClaimUnmapped(_)
             | Event::SessionRevoked(_) => self.tokens.take(event),
+            Event::UserSet(e) => {
+                self.tokens.take(event);
+                if e.active {
+                    self.kept_out.remove(&e.user);
+                } else {
+                    self.kept_out.insert(e.user);
+                }
+            }
+            Event::UserRemoved(e) => {
+                self.tokens.take(event);
+                self.kept_out.insert(e.user);
+            }
             _ => self.take_prompt(actor, event),
         }
     }

@@ -1,7 +1,7 @@
 //! What each event needs: which actions, where, and for how long if it hands them on.
 
-use promptory_domain::access::{Action, Actions};
-use promptory_events::event::{Event, KeyIssued, Session, Subject};
+use promptory_domain::access::{Action, Actions, allowed};
+use promptory_events::event::{Event, KeyIssued, Role, Session, Subject};
 use promptory_events::{GroupId, KeyId, Prefix, PrincipalId, PromptId, Timestamp};
 
 use super::facts::{Facts, KeyFact};
@@ -46,6 +46,11 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
             loses(facts, case, e.group)
         }
         Event::IssuerTrusted(_) => need(case, Action::ManageAccess, ""),
+        Event::IssuerLinked(_) => {
+            need(case, Action::ManageAccess, "")?;
+            // Whoever speaks for the issuer can be anybody.
+            hands_on(case, allowed(Role::Owner), "", None)
+        }
         Event::IssuerDistrusted(e) => {
             need(case, Action::ManageAccess, "")?;
             facts.tokens.meaning(e.issuer).try_for_each(|group| loses(facts, case, group))
@@ -64,6 +69,9 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
             loses(facts, case, e.before)
         }
         Event::SessionRevoked(e) => session_revoked(facts, case, e.session),
+        Event::UserSet(e) => of_the_directory(facts, case, e.user),
+        Event::UserRemoved(e) => of_the_directory(facts, case, e.user),
+        Event::GroupSet(_) | Event::GroupRemoved(_) => need(case, Action::ManageAccess, ""),
         Event::KeyIssued(e) => key_issued(facts, case, e),
         Event::KeyRevoked(e) => key_revoked(facts, case, e.key),
         Event::PromptCreated(e) => write(case, e.key.as_str()),
@@ -157,6 +165,12 @@ fn session_revoked(facts: &Facts, case: &Case<'_>, session: Session) -> Result<(
         }
         Session::Token(_) => need(case, Action::ManageAccess, ""),
     }
+}
+
+/// Whoever gives somebody another name, or keeps him out, could be him: so he may all that he may.
+fn of_the_directory(facts: &Facts, case: &Case<'_>, user: PrincipalId) -> Result<(), String> {
+    need(case, Action::ManageAccess, "")?;
+    everything_of(facts, case, user)
 }
 
 /// Where a principal that this commit adds gets its first role: there it is added.

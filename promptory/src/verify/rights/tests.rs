@@ -1,6 +1,7 @@
 //! A lawful ledger, told by commands that `decide` accepted, has no violation; each kind of crime put into a copy of it is
 //! found, at its index.
 
+mod directory;
 mod tokens;
 
 use bytes::Bytes;

@@ -57,6 +57,7 @@ impl World {
             hash: TokenHash([5; 32]),
             issued_at: now,
             expires_at: now.plus_ms(300_000),
+            user: None,
             claims: claims.to_vec(),
         }
     }

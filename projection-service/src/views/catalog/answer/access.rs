@@ -102,6 +102,7 @@ impl<R: Rows> Desk<'_, R> {
                 "url": row.url,
                 "audience": row.audience,
                 "groups_claim": row.groups_claim,
+                "users": row.users.as_ref().map(|(claim, attribute)| json!({ "claim": claim, "attribute": attribute })),
                 "trusted_index": row.trusted,
                 "groups": groups.collect::<Result<Vec<Value>, AnswerError>>()?,
             });

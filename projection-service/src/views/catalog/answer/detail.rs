@@ -87,6 +87,7 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
             "groups_claim": e.groups_claim,
         }),
         Event::IssuerDistrusted(e) => json!({ "issuer": e.issuer }),
+        Event::IssuerLinked(e) => json!({ "issuer": e.issuer, "claim": e.claim, "attribute": e.attribute }),
         Event::ClaimMapped(e) => {
             json!({ "issuer": e.issuer, "claim": e.claim, "before": e.before, "after": e.after })
         }
@@ -132,6 +133,10 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
         }
         Event::AuditRead(e) | Event::AuditExported(e) => audit_read(e),
         Event::QuotaSet(e) => json!({ "quota": e.quota, "before": e.before, "after": e.after }),
+        Event::UserSet(e) => json!({ "principal": e.user, "active": e.active }),
+        Event::UserRemoved(e) => json!({ "principal": e.user }),
+        Event::GroupSet(e) => json!({ "group": e.group }),
+        Event::GroupRemoved(e) => json!({ "group": e.group }),
         Event::UnauthenticatedCounted(e) => json!({ "minute": e.minute, "times": e.times }),
     }
 }

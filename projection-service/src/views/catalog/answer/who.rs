@@ -150,7 +150,7 @@ impl Asked<'_> {
 /// A token as an issuer would give it out now.
 pub(super) fn claiming(principal: PrincipalId, issuer: IssuerId, claims: Vec<ClaimId>, now: Timestamp) -> Token {
     let expires_at = now.plus_ms(promptory_events::limits::TOKEN_AGE_MAX_MS);
-    Token { issuer, principal, hash: TokenHash([0; 32]), issued_at: now, expires_at, claims }
+    Token { issuer, principal, hash: TokenHash([0; 32]), issued_at: now, expires_at, user: None, claims }
 }
 
 pub(super) fn names(actions: Actions) -> Vec<Action> {

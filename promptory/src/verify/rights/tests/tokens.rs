@@ -52,6 +52,7 @@ impl Identity {
             hash: TokenHash([byte; 32]),
             issued_at: self.acme.now,
             expires_at: self.acme.now.plus_ms(300_000),
+            user: None,
             claims: vec![EDITORS],
         }
     }
@@ -63,6 +64,7 @@ impl Identity {
             token: token.hash,
             issued_at: token.issued_at,
             expires_at: token.expires_at,
+            user: None,
             claims: claims.to_vec(),
         });
         let header = header(token.principal, Evidence { credential, grants: grants.to_vec() });

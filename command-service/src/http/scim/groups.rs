@@ -1,0 +1,121 @@
+//! Groups of the directory.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use promptory_platform::extract::Path;
+use promptory_scim::GROUP;
+
+use super::ask::{Body, Search, Sent, Wanted};
+use super::store::{self, Edit};
+use super::{Refused, ScimError, answer, document, list as listed};
+use crate::service::Service;
+
+/// Adds a group.
+#[utoipa::path(post, path = "/scim/v2/Groups", tag = "scim", operation_id = "scim_create_group",
+    params(Wanted),
+    request_body(content = Value, content_type = "application/scim+json", description = "A group of RFC 7643"),
+    responses((status = 201, description = "The group", body = Value, content_type = "application/scim+json"),
+        (status = "4XX", description = "Refused; nothing was written", body = ScimError, content_type = "application/scim+json"),
+        (status = "5XX", description = "Not available, or the outcome is not known", body = ScimError, content_type = "application/scim+json")),
+    security(("api_key" = [])))]
+pub async fn create(
+    State(service): State<Service>,
+    sent: Sent,
+    wanted: Wanted,
+    Body(body): Body,
+) -> Result<Response, Refused> {
+    store::create(&service, &sent, &wanted, &GROUP, &body).await
+}
+
+/// Groups by a filter, a page of them.
+#[utoipa::path(get, path = "/scim/v2/Groups", tag = "scim", operation_id = "scim_list_groups",
+    params(Wanted),
+    responses((status = 200, description = "A list", body = Value, content_type = "application/scim+json"),
+        (status = "4XX", description = "Refused", body = ScimError, content_type = "application/scim+json"),
+        (status = "5XX", description = "Not available", body = ScimError, content_type = "application/scim+json")),
+    security(("api_key" = [])))]
+pub async fn list(State(service): State<Service>, sent: Sent, wanted: Wanted) -> Result<Response, Refused> {
+    listing(&service, &sent, &wanted).await
+}
+
+/// Groups by a filter in the body, a page of them.
+#[utoipa::path(post, path = "/scim/v2/Groups/.search", tag = "scim", operation_id = "scim_search_groups",
+    request_body(content = Search, content_type = "application/scim+json", description = "A search of RFC 7644"),
+    responses((status = 200, description = "A list", body = Value, content_type = "application/scim+json"),
+        (status = "4XX", description = "Refused", body = ScimError, content_type = "application/scim+json"),
+        (status = "5XX", description = "Not available", body = ScimError, content_type = "application/scim+json")),
+    security(("api_key" = [])))]
+pub async fn search(State(service): State<Service>, sent: Sent, search: Search) -> Result<Response, Refused> {
+    listing(&service, &sent, &search.into()).await
+}
+
+async fn listing(service: &Service, sent: &Sent, wanted: &Wanted) -> Result<Response, Refused> {
+    let look = service.directory(&sent.shown).await?;
+    let (page, select) = (wanted.page(), wanted.select(&GROUP));
+    let (total, some) = answer::page(&look, &GROUP, wanted.filter(), page, &sent.base, &select).await?;
+    Ok(document(StatusCode::OK, &listed(total, page.0, &some)))
+}
+
+/// A group.
+#[utoipa::path(get, path = "/scim/v2/Groups/{id}", tag = "scim", operation_id = "scim_get_group",
+    params(("id" = String, Path, description = "Its id"), Wanted),
+    responses((status = 200, description = "The group", body = Value, content_type = "application/scim+json"),
+        (status = "4XX", description = "Refused", body = ScimError, content_type = "application/scim+json"),
+        (status = "5XX", description = "Not available", body = ScimError, content_type = "application/scim+json")),
+    security(("api_key" = [])))]
+pub async fn get(
+    State(service): State<Service>,
+    sent: Sent,
+    wanted: Wanted,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    store::get(&service, &sent, &wanted, &GROUP, &id).await
+}
+
+/// Another group in the place of one.
+#[utoipa::path(put, path = "/scim/v2/Groups/{id}", tag = "scim", operation_id = "scim_replace_group",
+    params(("id" = String, Path, description = "Its id"), ("If-Match" = Option<String>, Header, description = "Its version, else it is refused"), Wanted),
+    request_body(content = Value, content_type = "application/scim+json", description = "A group of RFC 7643"),
+    responses((status = 200, description = "The group", body = Value, content_type = "application/scim+json"),
+        (status = "4XX", description = "Refused; nothing was written", body = ScimError, content_type = "application/scim+json"),
+        (status = "5XX", description = "Not available, or the outcome is not known", body = ScimError, content_type = "application/scim+json")),
+    security(("api_key" = [])))]
+pub async fn replace(
+    State(service): State<Service>,
+    sent: Sent,
+    wanted: Wanted,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Response, Refused> {
+    store::edit(&service, &sent, &wanted, &GROUP, &id, &Edit::Replace(body)).await
+}
+
+/// Changes a group.
+#[utoipa::path(patch, path = "/scim/v2/Groups/{id}", tag = "scim", operation_id = "scim_patch_group",
+    params(("id" = String, Path, description = "Its id"), ("If-Match" = Option<String>, Header, description = "Its version, else it is refused"), Wanted),
+    request_body(content = Value, content_type = "application/scim+json", description = "A patch of RFC 7644"),
+    responses((status = 200, description = "The group", body = Value, content_type = "application/scim+json"),
+        (status = "4XX", description = "Refused; nothing was written", body = ScimError, content_type = "application/scim+json"),
+        (status = "5XX", description = "Not available, or the outcome is not known", body = ScimError, content_type = "application/scim+json")),
+    security(("api_key" = [])))]
+pub async fn patch(
+    State(service): State<Service>,
+    sent: Sent,
+    wanted: Wanted,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Response, Refused> {
+    store::edit(&service, &sent, &wanted, &GROUP, &id, &Edit::Patch(body)).await
+}
+
+/// Removes a group. Who is in it leaves it; its grants stay.
+#[utoipa::path(delete, path = "/scim/v2/Groups/{id}", tag = "scim", operation_id = "scim_remove_group",
+    params(("id" = String, Path, description = "Its id"), ("If-Match" = Option<String>, Header, description = "Its version, else it is refused")),
+    responses((status = 204, description = "It is gone"),
+        (status = "4XX", description = "Refused; nothing was written", body = ScimError, content_type = "application/scim+json"),
+        (status = "5XX", description = "Not available, or the outcome is not known", body = ScimError, content_type = "application/scim+json")),
+    security(("api_key" = [])))]
+pub async fn remove(State(service): State<Service>, sent: Sent, Path(id): Path<String>) -> Result<Response, Refused> {
+    store::remove(&service, &sent, &GROUP, &id).await
+}
