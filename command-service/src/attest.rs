@@ -42,6 +42,7 @@ impl Service {
             Attested::Denied(tenant, denied) => (tenant, Attestation::Denied(denied)),
             Attested::Counted(tenant, counted) => (tenant, Attestation::Counted(counted)),
             Attested::Unauthenticated(counted) => (TenantId::system(), Attestation::Unauthenticated(counted)),
+            Attested::Read(tenant, read) => (tenant, Attestation::Read(read)),
         };
         let attempt = match &attestation {
             Attestation::Denied(denied) => Some(denied.attempt.clone()),

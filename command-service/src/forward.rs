@@ -22,7 +22,7 @@ use crate::service::Service;
 use crate::writer::Answers;
 
 /// Begins every message; counts up with every change of what travels.
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 /// Requests of other replicas that one replica answers at once; each is at most [`FORWARDED_MAX_BYTES`] and one command.
 const AT_ONCE: usize = 32;
 /// Commands of one request.

@@ -10,7 +10,7 @@
 //! | [`load`] | a tenant's state from snapshot and ledger |
 //! | [`cache`] | snapshots and receipts on disk; disposable |
 //! | [`outcome`] | what a command led to, made from its events, the same on every repeat |
-//! | [`attest`] | denied attempts, written by the system itself |
+//! | [`attest`] | denied attempts and readings of the audit, written by the system itself |
 //! | [`forward`] | commands on their way to the replica that wins the races for a tenant |
 //! | [`rates`] | commands a minute, at the door |
 //! | [`recent`] | the commands that other replicas wrote lately |

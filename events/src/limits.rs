@@ -100,6 +100,8 @@ pub const PROTECTIONS_MAX: usize = 1000;
 pub const APPROVALS_MAX: u16 = 16;
 /// Denied attempts of a tenant that are told apart in a minute.
 pub const ATTEMPTS_PER_MINUTE_MAX: usize = 32;
+/// Readings of a tenant's audit in a minute that are told apart by their filters.
+pub const READINGS_PER_MINUTE_MAX: usize = 32;
 /// Open release requests of one prompt.
 pub const REQUESTS_MAX: usize = 64;
 /// Versions that a label is split over.

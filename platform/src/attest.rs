@@ -1,5 +1,5 @@
-//! The one port for what is attested of attempts that led to nothing. Bounded everywhere: who attacks fills counters, no
-//! queue and no ledger.
+//! The one port for what is attested: of attempts that led to nothing, and of who reads the audit. Bounded everywhere: who
+//! attacks fills counters, no queue and no ledger.
 //!
 //! Of each tenant's attempts the first of its kind in a minute is handed on at once and waited for; what comes again is
 //! counted, and the counts are handed on when the minute is over. The command service writes both. Whoever is let in and
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use promptory_events::event::{Attempt, AttemptDenied, AttemptsCounted, Door, UnauthenticatedCounted};
+use promptory_events::event::{Attempt, AttemptDenied, AttemptsCounted, AuditRead, Door, UnauthenticatedCounted};
 use promptory_events::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
@@ -19,9 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::Clock;
 use tally::{Seen, Tally};
 
-/// First attempts on their way at once.
+/// First attempts and readings on their way at once.
 const FIRSTS_MAX: usize = 1024;
-/// How long a refusal waits until its attempt is recorded.
+/// How long a refusal waits until its attempt is recorded, and a reader until he is.
 const WAIT: Duration = Duration::from_secs(2);
 
 /// What is to be written.
@@ -33,6 +33,8 @@ pub enum Attested {
     Counted(TenantId, AttemptsCounted),
     /// How many requests showed a key that opens nothing.
     Unauthenticated(UnauthenticatedCounted),
+    /// Somebody is about to read the audit.
+    Read(TenantId, AuditRead),
 }
 
 /// The port. Clones share what was counted. The default goes nowhere.
@@ -48,12 +50,23 @@ struct Inner {
 }
 
 impl Inner {
+    /// Hands something on and waits until it is durable; whether it is.
+    async fn write(&self, attested: Attested) -> bool {
+        let (recorded, told) = oneshot::channel();
+        let sent = self.firsts.try_send(First { attested, recorded }).is_ok();
+        let written = sent && matches!(tokio::time::timeout(WAIT, told).await, Ok(Ok(())));
+        if !written {
+            metrics::counter!("promptory_attestations_late_total").increment(1);
+        }
+        written
+    }
+
     fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A first attempt, and who waits until it is recorded.
+/// A first attempt or a reading, and who waits until it is recorded.
 #[derive(Debug)]
 pub struct First {
     /// What is to be written.
@@ -85,13 +98,24 @@ impl Attestor {
             return;
         }
         let attempt = denied.attempt.clone();
-        let (recorded, told) = oneshot::channel();
-        let first = First { attested: Attested::Denied(tenant.clone(), denied), recorded };
-        let sent = inner.firsts.try_send(first).is_ok();
-        if !sent || !matches!(tokio::time::timeout(WAIT, told).await, Ok(Ok(()))) {
-            metrics::counter!("promptory_attestations_late_total").increment(1);
+        if !inner.write(Attested::Denied(tenant.clone(), denied)).await {
             inner.tally().unsee(tenant, &attempt, minute);
         }
+    }
+
+    /// Somebody is about to read the audit. Returns whether that is recorded: what is not is not to be read.
+    pub async fn read(&self, tenant: &TenantId, read: AuditRead) -> bool {
+        let Some(inner) = &self.0 else { return true };
+        let minute = inner.clock.now().minute();
+        if inner.tally().has_read(tenant, &read.reading, minute) {
+            return true;
+        }
+        let reading = read.reading.clone();
+        let recorded = inner.write(Attested::Read(tenant.clone(), read)).await;
+        if recorded {
+            inner.tally().note_read(tenant, reading, minute);
+        }
+        recorded
     }
 
     /// An attempt was denied that has an event already, or can have none in this minute.
@@ -135,6 +159,7 @@ impl Attestor {
                 inner.unauthenticated.fetch_add(counted.times, Ordering::Relaxed);
             }
             Attested::Denied(tenant, denied) => self.again(&tenant, &denied.attempt, 1),
+            Attested::Read(..) => {} // it was not read
         }
     }
 }

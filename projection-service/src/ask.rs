@@ -10,7 +10,7 @@ pub mod wire;
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{AnyRole, CommentOn, Include, Kind, Quota, Syntax, VersionRef};
+use promptory_events::event::{AnyRole, AuditForm, CommentOn, Include, Kind, Quota, Syntax, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
     TenantId, Timestamp, VersionId,
@@ -18,6 +18,7 @@ use promptory_events::{
 use promptory_platform::{BearerToken, Presented};
 use serde::{Deserialize, Serialize};
 
+pub use crate::check::Check;
 pub use access::{AskHoldings, AskWho, AskWhy, HoldingsAnswer, Place, Showing, When, WhoAnswer};
 pub use audit::{AuditAnswer, AuditCounted, AuditFilter, AuditRecord, Order, Outcome};
 pub use changes::{AskChanges, Changed, ChangesAnswer, Of, PromptChange, Step};
@@ -272,6 +273,8 @@ pub enum Question {
         order: Order,
         /// At most so many.
         limit: usize,
+        /// What the reader gets: it is recorded who reads what in which form.
+        form: AuditForm,
     },
     /// How many such records there are.
     AuditCount {
@@ -281,6 +284,11 @@ pub enum Question {
         end: Option<u64>,
         /// Where the answer before said to go on.
         from: Option<u64>,
+    },
+    /// How the tenant's read models stand.
+    Models {
+        /// Whether they are to be checked against the ledger. That goes on after the answer.
+        check: bool,
     },
     /// The prompts whose text has some words.
     Search(Box<search::Search>),
@@ -293,6 +301,21 @@ pub enum Question {
         /// At most so many of each kind.
         limit: usize,
     },
+}
+
+/// How a read model of the tenant stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelAnswer {
+    /// Which.
+    pub view: String,
+    /// How far it is; nothing before the first event, and while it is not open because it has stopped.
+    pub position: Option<Position>,
+    /// Its model digest there.
+    pub digest: Option<String>,
+    /// Why it has stopped, if it has.
+    pub stopped: Option<String>,
+    /// What the last check of this process found.
+    pub checked: Option<Check>,
 }
 
 /// A list of what is known about access and releases.
@@ -375,6 +398,8 @@ pub enum Answer {
     Found(Box<search::Found>),
     /// To `Suggest`.
     Suggested(search::Suggestions),
+    /// To `Models`.
+    Models(Vec<ModelAnswer>),
 }
 
 /// How much there is of something, and may be.
@@ -584,6 +609,7 @@ impl AskError {
                 | Self::NoAnswer
                 | Self::Behind(_)
                 | Self::IssuerAway
+                | Self::Unrecorded
                 | Self::SearchBehind { .. }
         )
     }
@@ -675,4 +701,7 @@ pub enum AskError {
     /// The pages of a search are no longer held.
     #[error("the pages of this search are no longer held; begin again without the cursor")]
     CursorExpired,
+    /// The reading could not be recorded, so nothing is read.
+    #[error("it could not be recorded now that the audit is read; try again")]
+    Unrecorded,
 }

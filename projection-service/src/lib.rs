@@ -15,9 +15,11 @@
 //! | [`ask`] | questions and answers as plain data |
 //! | [`serve`], [`there`] | the same over NATS: the answering and the asking side |
 //! | [`rebuild`], [`replay`] | the same model again from the ledger: in a new store, or in memory only |
+//! | [`check`] | the proof while running that a model is the fold of its ledger |
 //! | [`digest`] | the proof that they are the same |
 
 pub mod ask;
+pub mod check;
 pub mod digest;
 pub mod hot;
 pub mod rebuild;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use promptory::verify::models::ModelsArgs;
 use promptory::{backup, bench, import, init, offline, restore, scrub, serve, verify};
 use promptory_platform::telemetry;
 
@@ -48,7 +49,12 @@ enum Command {
     /// A backup into an empty ledger of either form.
     Restore(restore::RestoreArgs),
     /// Whether a ledger or a backup holds, and the digests of its tenants.
-    Verify(verify::VerifyArgs),
+    Verify {
+        #[command(flatten)]
+        ledger: verify::VerifyArgs,
+        #[command(flatten)]
+        models: verify::models::ModelsArgs,
+    },
     /// The load driver.
     Bench(bench::BenchArgs),
     /// The OpenAPI document of the HTTP API.
@@ -108,7 +114,16 @@ async fn run(command: Command) -> ExitCode {
         Command::Rebuild(args) => done(offline::rebuild(args).await),
         Command::Backup(args) => reported(backup::run(args).await),
         Command::Restore(args) => reported(restore::run(args).await),
-        Command::Verify(args) => match verify::run(args).await {
+        Command::Verify { models: ModelsArgs { models: Some(url), key_file: Some(key_file) }, .. } => {
+            match verify::models::run(url, key_file).await {
+                Ok(models) => {
+                    say(&format!("{:#}", models.json()));
+                    if models.hold() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+                }
+                Err(error) => failed(&error),
+            }
+        }
+        Command::Verify { ledger, .. } => match verify::run(ledger).await {
             Ok(report) => {
                 say(&format!("{:#}", report.json()));
                 if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -160,6 +175,11 @@ mod tests {
     fn a_server_needs_nothing_and_what_is_about_nats_needs_its_servers() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+        assert!(
+            parses("promptory verify --models http://a:1 --key-file k")
+                && !parses("promptory verify --models http://a:1")
+        );
+        assert!(!parses("promptory verify --models http://a:1 --key-file k --data d"));
         for line in ["serve", "serve --data d", "replay --tenant acme", "rebuild --tenant acme", "demo"] {
             assert!(parses(&format!("promptory {line}")), "{line}");
         }

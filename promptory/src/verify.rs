@@ -6,6 +6,7 @@
 //! event against the rights at its index (`rights`).
 
 mod fold;
+pub mod models;
 mod rights;
 mod walk;
 

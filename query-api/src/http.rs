@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod health;
 mod history;
+mod models;
 mod params;
 mod prompts;
 mod quotas;
@@ -36,6 +37,8 @@ use crate::read_side::ReadSide;
 
 /// Event streams at once. Each costs a task's memory and one page, so many are fine, but not any number.
 const STREAMS_MAX: usize = 8192;
+/// Exports of the audit at once. Each keeps a core busy while its reader takes what it gets.
+const EXPORTS_MAX: usize = 16;
 
 /// What every handler may use.
 #[derive(Clone, Debug)]
@@ -44,6 +47,8 @@ pub(crate) struct App {
     read_side: ReadSide,
     /// Places for event streams.
     streams: Arc<Semaphore>,
+    /// Places for exports.
+    exports: Arc<Semaphore>,
 }
 
 #[derive(utoipa::OpenApi)]
@@ -69,7 +74,11 @@ struct Description;
 
 /// All routes that read, and their description. The edge (limits, spans, 404 and 405) is put around the merged router.
 pub fn router(read_side: ReadSide) -> (Router, utoipa::openapi::OpenApi) {
-    let app = App { read_side, streams: Arc::new(Semaphore::new(STREAMS_MAX)) };
+    let app = App {
+        read_side,
+        streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+    };
     let (router, description) = routes();
     (router.with_state(app), description)
 }
@@ -133,6 +142,8 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(releases::freezes))
         .routes(routes!(audit::audit))
         .routes(routes!(audit::count))
+        .routes(routes!(audit::export::export))
+        .routes(routes!(models::models))
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)

@@ -42,6 +42,15 @@ fn what_one_command_replica_writes_a_query_replica_reads_at_that_position_and_sa
     let changes = format!("/v1/changes?from={}&limit=1", made.json["events"][1]["index"]);
     let changed = reader.get(&changes).expect(200).json;
     assert_eq!(changed["prompts"][0]["labels"], json!({"production": {"from": null, "to": 2}}));
+    // Who did that; and that somebody asked is written by another process than answers.
+    let audit = reader.get(&format!("/v1/audit?action=label.set&at_least={position}")).expect(200).json;
+    assert_eq!(audit["records"][0]["key"], "greet", "{audit}");
+    let (export, text) = reader.exchange("GET", "/v1/audit/export?action=version.added", &[], None).unwrap();
+    assert_eq!((export.status, text.lines().count()), (200, 2), "{text}");
+    until("the readings are recorded", || {
+        let events = reader.get("/v1/events?limit=1000").expect(200).json.to_string();
+        events.contains("audit.read") && events.contains("audit.exported")
+    });
     let refused = query.stranger().get("/v1/prompts");
     assert_eq!(refused.status, 401);
 

@@ -1,8 +1,8 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
 use promptory_events::event::{
-    Action, AnyRole, AttemptDenied, AttemptsCounted, BackupPart, Event, Include, KeyScope, Kind, LedgerRestored, Quota,
-    RoleName, Session, Subject, Syntax, UnauthenticatedCounted, UserAttribute, Written,
+    Action, AnyRole, AttemptDenied, AttemptsCounted, AuditRead, BackupPart, Event, Include, KeyScope, Kind,
+    LedgerRestored, Quota, RoleName, Session, Subject, Syntax, UnauthenticatedCounted, UserAttribute, Written,
 };
 use promptory_events::rollout::Weights;
 use promptory_events::{
@@ -440,7 +440,7 @@ pub enum Change {
     },
     /// Ledgers were restored from a backup (`_system` only; only the system itself says so).
     RecordRestore(LedgerRestored),
-    /// What came of attempts that were denied; only the system itself says so.
+    /// What came of attempts that were denied, or who reads the audit; only the system itself says so.
     Attest(Attestation),
     /// The first command of `_system`: records the ledger's life and the first operator.
     Bootstrap {
@@ -510,6 +510,8 @@ pub enum Attestation {
     Counted(AttemptsCounted),
     /// Requests whose key opened nothing (`_system` only).
     Unauthenticated(UnauthenticatedCounted),
+    /// Somebody reads the audit. Leads to nothing if the minute has an event that covers it.
+    Read(AuditRead),
 }
 
 /// For whom a key is issued.

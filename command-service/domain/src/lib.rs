@@ -10,7 +10,7 @@
 //! | [`decide`](fn@decide) | state + context + command -> events or a [`Rejection`] |
 //! | [`state`] | one tenant's state and `evolve` |
 //! | [`access`] | who may do what |
-//! | [`attest`] | denied attempts: which of them get an event |
+//! | [`attest`] | denied attempts and readings of the audit: which of them get an event |
 //! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`include`](mod@include), [`release`], [`rollout`], [`system`] | the rules of each family, with given/when/then beside them |
 //! | [`quota`] | what a tenant has and may have |
 //! | [`graph`] | versions and their parents |

@@ -16,7 +16,7 @@ use rpds::{HashTrieMapSync, RedBlackTreeMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Rights;
-use crate::attest::Attempts;
+use crate::attest::{Attempts, Readings};
 use crate::command::PromptRef;
 use crate::quota::Quotas;
 use crate::release::book::Book;
@@ -36,6 +36,7 @@ pub struct Tenant {
     book: Book,
     tenants: HashTrieMapSync<TenantId, TenantStatus>,
     attempts: Attempts,
+    readings: Readings,
     quotas: Quotas,
 }
 
@@ -118,6 +119,7 @@ impl Tenant {
             book: Book::default(),
             tenants: HashTrieMapSync::new_sync(),
             attempts: Attempts::default(),
+            readings: Readings::default(),
             quotas: Quotas::default(),
         }
     }
@@ -186,6 +188,12 @@ impl Tenant {
         &self.quotas
     }
 
+    /// The readings of the audit in the last minute that had any.
+    #[must_use]
+    pub fn readings(&self) -> &Readings {
+        &self.readings
+    }
+
     /// The denied attempts of the last minute that had any.
     #[must_use]
     pub fn attempts(&self) -> &Attempts {
@@ -211,7 +219,11 @@ impl Tenant {
             | Event::AttemptsCounted(_)
             | Event::UnauthenticatedCounted(_) => Ok(()),
             Event::AttemptDenied(e) => {
-                self.attempts.take(e);
+                self.attempts.denied(e);
+                Ok(())
+            }
+            Event::AuditRead(e) | Event::AuditExported(e) => {
+                self.readings.read(e);
                 Ok(())
             }
             Event::TenantCreated(e) => self.set_tenant(&e.tenant, TenantStatus::Active),

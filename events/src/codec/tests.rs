@@ -209,7 +209,17 @@ fn attestations() -> Vec<Event> {
             times: 300,
         }),
         Event::QuotaSet(QuotaSet { quota: Quota::StoredBytes, before: Some(300), after: None }),
+        Event::AuditRead(audit_read(AuditForm::List, None)),
+        Event::AuditExported(audit_read(AuditForm::Ocsf, Some("{\"outcome\":\"denied\"}"))),
     ]
+}
+
+fn audit_read(form: AuditForm, filter: Option<&str>) -> AuditRead {
+    AuditRead {
+        reading: Reading { principal: PrincipalId([8; 16]), form, filter: filter.map(str::to_owned) },
+        credential: Credential::ApiKey { tenant: "acme".parse().unwrap(), key: KeyId([9; 8]) },
+        minute: Timestamp::from_micros(1_800_000_000_000_000),
+    }
 }
 
 fn weights() -> Weights {

@@ -1,4 +1,5 @@
-//! Attestations: what the system itself says about attempts that led to nothing. Nobody else may write them.
+//! Attestations: what the system itself says about attempts that led to nothing, and about who read the audit. Nobody else
+//! may write them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,4 +71,51 @@ pub struct UnauthenticatedCounted {
     pub minute: Timestamp,
     /// How many.
     pub times: u64,
+}
+
+/// How somebody reads the audit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditForm {
+    /// Page by page.
+    List,
+    /// Only how many records there are.
+    Count,
+    /// As a file of comma-separated values.
+    Csv,
+    /// As a file of JSON lines.
+    Ndjson,
+    /// As a file of events of the Open Cybersecurity Schema Framework.
+    Ocsf,
+}
+
+impl AuditForm {
+    /// Whether it is a file.
+    #[must_use]
+    pub fn is_file(self) -> bool {
+        !matches!(self, Self::List | Self::Count)
+    }
+}
+
+/// Who reads what of the audit, and how.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Reading {
+    /// Who.
+    pub principal: PrincipalId,
+    /// How.
+    pub form: AuditForm,
+    /// By which filter, as JSON without the words that are looked for in messages; nothing: by any, because more filters
+    /// were used in this minute than are told apart.
+    pub filter: Option<String>,
+}
+
+/// Somebody reads the audit. Recorded before the first byte leaves, once for the same reading in a minute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AuditRead {
+    /// Which reading.
+    pub reading: Reading,
+    /// What the reader showed.
+    pub credential: Credential,
+    /// The minute, by its beginning.
+    pub minute: Timestamp,
 }

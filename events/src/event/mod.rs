@@ -21,7 +21,9 @@ pub use access::{
     GroupCreated, KeyIssued, KeyRevoked, KeyScope, MemberAdded, MemberRemoved, PrincipalAdded, RoleDefined,
     RoleGranted, RoleRevoked, Subject,
 };
-pub use attest::{Attempt, AttemptAgain, AttemptDenied, AttemptsCounted, Door, UnauthenticatedCounted};
+pub use attest::{
+    Attempt, AttemptAgain, AttemptDenied, AttemptsCounted, AuditForm, AuditRead, Door, Reading, UnauthenticatedCounted,
+};
 pub use directory::{GroupRemoved, GroupSet, IssuerLinked, UserAttribute, UserRemoved, UserSet};
 pub use identity::{ClaimMapped, ClaimUnmapped, IssuerDistrusted, IssuerTrusted, Session, SessionRevoked};
 pub use prompt::{
@@ -172,6 +174,10 @@ pub enum Event {
     GroupRemoved(GroupRemoved),
     /// Tokens of an issuer are of users of the directory.
     IssuerLinked(IssuerLinked),
+    /// Somebody listed or counted records of the audit.
+    AuditRead(AuditRead),
+    /// Somebody exported records of the audit.
+    AuditExported(AuditRead),
 }
 
 impl Event {
@@ -238,6 +244,8 @@ impl Event {
             Self::GroupSet(_) => "group.set",
             Self::GroupRemoved(_) => "group.removed",
             Self::IssuerLinked(_) => "issuer.linked",
+            Self::AuditRead(_) => "audit.read",
+            Self::AuditExported(_) => "audit.exported",
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use promptory_events::event::{Attempt, AttemptAgain, AttemptsCounted};
+use promptory_events::event::{Attempt, AttemptAgain, AttemptsCounted, Reading};
 use promptory_events::{TenantId, Timestamp, limits};
 
 /// Counts of the current minute of each tenant, and of minutes that are over.
@@ -20,6 +20,8 @@ struct Window {
     seen: HashSet<Attempt>,
     again: BTreeMap<Attempt, u64>,
     others: u64,
+    /// Readings that are recorded, as many as are remembered: of another one it is asked again.
+    read: HashSet<Reading>,
 }
 
 /// What becomes of an attempt.
@@ -33,7 +35,7 @@ pub(super) enum Seen {
 
 impl Window {
     fn new(minute: Timestamp) -> Self {
-        Self { minute, seen: HashSet::new(), again: BTreeMap::new(), others: 0 }
+        Self { minute, seen: HashSet::new(), again: BTreeMap::new(), others: 0, read: HashSet::new() }
     }
 
     fn count(&mut self, attempt: &Attempt, times: u64) {
@@ -77,6 +79,21 @@ impl Tally {
         let window = self.window(tenant, minute);
         window.seen.remove(attempt);
         window.count(attempt, 1);
+    }
+
+    /// Whether a reading of a minute is known to be recorded.
+    pub(super) fn has_read(&mut self, tenant: &TenantId, reading: &Reading, minute: Timestamp) -> bool {
+        let window = self.window(tenant, minute);
+        // A clock that went back stays in its minute, and what was recorded then is not of this one.
+        window.minute == minute && window.read.contains(reading)
+    }
+
+    /// A reading was recorded in a minute.
+    pub(super) fn note_read(&mut self, tenant: &TenantId, reading: Reading, minute: Timestamp) {
+        let window = self.window(tenant, minute);
+        if window.minute == minute && window.read.len() < limits::READINGS_PER_MINUTE_MAX {
+            window.read.insert(reading);
+        }
     }
 
     pub(super) fn count(&mut self, tenant: &TenantId, attempt: &Attempt, minute: Timestamp, times: u64) {

@@ -33,6 +33,31 @@ pub struct AuditFilter {
     pub words: Option<String>,
 }
 
+impl AuditFilter {
+    /// The filter as JSON for the record of a reading: of the words only that there are some, for they may be secret.
+    #[must_use]
+    pub fn recorded(&self) -> String {
+        let said = serde_json::json!({
+            "since": self.since,
+            "until": self.until,
+            "from": self.from,
+            "to": self.to,
+            "actor": self.actor,
+            "author": self.author,
+            "action": self.action,
+            "target": self.target,
+            "prefix": self.prefix,
+            "role": self.role.as_ref().map(ToString::to_string),
+            "outcome": self.outcome,
+            "message": self.words.as_ref().map(|_| true),
+        });
+        let said = said.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+        // In order of the names, whatever features serde_json was built with.
+        let said: std::collections::BTreeMap<_, _> = said.collect();
+        serde_json::to_string(&said).unwrap_or_default() // names and plain values always have a form
+    }
+}
+
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use promptory_events::{TenantId, partition};
+use promptory_events::{TenantId, Timestamp, partition};
 use promptory_ledger::{Ledger, ReadError, Recorded};
 use promptory_platform::Clock;
 
@@ -135,6 +135,16 @@ impl<V: View> Bay<V> {
         }
     }
 
+    /// The time, by this machine's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn publish_for_test(&self, slot: &Slot<V>, state: V, store: Arc<crate::store::Store<V>>) {
+        self.publish(slot, Arc::new(Open { state, store }));
+    }
+
     /// Swap, then announce: whoever is woken finds what was announced.
     pub(super) fn publish(&self, slot: &Slot<V>, open: Arc<Open<V>>) {
         let position = open.position();
@@ -200,7 +210,7 @@ impl<V: View> Bay<V> {
         Source { tenant: tenant.clone(), incarnation: self.inner.ledger.incarnation() }
     }
 
-    pub(super) fn slots(&self) -> Vec<Arc<Slot<V>>> {
+    pub(crate) fn slots(&self) -> Vec<Arc<Slot<V>>> {
         self.inner.slots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 

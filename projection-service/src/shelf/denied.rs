@@ -90,6 +90,7 @@ impl Question {
             | Self::Why(_)
             | Self::Audit { .. }
             | Self::AuditCount { .. }
+            | Self::Models { .. }
             | Self::Search(_)
             | Self::Suggest { .. } => (None, None),
         };

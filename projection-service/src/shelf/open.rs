@@ -19,7 +19,7 @@ const FAR_BEHIND: u64 = 20_000;
 
 impl<V: View> Bay<V> {
     /// The tenant's state and store, opened if need be.
-    pub(super) async fn opened(&self, slot: &Arc<Slot<V>>) -> Result<Arc<Open<V>>, ShelfError> {
+    pub(crate) async fn opened(&self, slot: &Arc<Slot<V>>) -> Result<Arc<Open<V>>, ShelfError> {
         self.touch(slot);
         if let Some(open) = slot.open.load_full() {
             return Ok(open);

@@ -8,6 +8,7 @@ use promptory_events::{Position, TenantId};
 use tokio::sync::{Mutex, watch};
 
 use super::ShelfError;
+use crate::check::Check;
 use crate::hot::shown::LastShown;
 use crate::store::Store;
 use crate::views::View;
@@ -27,6 +28,10 @@ pub(crate) struct Slot<V> {
     pub writer: Mutex<()>,
     /// Why the projection has stopped, if it has.
     pub stopped: ArcSwapOption<String>,
+    /// What the last check found.
+    pub checked: ArcSwapOption<Check>,
+    /// Held by whoever checks.
+    pub checking: Mutex<()>,
 }
 
 /// What is announced of a tenant: its current state, and a store that is at least as far.
@@ -44,9 +49,18 @@ impl<V: View> Open<V> {
 
 impl<V: View> Slot<V> {
     pub(crate) fn new(number: u64, tenant: TenantId) -> Self {
-        let (open, stopped) = (ArcSwapOption::empty(), ArcSwapOption::empty());
-        let (position, writer) = (watch::Sender::new(None), Mutex::new(()));
-        Self { number, tenant, open, used: AtomicU64::new(0), shown: LastShown::default(), position, writer, stopped }
+        Self {
+            number,
+            tenant,
+            open: ArcSwapOption::empty(),
+            used: AtomicU64::new(0),
+            shown: LastShown::default(),
+            position: watch::Sender::new(None),
+            writer: Mutex::new(()),
+            stopped: ArcSwapOption::empty(),
+            checked: ArcSwapOption::empty(),
+            checking: Mutex::new(()),
+        }
     }
 
     /// Stops this view of the tenant, for everybody to see. It stays as it is; other views and other tenants go on.

@@ -119,6 +119,8 @@ impl Projection {
             .collect::<io::Result<Vec<_>>>()
             .map_err(NodeError::Thread)?;
         let workers = workers.into_iter().flatten().collect();
+        let (checking, until) = (shelf.clone(), told.clone());
+        tokio::spawn(async move { checking.check_now_and_then(until).await });
         let indexing = tokio::spawn(indexer::run(shelf.clone(), told));
         let serving = match nats {
             Some(client) => Some(serve::start(client.clone(), shelf.clone(), projected).await?),

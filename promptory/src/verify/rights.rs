@@ -266,7 +266,7 @@ impl Law {
     }
 
     /// The closed list of what only the system writes: how a ledger's life began, with its first operator, that ledgers
-    /// were restored, and in any ledger what came of denied attempts.
+    /// were restored, and in any ledger what came of denied attempts and who read the audit.
     fn by_system(&self, first: u64, header: &CommitHeader, events: &[Event]) -> Result<(), String> {
         let begins = first == 0 && matches!(events.first(), Some(Event::LedgerOpened(_)));
         let its_own = |event: &Event| match event {
@@ -315,7 +315,7 @@ impl Law {
 
 /// What the system writes into the ledger of any tenant.
 fn attests(event: &Event) -> bool {
-    matches!(event, Event::AttemptDenied(_) | Event::AttemptsCounted(_))
+    matches!(event, Event::AttemptDenied(_) | Event::AttemptsCounted(_) | Event::AuditRead(_) | Event::AuditExported(_))
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! Who did what, when and by which right, and what was denied. Listing, counting and exporting take the same filter.
 
+mod csv;
+pub mod export;
+mod ocsf;
 mod params;
 pub mod wire;
 
 use axum::extract::State;
 use axum::response::Response;
+use promptory_events::event::AuditForm;
 use promptory_platform::extract::Query;
 use promptory_platform::{Presented, Problem};
 use promptory_projection::ask::{Answer, Order, Question};
@@ -44,7 +48,8 @@ pub async fn audit(
         Some(_) => return Err(cursor::foreign()),
     };
     let (order, limit) = (Order::NewestFirst, limit(params.limit));
-    let question = Question::Audit { filter: filter.clone(), end, from, order, limit };
+    let form = AuditForm::List;
+    let question = Question::Audit { filter: filter.clone(), end, from, order, limit, form };
     let reply = app.read_side.ask(ask(&presented, params.at_least, question)).await.map_err(problem)?;
     let Answer::Audit(page) = reply.answer else { return Err(Problem::internal()) };
     let end = reply.as_of.map(|position| position.index);

@@ -49,9 +49,11 @@ pub fn problem(error: AskError) -> Problem {
             Problem::new(ProblemType::OTHER_INCARNATION, detail).with("position", position.to_string())
         }
         AskError::Busy => Problem::new(ProblemType::OVERLOADED, detail),
-        AskError::Nobody(_) | AskError::CatchingUp(_) | AskError::NoAnswer | AskError::IssuerAway => {
-            Problem::new(ProblemType::UNAVAILABLE, detail)
-        }
+        AskError::Nobody(_)
+        | AskError::CatchingUp(_)
+        | AskError::NoAnswer
+        | AskError::IssuerAway
+        | AskError::Unrecorded => Problem::new(ProblemType::UNAVAILABLE, detail),
         AskError::Unavailable(reason) => {
             // The reason is ours to read: it may name files and tenants.
             tracing::error!(reason, "the read model is not available");
@@ -151,6 +153,7 @@ mod tests {
             (AskError::Unauthenticated, "unauthenticated"),
             (AskError::TokenRefused("it is old".into()), "unauthenticated"),
             (AskError::IssuerAway, "unavailable"),
+            (AskError::Unrecorded, "unavailable"),
             (AskError::Forbidden, "forbidden"),
             (AskError::Suspended, "tenant-suspended"),
             (AskError::PromptNotFound, "prompt-not-found"),

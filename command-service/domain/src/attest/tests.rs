@@ -1,6 +1,6 @@
 //! Given denied attempts, when another one is reported, then an event or nothing.
 
-use promptory_events::event::{Action, AttemptsCounted, Door, Role, UnauthenticatedCounted};
+use promptory_events::event::{Action, AttemptsCounted, AuditForm, Door, Role, UnauthenticatedCounted};
 use promptory_events::{Credential, KeyId, Prefix, PrincipalId};
 
 use super::*;
@@ -38,6 +38,50 @@ fn so_many_kinds_a_minute_and_no_more() {
     assert_eq!(events, limits::ATTEMPTS_PER_MINUTE_MAX);
     story.later_ms(60_000);
     assert_eq!(report(&mut story, attempt(200, "a/")), 1);
+}
+
+fn reading(n: u8, form: AuditForm, filter: &str) -> AuditRead {
+    let reading = Reading { principal: PrincipalId([n; 16]), form, filter: Some(filter.to_owned()) };
+    AuditRead { reading, credential: Credential::System, minute: Timestamp::MIN }
+}
+
+/// What is recorded of a reading.
+fn read(story: &mut Story, read: AuditRead) -> Vec<Event> {
+    story.accept_by(&Presented::System, Change::Attest(Attestation::Read(read)))
+}
+
+#[test]
+fn a_reading_of_the_audit_is_recorded_once_a_minute_and_exports_by_another_name() {
+    let mut story = Story::of_acme();
+    let recorded = read(&mut story, reading(1, AuditForm::List, "{}"));
+    assert!(matches!(&recorded[..], [Event::AuditRead(read)] if read.reading.filter.as_deref() == Some("{}")));
+    assert!(read(&mut story, reading(1, AuditForm::List, "{}")).is_empty());
+    assert_eq!(read(&mut story, reading(2, AuditForm::List, "{}")).len(), 1, "somebody else");
+    assert_eq!(read(&mut story, reading(1, AuditForm::Count, "{}")).len(), 1, "in another form");
+    let exported = read(&mut story, reading(1, AuditForm::Csv, "{}"));
+    assert!(matches!(&exported[..], [Event::AuditExported(_)]));
+    story.later_ms(60_000);
+    assert_eq!(read(&mut story, reading(1, AuditForm::List, "{}")).len(), 1, "another minute");
+}
+
+#[test]
+fn readings_by_more_filters_than_are_told_apart_are_recorded_as_readings_by_any() {
+    let mut story = Story::of_acme();
+    let mut recorded = Vec::new();
+    for n in 0..200 {
+        recorded.extend(read(&mut story, reading(1, AuditForm::List, &n.to_string())));
+    }
+    let filters: Vec<_> = recorded
+        .iter()
+        .map(|event| match event {
+            Event::AuditRead(read) => read.reading.filter.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(filters.len(), limits::READINGS_PER_MINUTE_MAX + 1);
+    assert_eq!(filters.last(), Some(&None), "it covers all that follow");
+    assert_eq!(read(&mut story, reading(2, AuditForm::List, "x")).len(), 1, "of somebody else there is one, too");
+    assert!(read(&mut story, reading(2, AuditForm::List, "y")).is_empty());
 }
 
 #[test]

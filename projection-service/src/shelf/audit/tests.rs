@@ -12,7 +12,14 @@ use crate::views::fold::fold;
 use crate::views::stage::Staged;
 
 fn listing(filter: AuditFilter) -> Question {
-    Question::Audit { filter: Box::new(filter), end: None, from: None, order: Order::OldestFirst, limit: 100 }
+    Question::Audit {
+        filter: Box::new(filter),
+        end: None,
+        from: None,
+        order: Order::OldestFirst,
+        limit: 100,
+        form: AuditForm::List,
+    }
 }
 
 fn records(reply: Reply) -> Vec<AuditRecord> {

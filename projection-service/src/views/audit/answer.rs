@@ -97,7 +97,9 @@ impl<R: Rows> AuditDesk<'_, R> {
     /// There is no answer; the store is damaged.
     pub fn answer(&self, question: &Question) -> Result<Reply, AnswerError> {
         let (filter, end, from, order, limit) = match question {
-            Question::Audit { filter, end, from, order, limit } => (filter, *end, *from, *order, Some(page(*limit))),
+            Question::Audit { filter, end, from, order, limit, .. } => {
+                (filter, *end, *from, *order, Some(page(*limit)))
+            }
             Question::AuditCount { filter, end, from } => (filter, *end, *from, Order::OldestFirst, None),
             _ => return Err(AskError::Unavailable("this is no question to the audit view".to_owned()).into()),
         };

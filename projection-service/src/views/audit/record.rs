@@ -85,10 +85,11 @@ pub(super) fn of(audit: &Audit, tenant: &TenantId, step: &Step<'_>) -> RecordRow
     let denied =
         matches!(event, Event::AttemptDenied(_) | Event::AttemptsCounted(_) | Event::UnauthenticatedCounted(_));
     let (actor, credential) = match event {
-        // The system writes it, of somebody else.
+        // The system writes these, of somebody else.
         Event::AttemptDenied(AttemptDenied { attempt: Attempt { principal, .. }, credential, .. }) => {
             (*principal, credential)
         }
+        Event::AuditRead(read) | Event::AuditExported(read) => (read.reading.principal, &read.credential),
         _ => (commit.actor, &commit.evidence.credential),
     };
     let prompt = event.regards();

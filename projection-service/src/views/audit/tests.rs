@@ -265,7 +265,8 @@ fn asked(desk: &answer::AuditDesk<'_, Memory>, filter: &AuditFilter, order: Orde
     use crate::ask::{Answer, Question};
     let (mut found, mut from, mut end) = (vec![], None, None);
     loop {
-        let question = Question::Audit { filter: Box::new(filter.clone()), end, from, order, limit: 2 };
+        let question =
+            Question::Audit { filter: Box::new(filter.clone()), end, from, order, limit: 2, form: AuditForm::List };
         let reply = desk.answer(&question).unwrap();
         end = reply.as_of.map(|position| position.index);
         let Answer::Audit(page) = reply.answer else { panic!() };

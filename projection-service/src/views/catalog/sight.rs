@@ -155,7 +155,9 @@ impl<'a> Sight<'a> {
             | Event::GroupSet(_)
             | Event::GroupRemoved(_) => access(&Prefix::tenant()),
             Event::AttemptDenied(e) => access(&e.attempt.target),
-            Event::AttemptsCounted(_) | Event::QuotaSet(_) => access(&Prefix::tenant()),
+            Event::AttemptsCounted(_) | Event::QuotaSet(_) | Event::AuditRead(_) | Event::AuditExported(_) => {
+                access(&Prefix::tenant())
+            }
             _ => self.everything(),
         }
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, de};
 use utoipa::IntoParams;
 
 use super::super::params::{page_size, parsed};
+use super::export::Format;
 
 /// The longest target, prefix or word list of a filter, in bytes.
 const TEXT_MAX: usize = 1024;
@@ -106,6 +107,18 @@ with_filter! {
 with_filter! {
     /// A count of records.
     AuditCountParams {
+        /// Waits until the read model has reached this position.
+        #[param(value_type = Option<String>)]
+        at_least: Option<Position>,
+    }
+}
+
+with_filter! {
+    /// An export of records.
+    AuditExportParams {
+        /// How they are written.
+        #[param(inline)]
+        format: Format,
         /// Waits until the read model has reached this position.
         #[param(value_type = Option<String>)]
         at_least: Option<Position>,

@@ -1,7 +1,9 @@
 //! What is special to an event, as JSON: ids, numbers and names; never prompt text, never a secret or its hash.
 //! `principal_of` says whose an API key is.
 
-use promptory_events::event::{Attempt, CommentOn, Include, KeyScope, Selector, Session, Split, Subject, VersionAdded};
+use promptory_events::event::{
+    Attempt, AuditRead, CommentOn, Include, KeyScope, Selector, Session, Split, Subject, VersionAdded,
+};
 use promptory_events::{Credential, Event, KeyId, PrincipalId};
 use serde_json::{Value, json};
 
@@ -118,11 +120,7 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
         Event::AttemptDenied(e) => {
             let mut detail = attempt(&e.attempt);
             (detail["door"], detail["minute"]) = (json!(e.door), json!(e.minute));
-            match &e.credential {
-                Credential::ApiKey { key, .. } => detail["key"] = json!(key),
-                Credential::Token(token) => detail["token"] = json!(token.token),
-                Credential::System => {}
-            }
+            credential(&mut detail, &e.credential);
             detail
         }
         Event::AttemptsCounted(e) => {
@@ -133,12 +131,30 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
             });
             json!({ "minute": e.minute, "again": again.collect::<Vec<_>>(), "others": e.others })
         }
+        Event::AuditRead(e) | Event::AuditExported(e) => audit_read(e),
         Event::QuotaSet(e) => json!({ "quota": e.quota, "before": e.before, "after": e.after }),
         Event::UserSet(e) => json!({ "principal": e.user, "active": e.active }),
         Event::UserRemoved(e) => json!({ "principal": e.user }),
         Event::GroupSet(e) => json!({ "group": e.group }),
         Event::GroupRemoved(e) => json!({ "group": e.group }),
         Event::UnauthenticatedCounted(e) => json!({ "minute": e.minute, "times": e.times }),
+    }
+}
+
+/// Who read what: `filter` as an object, null for any.
+fn audit_read(read: &AuditRead) -> Value {
+    let filter = read.reading.filter.as_deref().and_then(|filter| serde_json::from_str::<Value>(filter).ok());
+    let mut detail = json!({ "principal": read.reading.principal, "form": read.reading.form, "filter": filter, "minute": read.minute });
+    credential(&mut detail, &read.credential);
+    detail
+}
+
+/// What was shown: `key` or `token`.
+fn credential(detail: &mut Value, credential: &Credential) {
+    match credential {
+        Credential::ApiKey { key, .. } => detail["key"] = json!(key),
+        Credential::Token(token) => detail["token"] = json!(token.token),
+        Credential::System => {}
     }
 }
 
