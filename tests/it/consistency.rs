@@ -16,11 +16,13 @@ const SCIM: &str = "/scim/";
 const HELD_OTHERWISE: [(&str, &str); 1] =
     [("/v1/search", "a search holds a state of the index of words: tests of its own")];
 /// Reads without `as_of`, and why.
-const NO_AS_OF: [(&str, &str); 8] = [
+const NO_AS_OF: [(&str, &str); 10] = [
     ("/v1/search", "the index of words has what is; the past is asked of the catalog"),
     ("/v1/suggest", "the same index"),
     ("/v1/audit", "records do not change: `to` and `until` are the past"),
     ("/v1/audit/count", "the same records"),
+    ("/v1/audit/export", "the same records"),
+    ("/v1/models", "it is asked how the models are now"),
     ("/v1/events", "events do not change: `from` and `limit` are the past"),
     ("/v1/status", "the digest is of the model that runs; `promptory replay` has that of any point"),
     ("/v1/quotas", "counts are kept for the end alone"),
