@@ -2,7 +2,9 @@
 """Kills the server at random moments of an import, starts it again, resumes the import, and compares with an undisturbed one.
 
 A round holds if everything that was acknowledged is there right after each restart (before anything is sent again) and at
-the end, nothing is there twice, the history digest is the undisturbed one, and the model's digest is that of a rebuild. Some rounds damage or delete the read model in between.
+the end, nothing is there twice, the history digest is the undisturbed one, and the model's digest is that of a rebuild. Every
+read model is what the ledger leads to, and searching finds what it finds undisturbed. Some rounds damage or delete the read models
+in between.
 The moments come from --seed; the same seed gives the same plan, not the same interleaving.
 """
 
@@ -25,6 +27,10 @@ TENANT = "drill"
 # An import that does not get through after so many runs never will.
 RUNS_MAX = 40
 IMPORT_SECONDS = 900
+# How long the other read models may need to come as far as the catalog, and to be checked.
+MODELS_SECONDS = 60
+# What is searched for: words, a beginning, a misspelt word, a piece of a text without spaces.
+SOUGHT = ["act", "write code", "summ*", "pyhton", "\u4f60"]
 
 
 class Importer:
@@ -67,7 +73,10 @@ class Outcome:
     def __init__(self, server, acks):
         client = server.client()
         # The read side follows: only `at_least` says that it has everything that was acknowledged.
-        self.status = client.get("/v1/status", at_least=last_position(acks))
+        position = last_position(acks)
+        self.status = client.get("/v1/status", at_least=position)
+        self.models = checked_models(client, position)
+        self.found = {words: found(client, words, position) for words in SOUGHT}
         self.digest, self.lines = history_digest(client)
         self.events = list(client.events())
         self.kinds = collections.Counter(e["type"] for e in self.events if e["prompt"] is not None)
@@ -183,6 +192,43 @@ class Drill:
         return folder
 
 
+def soon(what, look):
+    """Looks until it sees something."""
+    until = time.monotonic() + MODELS_SECONDS
+    while (seen := look()) is None:
+        if time.monotonic() > until:
+            raise RuntimeError(f"{what}: not within {MODELS_SECONDS} s")
+        time.sleep(0.05)
+    return seen
+
+
+def checked_models(client, position):
+    """How each read model stands against the ledger, folded anew."""
+
+    def look():
+        models = client.get("/v1/models", check="true", at_least=position)["models"]
+        there = [m["checked"] for m in models if m["position"] and index_of(m["position"]) >= index_of(position)]
+        at_its_end = [c for c in there if c and c["index"] >= index_of(position)]
+        return models if len(at_its_end) == len(models) else None
+
+    return soon("the check of the read models", look)
+
+
+def found(client, words, position):
+    """How many prompts are found, and the first of them, in the order of their keys."""
+
+    def look():
+        try:
+            return client.get("/v1/search", q=words, sort="key", limit=100, at_least=position)
+        except Refused as refused:
+            if refused.code != "behind":
+                raise
+            return None
+
+    page = soon("the search", look)
+    return page["total"], [(hit["key"], hit["number"], hit["labels"]) for hit in page["hits"]]
+
+
 def kill_while_starting(server, rng):
     """A start that does not get to its end; the very first one may be such a one."""
     command = [server.binary, "serve", "--data", str(server.data), "--listen", "127.0.0.1:0"]
@@ -224,6 +270,10 @@ def differences(undisturbed, outcome, acks):
         problems.append(f"history digest {outcome.digest} over {outcome.lines} lines, undisturbed {undisturbed.digest} over {undisturbed.lines}")
     if outcome.kinds != undisturbed.kinds:
         problems.append(f"events {dict(outcome.kinds)}, undisturbed {dict(undisturbed.kinds)}")
+    problems += [f"the {m['view']} is not what the ledger leads to: {m}" for m in outcome.models if m["stopped"] or not m["checked"]["equal"]]
+    for words, there in undisturbed.found.items():
+        if outcome.found[words] != there:
+            problems.append(f"searching {words!r} finds {outcome.found[words]}, undisturbed {there}")
     problems += lost(outcome.events, acks)
     for line, commands in undisturbed.commands.items():
         told = outcome.commands.get(line, set())
