@@ -1,4 +1,4 @@
-//! The stores this process has open, a [`Bay`] for each view: on demand, capped, caught up before they answer.
+//! The stores this process has open, a bay for each view: on demand, capped, caught up before they answer.
 
 mod answer;
 mod audit;
