@@ -101,6 +101,7 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(scim::users::create, scim::users::list))
         .routes(routes!(scim::users::search))
         .routes(routes!(scim::groups::search))
+        .routes(routes!(scim::search::both))
         .routes(routes!(scim::users::get, scim::users::replace, scim::users::patch, scim::users::remove))
         .routes(routes!(scim::groups::create, scim::groups::list))
         .routes(routes!(scim::groups::get, scim::groups::replace, scim::groups::patch, scim::groups::remove))

@@ -69,6 +69,8 @@ pub struct Attribute {
     pub subs: &'static [Attribute],
     /// What a reference leads to.
     pub refers: &'static [&'static str],
+    /// The only values that it ever has, if there are such.
+    pub canonical: &'static [&'static str],
     /// What it is, for a reader.
     pub about: &'static str,
 }
@@ -171,6 +173,9 @@ impl Attribute {
         });
         if self.kind == Type::Complex {
             json["subAttributes"] = self.subs.iter().map(Self::json).collect();
+        }
+        if !self.canonical.is_empty() {
+            json["canonicalValues"] = json!(self.canonical);
         }
         if self.kind == Type::Reference {
             json["referenceTypes"] = json!(self.refers);

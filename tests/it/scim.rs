@@ -187,6 +187,17 @@ fn people_and_groups_are_found_by_filters_a_page_at_a_time() {
     let search = json!({"filter": "userName sw \"ada\"", "attributes": ["userName", "title"]});
     let some = owner.post("/scim/v2/Users/.search", &search).expect(200).json;
     assert_eq!((&some["totalResults"], &some["Resources"][0]["userName"]), (&json!(1), &json!("ada@acme.example")));
+    let both = |search: Value| owner.post("/scim/v2/.search", &search).expect(200).json;
+    let all = both(json!({"count": 200}));
+    assert_eq!(all["totalResults"], 3, "two users and a group");
+    let names = |page: &Value| -> Vec<Value> {
+        page["Resources"].as_array().unwrap().iter().map(|one| one["meta"]["resourceType"].clone()).collect()
+    };
+    assert_eq!(names(&all), ["User", "User", "Group"]);
+    assert_eq!(names(&both(json!({"startIndex": 2, "count": 2}))), ["User", "Group"]);
+    assert_eq!(names(&both(json!({"startIndex": 3, "count": 2}))), ["Group"]);
+    assert_eq!(names(&both(json!({"filter": "members pr"}))), ["Group"]);
+    refused(&owner.post("/scim/v2/.search", &json!({"filter": "colour eq 1"})), 400, "invalidFilter");
     let without = owner.get(&format!("{}?excludedAttributes=members", at("Groups", &poets))).expect(200).json;
     assert_eq!((&without["displayName"], &without["members"]), (&json!("Poets"), &Value::Null));
 }

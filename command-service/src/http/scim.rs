@@ -7,6 +7,7 @@ pub mod about;
 mod answer;
 mod ask;
 pub mod groups;
+pub mod search;
 mod store;
 pub mod users;
 

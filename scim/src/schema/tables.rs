@@ -13,6 +13,7 @@ const fn of(name: &'static str, kind: Type, about: &'static str) -> Attribute {
         unique: false,
         subs: &[],
         refers: &[],
+        canonical: &[],
         about,
     }
 }
@@ -94,7 +95,7 @@ const GROUPS: &[Attribute] = &[
     read_only(Attribute { exact: true, ..text("value", "The group's id.") }),
     read_only(reference("$ref", &["Group"], "The group's address.")),
     read_only(text("display", "The group's name.")),
-    read_only(text("type", "Always `direct`.")),
+    read_only(Attribute { canonical: &["direct"], ..text("type", "Always `direct`.") }),
 ];
 
 const USER_CORE: Schema = Schema {
@@ -150,7 +151,7 @@ const MEMBERS: &[Attribute] = &[
     immutable(Attribute { exact: true, required: true, ..text("value", "The member's id.") }),
     immutable(reference("$ref", &["User"], "The member's address.")),
     read_only(text("display", "The member's name.")),
-    read_only(text("type", "Always `User`.")),
+    read_only(Attribute { canonical: &["User"], ..text("type", "Always `User`.") }),
 ];
 
 const GROUP_CORE: Schema = Schema {
