@@ -11,6 +11,8 @@ pub mod rows;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 pub(crate) use guard::sibling;
 pub use guard::{OpenError, discard, guarded};
@@ -23,6 +25,10 @@ use rows::{RowError, Rows};
 
 /// Operations in one batch: sled never gives back the memory of larger ones.
 const BATCH_OPS: usize = 400;
+/// The same for a view that gives way.
+const SMALL_BATCH_OPS: usize = 50;
+/// The longest that such a view does nothing after a batch.
+const WAY_MAX: Duration = Duration::from_millis(5);
 /// Bytes in one batch, unless one event has more: sled holds a process-wide lock while it applies one.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Small segments: hundreds of databases may be open, and each has buffers of this size.
@@ -47,6 +53,8 @@ pub enum Use {
 pub struct Store<V> {
     view: PhantomData<fn() -> V>,
     path: PathBuf,
+    /// Whether it gives way to others.
+    gives_way: bool,
     db: sled::Db,
     tree: sled::Tree,
     unsynced: Mutex<Unsynced>,
@@ -81,7 +89,8 @@ impl<V: View> Store<V> {
         let config = sled::Config::new().path(path).segment_size(SEGMENT_BYTES).cache_capacity(cache);
         let db = config.flush_every_ms(None).open()?; // a flusher would be a thread for each database
         let tree = db.open_tree(V::DIGEST_OF)?;
-        Ok(Self { view: PhantomData, path: path.to_owned(), db, tree, unsynced: Mutex::default() })
+        let gives_way = V::GIVES_WAY && what_for == Use::Serving;
+        Ok(Self { view: PhantomData, path: path.to_owned(), gives_way, db, tree, unsynced: Mutex::default() })
     }
 
     /// The rows.
@@ -95,13 +104,18 @@ impl<V: View> Store<V> {
     /// # Errors
     /// The store can't be written; some parts may be there.
     pub fn commit(&self, staged: &mut Staged<V::Kept>) -> Result<(), RowError> {
-        for (rows, at) in staged.parts(BATCH_OPS - 1, BATCH_BYTES) {
+        let ops_max = if self.gives_way { SMALL_BATCH_OPS } else { BATCH_OPS };
+        for (rows, at) in staged.parts(ops_max - 1, BATCH_BYTES) {
+            let begun = Instant::now();
             let mut batch = sled::Batch::default();
             let ops = rows.len() + 1;
             rows.into_iter().for_each(|(key, value)| batch.insert(key, value));
             batch.insert(&checkpoint::KEY, row::encode(&Stored { format: V::FORMAT, checkpoint: at }));
             guarded(|| self.tree.apply_batch(batch))?;
             self.note(ops)?;
+            if self.gives_way {
+                thread::sleep(begun.elapsed().min(WAY_MAX));
+            }
         }
         Ok(())
     }

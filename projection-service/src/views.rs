@@ -54,6 +54,9 @@ pub trait View: Clone + Default + Debug + Send + Sync + 'static {
     /// Between two pages a worker takes as much time as it took to apply the last one, within these bounds: the shorter,
     /// the sooner an event is seen; the longer, the more events share a commit.
     const GATHER: (Duration, Duration);
+    /// Whether it lets others go first while it serves: sled applies one batch at a time in the whole process, so it writes
+    /// small ones, and does nothing after each for as long as that took.
+    const GIVES_WAY: bool;
 
     /// What it keeps with its checkpoint, besides how far it is.
     type Kept: Copy + Debug + Send + Sync + Serialize + DeserializeOwned + 'static;

@@ -85,8 +85,9 @@ impl View for Audit {
     const NAME: &'static str = "audit";
     const DIGEST_OF: &'static str = "audit-1";
     const FORMAT: u32 = FORMAT;
-    // Nobody waits for it as for the catalog, and fewer, larger commits leave more of the machine to that.
-    const GATHER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+    // Nobody waits for it as for the catalog.
+    const GATHER: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(20));
+    const GIVES_WAY: bool = true;
 
     type Kept = ();
     type Loader = Loader;

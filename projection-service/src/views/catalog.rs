@@ -40,6 +40,7 @@ impl View for Hot {
     const FORMAT: u32 = FORMAT;
     // What comes alone is taken at once, and under load the applying takes half of a core and its pages grow.
     const GATHER: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(10));
+    const GIVES_WAY: bool = false;
 
     type Kept = Quotas;
     type Loader = Loader;
