@@ -1,14 +1,14 @@
 //! Groups of the directory.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use promptory_platform::extract::Path;
 use promptory_scim::GROUP;
 
 use super::ask::{Body, Search, Sent, Wanted};
+use super::search::listing;
 use super::store::{self, Edit};
-use super::{Refused, ScimError, answer, document, list as listed};
+use super::{Refused, ScimError};
 use crate::service::Service;
 
 /// Adds a group.
@@ -36,7 +36,7 @@ pub async fn create(
         (status = "5XX", description = "Not available", body = ScimError, content_type = "application/scim+json")),
     security(("api_key" = [])))]
 pub async fn list(State(service): State<Service>, sent: Sent, wanted: Wanted) -> Result<Response, Refused> {
-    listing(&service, &sent, &wanted).await
+    listing(&service, &sent, &wanted, &[&GROUP]).await
 }
 
 /// Groups by a filter in the body, a page of them.
@@ -47,14 +47,7 @@ pub async fn list(State(service): State<Service>, sent: Sent, wanted: Wanted) ->
         (status = "5XX", description = "Not available", body = ScimError, content_type = "application/scim+json")),
     security(("api_key" = [])))]
 pub async fn search(State(service): State<Service>, sent: Sent, search: Search) -> Result<Response, Refused> {
-    listing(&service, &sent, &search.into()).await
-}
-
-async fn listing(service: &Service, sent: &Sent, wanted: &Wanted) -> Result<Response, Refused> {
-    let look = service.directory(&sent.shown).await?;
-    let (page, select) = (wanted.page(), wanted.select(&GROUP));
-    let (total, some) = answer::page(&look, &GROUP, wanted.filter(), page, &sent.base, &select).await?;
-    Ok(document(StatusCode::OK, &listed(total, page.0, &some)))
+    listing(&service, &sent, &search.into(), &[&GROUP]).await
 }
 
 /// A group.

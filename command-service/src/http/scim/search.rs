@@ -1,4 +1,4 @@
-//! A search in users and groups at once.
+//! Lists of users, of groups, and of both at once.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -18,17 +18,27 @@ use crate::service::Service;
     security(("api_key" = [])))]
 pub async fn both(State(service): State<Service>, sent: Sent, search: Search) -> Result<Response, Refused> {
     let wanted = Wanted::from(search);
+    let kinds = meant(wanted.filter())?;
+    listing(&service, &sent, &wanted, &kinds).await
+}
+
+/// A page of all of some types, one type after another.
+pub(super) async fn listing(
+    service: &Service,
+    sent: &Sent,
+    wanted: &Wanted,
+    kinds: &[&'static ResourceType],
+) -> Result<Response, Refused> {
     let look = service.directory(&sent.shown).await?;
     let (start, count) = wanted.page();
     let (mut total, mut some) = (0, Vec::new());
-    for kind in meant(wanted.filter())? {
+    for kind in kinds {
         // Where the page begins among those of this type, and what is left of it.
-        let page = (start.saturating_sub(total).max(1), if start > total { count } else { count - some.len() });
+        let page = (start.saturating_sub(total).max(1), count - some.len());
         let select = wanted.select(kind);
         let (of_kind, shown) = answer::page(&look, kind, wanted.filter(), page, &sent.base, &select).await?;
         total += of_kind;
         some.extend(shown);
-        some.truncate(count);
     }
     Ok(document(StatusCode::OK, &listed(total, start, &some)))
 }
