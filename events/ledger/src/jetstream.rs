@@ -6,6 +6,7 @@
 
 mod ahead;
 pub(crate) mod append;
+mod behind;
 pub(crate) mod fetch;
 mod init;
 mod kept;

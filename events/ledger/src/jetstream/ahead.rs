@@ -40,13 +40,14 @@ impl Inner {
         while next < high {
             let batch = ((high - next) / gap.max(1) + 1).min(BATCHES);
             match self.some_ahead(tenant, next, batch, kept).await {
-                Some(last) => next = last + 1,
-                None => return,
+                Some(last) if last >= next => next = last + 1,
+                _ => return,
             }
         }
     }
 
-    /// Keeps some from a sequence on; gives the last one's, `None` if nothing has come.
+    /// Keeps some from a sequence on; gives the last one's, `None` if nothing has come or there is no room for more: what is
+    /// not kept is got again.
     async fn some_ahead(&self, tenant: &TenantId, seq: u64, batch: u64, kept: &Kept) -> Option<u64> {
         let partition = self.partition_of(tenant);
         let subject = subject(partition, tenant);
@@ -63,7 +64,9 @@ impl Inner {
                 break;
             };
             let Ok((recorded, _)) = self.checked(tenant, &message) else { break };
-            kept.keep(&recorded);
+            if !kept.keep(&recorded) {
+                return None;
+            }
             last = Some(message.sequence);
         }
         last

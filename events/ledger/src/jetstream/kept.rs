@@ -42,14 +42,15 @@ impl Kept {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a batch, if there is room.
-    pub(super) fn keep(&self, batch: &Recorded) {
+    /// Keeps a batch, if there is room; false: there is none.
+    pub(super) fn keep(&self, batch: &Recorded) -> bool {
         if !self.room.take(batch.bytes.len()) {
-            return;
+            return false;
         }
         if let Some(twice) = self.held().insert(batch.cursor.sequence, batch.clone()) {
             self.room.give_back(twice.bytes.len());
         }
+        true
     }
 
     /// A batch, which is kept on.
@@ -88,9 +89,8 @@ mod tests {
     fn readings_share_the_room_and_give_it_back() {
         let room = Room::default();
         let (one, other) = (Kept::new(room.clone()), Kept::new(room.clone()));
-        [1, 1, 2].into_iter().for_each(|sequence| one.keep(&batch(sequence, BYTES / 2)));
-        other.keep(&batch(3, 1));
-        assert!(other.take(3).is_none(), "the one holds all the room");
+        assert_eq!([1, 1, 2, 3].map(|sequence| one.keep(&batch(sequence, BYTES / 2))), [true, true, true, false]);
+        assert!(!other.keep(&batch(3, 1)) && other.take(3).is_none(), "the one holds all the room");
         assert_eq!(one.get(1).unwrap().bytes.len(), BYTES / 2);
         assert_eq!(one.take(1).unwrap().cursor.sequence, 1);
         assert!(one.take(1).is_none());

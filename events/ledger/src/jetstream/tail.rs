@@ -21,7 +21,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::Inner;
-use super::fetch::{HEARD_WITHIN, stream_of};
+use super::behind::Behind;
+use super::fetch::stream_of;
 use super::layout::{stream_name, subject};
 use super::link::{Link, with_causes};
 use crate::chain::{PAGE, header_of};
@@ -36,9 +37,6 @@ const PULL_EXPIRES: Duration = Duration::from_secs(30);
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// How long one leader may end before our cursor, without a break, until it is believed. A new one catches up in less; one
-/// that was stopped and goes on as if it still led has heard of no majority for [`HEARD_WITHIN`] by then, and is not asked.
-const BEHIND_MAX: Duration = HEARD_WITHIN.saturating_add(Duration::from_secs(1));
 
 /// A partition's batches, live. Goes on through lost connections and lost leaders; ends with the first contradiction.
 pub struct JetStreamTail {
@@ -112,8 +110,8 @@ struct Follower {
     partition: u16,
     /// The sequence that comes next; all before it were given.
     next: u64,
-    /// Which leader ends before what was given, and since when it has said nothing else.
-    behind: Option<(Option<String>, Instant)>,
+    /// What was said last, if it was that the stream ends before what was given.
+    behind: Option<Behind>,
     given: mpsc::Sender<Waiting>,
     /// Bytes that may wait.
     room: Arc<Semaphore>,
@@ -198,10 +196,11 @@ impl Follower {
             return Ok(());
         }
         let why = format!("the cursor {last} is beyond the end {end}");
-        let leader = cluster.and_then(|cluster| cluster.leader);
-        let since = said.filter(|(who, _)| *who == leader).map_or_else(Instant::now, |(_, since)| since);
-        self.behind = Some((leader, since));
-        Err(if since.elapsed() >= BEHIND_MAX { ReadError::Corrupt(why) } else { ReadError::Unavailable(why) })
+        let now = Instant::now();
+        let behind = Behind::said(said, cluster.and_then(|cluster| cluster.leader), now);
+        let believed = behind.is_believed(now);
+        self.behind = Some(behind);
+        Err(if believed { ReadError::Corrupt(why) } else { ReadError::Unavailable(why) })
     }
 
     /// Takes a message, and before it those that it shows to be missing. Stops if nobody listens any more.
