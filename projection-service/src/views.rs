@@ -148,5 +148,8 @@ pub trait Load<V: View>: Default {
     fn see(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError>;
 
     /// The state, once all rows were seen.
-    fn finish(self, checkpoint: Option<Checkpoint<V::Kept>>) -> V;
+    ///
+    /// # Errors
+    /// A row that can't be read.
+    fn finish(self, checkpoint: Option<Checkpoint<V::Kept>>) -> Result<V, RowError>;
 }

@@ -71,7 +71,7 @@ impl Load<Hot> for Loader {
         Ok(())
     }
 
-    fn finish(mut self, checkpoint: Option<Checkpoint<Quotas>>) -> Hot {
+    fn finish(mut self, checkpoint: Option<Checkpoint<Quotas>>) -> Result<Hot, RowError> {
         for prompt in self.prompts.into_values() {
             self.hot.put(prompt, None);
         }
@@ -82,7 +82,7 @@ impl Load<Hot> for Loader {
             self.hot.sum = checkpoint.sum;
             self.hot.quotas = checkpoint.kept;
         }
-        self.hot
+        Ok(self.hot)
     }
 }
 

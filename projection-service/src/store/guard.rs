@@ -104,7 +104,7 @@ fn verify<V: View>(store: &Store<V>) -> Result<V, OpenError> {
         Some(checkpoint) if store.tree.get(V::row_of(checkpoint.index)).ok().flatten().is_none() => {
             Err(OpenError::Unusable("the checkpoint's own event is missing".to_owned()))
         }
-        checkpoint => Ok(loader.finish(checkpoint)),
+        checkpoint => Ok(loader.finish(checkpoint)?),
     }
 }
 

@@ -4,6 +4,7 @@
 //! names; the words of a message stay sealed and are opened when somebody asks.
 
 pub mod answer;
+pub mod block;
 pub mod filter;
 pub mod key;
 pub mod record;
@@ -18,23 +19,25 @@ use rpds::HashTrieMapSync;
 use super::fold::{Broken, Source, Step};
 use super::stage::Staged;
 use super::{Head, Load, View};
-use crate::ask::Outcome;
 use crate::digest::Sum;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::rows::{RowError, RowKey};
 use crate::views::catalog::row;
-use key::{Key, family};
+use block::Block;
+use key::{Key, family, number_of};
 
 /// The shape of the rows.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
-/// What the fold of one tenant's audit view has in memory: what the names mean that events are told with.
+/// What the fold of one tenant's audit view has in memory: what the names mean that events are told with, and what the records
+/// of the last block are found by.
 #[derive(Clone, Debug, Default)]
 pub struct Audit {
     head: Head,
     keys: HashTrieMapSync<PromptId, PromptKey>,
     roles: HashTrieMapSync<u64, AnyRole>,
     api_keys: HashTrieMapSync<KeyId, PrincipalId>,
+    block: Block,
 }
 
 impl Audit {
@@ -110,27 +113,31 @@ impl View for Audit {
         let (record, index) = (record::of(self, &source.tenant, step), step.index);
         let sum = &mut self.head.sum;
         staged.put(sum, &Key::Record(index), row::encode(&record));
-        staged.put(sum, &Key::Actor(record.actor, index), Vec::new());
-        staged.put(sum, &Key::Action(record.action.clone(), index), Vec::new());
-        for target in &record.targets {
-            staged.put(sum, &Key::Target(target.clone(), index), Vec::new());
-        }
-        if record.outcome == Outcome::Denied {
-            staged.put(sum, &Key::Denied(index), Vec::new());
-        }
+        self.block.note(index, &record);
+        self.block.close_after(index, staged, sum);
         self.learn(staged, step);
         Ok(())
     }
 }
 
-/// Makes the state again from the rows that say what names mean.
+/// Makes the state again from the rows that say what names mean, and from the records of the last block.
 #[derive(Debug, Default)]
-pub struct Loader(Audit);
+pub struct Loader {
+    audit: Audit,
+    unfinished: Vec<(u64, Vec<u8>)>,
+}
 
 impl Load<Audit> for Loader {
     fn see(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError> {
-        let audit = &mut self.0;
+        let audit = &mut self.audit;
         match key.split_first() {
+            Some((&family::RECORD, _)) => {
+                let index = number_of(key).ok_or(RowError::Row("record"))?;
+                self.unfinished.push((index, value.to_owned()));
+                if block::of(index + 1) > block::of(index) {
+                    self.unfinished.clear();
+                }
+            }
             Some((&family::NAME, id)) => {
                 audit.keys.insert_mut(PromptId(bytes(id)?), row::decode("name", value)?);
             }
@@ -145,11 +152,12 @@ impl Load<Audit> for Loader {
         Ok(())
     }
 
-    fn finish(mut self, checkpoint: Option<Checkpoint<()>>) -> Audit {
+    fn finish(mut self, checkpoint: Option<Checkpoint<()>>) -> Result<Audit, RowError> {
+        self.audit.block = Block::again(&self.unfinished)?;
         if let Some(Checkpoint { index, cursor, recorded_at, sum, kept: () }) = checkpoint {
-            self.0.head = Head { index: Some(index), cursor: Some(cursor), recorded_at, sum };
+            self.audit.head = Head { index: Some(index), cursor: Some(cursor), recorded_at, sum };
         }
-        self.0
+        Ok(self.audit)
     }
 }
 

@@ -7,13 +7,13 @@ use promptory_ledger::seal::aad;
 use promptory_ledger::{KeyStore, KeyStoreError};
 
 use super::filter::{Span, means, says};
-use super::key::{Key, index_of};
+use super::key::{Key, number_of};
 use super::record::{RecordRow, Said, Words};
-use super::{Audit, row};
+use super::{Audit, block, row};
 use crate::ask::{Answer, AskError, AuditAnswer, AuditCounted, AuditFilter, AuditRecord, Order, Question, Reply};
 use crate::hot::Hot;
 use crate::hot::access::Reader;
-use crate::store::rows::{RowError, Rows};
+use crate::store::rows::{RowError, RowKey, Rows};
 use crate::views::View;
 use crate::views::catalog::answer::{page, unopened};
 use crate::views::catalog::point::AnswerError;
@@ -79,6 +79,9 @@ pub struct AuditDesk<'a, R> {
     pub reach: Reach<'a>,
 }
 
+/// A record that a filter may mean, and what it says; nothing, if that was not read: then it has what was looked for.
+type Candidate = (u64, Option<Vec<u8>>);
+
 /// Where records are looked for, and how many more.
 struct Looking<'q> {
     filter: &'q AuditFilter,
@@ -116,7 +119,7 @@ impl<R: Rows> AuditDesk<'_, R> {
             Some(limit) => {
                 let (mut records, mut next) = (Vec::new(), None);
                 if let Some(span) = &span {
-                    next = self.look(span, &mut looking, |record| {
+                    next = self.look(span, &mut looking, false, |record| {
                         records.extend(record);
                         records.len() < limit
                     })?;
@@ -126,15 +129,11 @@ impl<R: Rows> AuditDesk<'_, R> {
             None => {
                 let (mut count, mut next) = (0, None);
                 if let Some(span) = &span {
-                    let each = span.is_all(filter) && self.reach.is_all();
-                    next = if each {
-                        self.counted(span, &mut count)?
-                    } else {
-                        self.look(span, &mut looking, |_| {
-                            count += 1;
-                            true
-                        })?
-                    };
+                    let unread = span.is_all(filter) && self.reach.is_all();
+                    next = self.look(span, &mut looking, unread, |_| {
+                        count += 1;
+                        true
+                    })?;
                 }
                 Answer::AuditCount(AuditCounted { count, next })
             }
@@ -143,44 +142,62 @@ impl<R: Rows> AuditDesk<'_, R> {
         Ok(Reply { as_of: position, answer, cut: false })
     }
 
-    /// Counts rows without looking at what they point to.
-    fn counted(&self, span: &Span, count: &mut u64) -> Result<Option<u64>, AnswerError> {
-        let (from, to) = span.keys();
-        let mut last = None;
-        for found in self.rows.range(&from, &to).take(LOOKED_AT_MAX) {
-            last = Some(indexed(&found?.0)?);
-            *count += 1;
-        }
-        let full = *count >= LOOKED_AT_MAX as u64;
-        Ok(last.filter(|last| full && *last < span.high).and_then(|last| Order::OldestFirst.after(last)))
-    }
-
     /// Goes along a span and takes what the filter means and the reader may see, until `take` has enough or enough was
-    /// looked at. Says where to go on.
+    /// looked at. Says where to go on. `unread`: what is found by the span is meant, whatever else it says.
     fn look(
         &self,
         span: &Span,
         looking: &mut Looking<'_>,
+        unread: bool,
         mut take: impl FnMut(Option<AuditRecord>) -> bool,
     ) -> Result<Option<u64>, AnswerError> {
-        let (from, to) = span.keys();
-        let mut rows = self.rows.range(&from, &to);
-        loop {
-            let found = match looking.order {
-                Order::OldestFirst => rows.next(),
-                Order::NewestFirst => rows.next_back(),
-            };
-            let Some((key, value)) = found.transpose()? else { return Ok(None) };
-            let index = indexed(&key)?;
-            let value = if span.is_records() { value } else { self.record(index)? };
+        for candidate in self.candidates(span, looking.order) {
+            let (index, value) = candidate?;
             looking.looked += 1;
-            let meant = self.meant(index, row::decode("record", &value)?, looking)?;
-            let enough = meant.is_some_and(|record| !take(Some(record)));
+            let enough = if unread && (value.is_none() || span.posting.is_none()) {
+                !take(None)
+            } else {
+                let value = value.map_or_else(|| self.record(index), Ok)?;
+                let meant = self.meant(index, row::decode("record", &value)?, looking)?;
+                meant.is_some_and(|record| !take(Some(record)))
+            };
             if enough || looking.looked >= LOOKED_AT_MAX || looking.opened >= OPENED_MAX {
                 let within = |next: &u64| (span.low..=span.high).contains(next);
                 return Ok(looking.order.after(index).filter(within));
             }
         }
+        Ok(None)
+    }
+
+    /// What a span finds: in full blocks by its posting, and then every record of the block that is not full. The rows may be
+    /// ahead: whether a block is full is for the state to say.
+    fn candidates<'r>(
+        &'r self,
+        span: &Span,
+        order: Order,
+    ) -> Box<dyn Iterator<Item = Result<Candidate, RowError>> + 'r> {
+        let records = |low| {
+            let rows = self.rows.range(&Key::Record(low).bytes(), &Key::Record(span.high).bytes());
+            rows.map(|row| row.and_then(|(key, value)| Ok((numbered(&key)?, Some(value)))))
+        };
+        let unfinished = block::of(self.audit.next());
+        let Some(posting) = &span.posting else { return ordered(records(span.low), order) };
+        let rest = records(span.low.max(block::start(unfinished)));
+        let Some(last) = unfinished.checked_sub(1) else { return ordered(rest, order) };
+        let key = |block| Key::Posting(posting.clone(), block).bytes();
+        let blocks = self.rows.range(&key(block::of(span.low)), &key(block::of(span.high).min(last)));
+        let (low, high) = (span.low, span.high);
+        let found = blocks.flat_map(move |row| {
+            let indexes = row.and_then(|(key, marks)| Ok((numbered(&key)?, row::decode("posting", &marks)?)));
+            match indexes {
+                Ok((block, marks)) => {
+                    let within = block::marked(block, marks).filter(|index| (low..=high).contains(index));
+                    within.map(|index| Ok((index, None))).collect()
+                }
+                Err(error) => vec![Err(error)],
+            }
+        });
+        ordered(found.chain(rest), order)
     }
 
     fn record(&self, index: u64) -> Result<Vec<u8>, RowError> {
@@ -252,8 +269,15 @@ fn narrowed(mut span: Span, from: Option<u64>, order: Order) -> Option<Span> {
     (span.low <= span.high).then_some(span)
 }
 
-fn indexed(key: &[u8]) -> Result<u64, RowError> {
-    index_of(key).ok_or(RowError::Row("record"))
+fn ordered<'i, T>(items: impl DoubleEndedIterator<Item = T> + 'i, order: Order) -> Box<dyn Iterator<Item = T> + 'i> {
+    match order {
+        Order::OldestFirst => Box::new(items),
+        Order::NewestFirst => Box::new(items.rev()),
+    }
+}
+
+fn numbered(key: &[u8]) -> Result<u64, RowError> {
+    number_of(key).ok_or(RowError::Row("record"))
 }
 
 fn shown(index: u64, record: RecordRow, words: &Words, message: Option<String>) -> AuditRecord {

@@ -2,43 +2,35 @@
 
 use promptory_events::Timestamp;
 
-use super::key::Key;
+use super::key::{Key, Posting};
 use super::record::RecordRow;
 use crate::ask::{AuditFilter, Outcome};
-use crate::store::rows::{RowError, RowKey, Rows};
+use crate::store::rows::{RowError, Rows};
 use crate::views::catalog::row;
 
-/// Rows of one family from an index to another, both included: records, or what points to them.
+/// Records from an index to another, both included, and by what they are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The first index.
     pub low: u64,
     /// The last one.
     pub high: u64,
-    family: Family,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Family {
-    Records,
-    Target(String),
-    Actor(promptory_events::PrincipalId),
-    Denied,
-    Action(String),
+    /// What they have in common; nothing: all of them.
+    pub posting: Option<Posting>,
 }
 
 impl Span {
-    /// The narrowest family that a filter names, up to and with the event `end`; `None` if nothing can be in it.
+    /// By the narrowest that a filter names, up to and with the event `end`; `None` if nothing can be in it.
     ///
     /// # Errors
     /// The store can't be read.
     pub fn of(filter: &AuditFilter, rows: &impl Rows, end: u64) -> Result<Option<Self>, RowError> {
-        let family = match filter {
-            AuditFilter { target: Some(target), .. } => Family::Target(target.clone()),
-            AuditFilter { actor: Some(actor), .. } => Family::Actor(*actor),
-            AuditFilter { outcome: Some(Outcome::Denied), .. } => Family::Denied,
-            AuditFilter { action: Some(action), .. } => Family::Action(action.clone()),
-            _ => Family::Records,
+        let posting = match filter {
+            AuditFilter { target: Some(target), .. } => Some(Posting::Target(target.clone())),
+            AuditFilter { actor: Some(actor), .. } => Some(Posting::Actor(*actor)),
+            AuditFilter { outcome: Some(Outcome::Denied), .. } => Some(Posting::Denied),
+            AuditFilter { action: Some(action), .. } => Some(Posting::Action(action.clone())),
+            _ => None,
         };
         let mut low = filter.from.unwrap_or(0);
         let mut past = filter.to.unwrap_or(end).min(end).saturating_add(1);
@@ -48,38 +40,20 @@ impl Span {
         if let Some(until) = filter.until {
             past = past.min(first(rows, end, |time| time >= until)?);
         }
-        Ok((low < past).then(|| Self { low, high: past - 1, family }))
+        Ok((low < past).then(|| Self { low, high: past - 1, posting }))
     }
 
-    /// The keys between which its rows lie, both included.
-    #[must_use]
-    pub fn keys(&self) -> (Vec<u8>, Vec<u8>) {
-        let key = |index| match &self.family {
-            Family::Records => Key::Record(index).bytes(),
-            Family::Target(target) => Key::Target(target.clone(), index).bytes(),
-            Family::Actor(actor) => Key::Actor(*actor, index).bytes(),
-            Family::Denied => Key::Denied(index).bytes(),
-            Family::Action(action) => Key::Action(action.clone(), index).bytes(),
-        };
-        (key(self.low), key(self.high))
-    }
-
-    /// Whether its rows are the records themselves.
-    #[must_use]
-    pub fn is_records(&self) -> bool {
-        self.family == Family::Records
-    }
-
-    /// Whether every row in it is one that the filter means, so that records need not be looked at.
+    /// Whether every record that is found by the posting, or every one if there is none, is one that the filter means, so that
+    /// it need not be looked at.
     #[must_use]
     pub fn is_all(&self, filter: &AuditFilter) -> bool {
         let AuditFilter { actor, author, action, target, prefix, role, outcome, words, .. } = filter;
         let others = [author.is_some(), prefix.is_some(), role.is_some(), words.is_some()];
         let named = [
-            target.is_some() && !matches!(self.family, Family::Target(_)),
-            actor.is_some() && !matches!(self.family, Family::Actor(_)),
-            action.is_some() && !matches!(self.family, Family::Action(_)),
-            outcome.is_some() && !matches!(self.family, Family::Denied),
+            target.is_some() && !matches!(self.posting, Some(Posting::Target(_))),
+            actor.is_some() && !matches!(self.posting, Some(Posting::Actor(_))),
+            action.is_some() && !matches!(self.posting, Some(Posting::Action(_))),
+            outcome.is_some() && !matches!(self.posting, Some(Posting::Denied)),
         ];
         !others.into_iter().chain(named).any(|is| is)
     }
