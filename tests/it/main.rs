@@ -21,6 +21,7 @@ mod imported;
 mod layers;
 mod oidc;
 mod quotas;
+mod rebuild;
 mod rights;
 mod rollouts;
 mod scim;
