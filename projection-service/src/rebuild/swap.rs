@@ -109,7 +109,8 @@ impl<V: View> Bay<V> {
         old: Option<(Arc<Store<V>>, V)>,
         work: &Work,
     ) -> Result<(Pages<V>, Option<Old<V>>), RebuildError> {
-        let Some((store, state)) = old else { return Ok((self.filled(new, Target::Head, work).await?, None)) };
+        let whole = old.filter(|(_, state)| state.head().index.is_some()); // an empty one says nothing
+        let Some((store, state)) = whole else { return Ok((self.filled(new, Target::Head, work).await?, None)) };
         let pages = Pages::of(self.source(tenant), store, state);
         let (pages, trouble) = pages.catch_up(self.ledger(), Target::Head, |_| {}).await;
         let end = pages.state.head().index.filter(|_| trouble.is_none());
