@@ -15,7 +15,9 @@ use tempfile::TempDir;
 use crate::Client;
 
 /// How long a process may take until it answers.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(40);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(120);
+/// How long servers that have just come up may take to make a ledger's streams.
+const MADE_WITHIN: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Runs the program that its arguments are, and ends it when its input ends, which is with us. The file that `$0` names gets
@@ -73,7 +75,7 @@ impl Deployment {
         fs::write(folder.path().join("password"), &user.name).unwrap();
         RootKey::create(&folder.path().join("root.key")).unwrap();
         let options = Options::new(url).unwrap().password(&user.name, &user.name);
-        jetstream::init(&options, shape).await.unwrap();
+        jetstream::init(&options.clone().patience(MADE_WITHIN), shape).await.unwrap();
         Self { folder, url: url.to_owned(), user: user.name.clone(), options }
     }
 
@@ -197,7 +199,8 @@ impl Process {
     /// Whether it says that it should get requests.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        Client::new(&self.url, "none").get("/readyz").status == 200
+        let said = Client::with_patience(&self.url, "none", Some(ANSWERS_WITHIN)).try_send("GET", "/readyz", &[], None);
+        said.is_ok_and(|said| said.status == 200)
     }
 
     /// What it has said on its way.

@@ -9,6 +9,7 @@
 //! | [`writers`] | one kind of writer: straight to the ledger, as the command service does |
 //! | [`processes`] | the service's own processes, by role |
 //! | [`clients`] | another kind of writer: over HTTP, at those processes |
+//! | [`meaning`] | what an answer means: done, later, or wrong |
 //! | [`models`] | read models against a rebuild |
 //! | [`ground`] | a ledger, who works on it, and the checks |
 //! | [`throughput`] | what a second command process costs |
@@ -17,6 +18,7 @@
 pub mod clients;
 pub mod ground;
 pub mod inflict;
+pub mod meaning;
 pub mod models;
 pub mod oracle;
 pub mod plan;

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
-use promptory_test_faults::ground::{Ground, Kind, PATIENCE};
+use promptory_test_faults::ground::{Ground, Kind};
+use promptory_test_faults::meaning::PATIENCE;
 use promptory_test_faults::plan::{Fault, Numbers, Plan};
 use promptory_test_faults::{clients, throughput, writers};
 use promptory_test_nats::{Cluster, Syncing};
@@ -158,7 +159,7 @@ impl Drill {
         let cluster = block_in_place(|| Cluster::on_disks(Syncing::Shipped));
         let (mut round, mut total, mut backs) = (0, 0, Vec::new());
         while round < self.rounds && in_time() {
-            let ground = Ground::new(&cluster, kind, self.partitions).await;
+            let mut ground = Ground::new(&cluster, kind, self.partitions).await;
             for _ in 0..self.rounds_of_a_ledger {
                 if round == self.rounds || !in_time() {
                     break;
@@ -166,9 +167,11 @@ impl Drill {
                 round += 1;
                 let fault = plan.next().expect("a plan has no end");
                 let back = self.round(&ground, round, fault, &mut numbers).await;
-                backs.push((fault, back.map_err(|wrong| format!("round {round}, {fault:?}: {wrong}"))?));
+                let told = |wrong| format!("round {round}, {fault:?}: {wrong}\n{}", ground.said());
+                backs.push((fault, back.map_err(told)?));
             }
-            let (count, note) = ground.finish().await?;
+            let finished = ground.finish().await;
+            let (count, note) = finished.map_err(|wrong| format!("at the end: {wrong}\n{}", ground.said()))?;
             println!("     {note}");
             total += count;
         }
