@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 pub(crate) use guard::sibling;
 pub use guard::{OpenError, discard, guarded};
 
+use crate::points::{self, Point};
 use crate::views::View;
 use crate::views::catalog::row;
 use crate::views::stage::Staged;
@@ -111,7 +112,9 @@ impl<V: View> Store<V> {
             let ops = rows.len() + 1;
             rows.into_iter().for_each(|(key, value)| batch.insert(key, value));
             batch.insert(&checkpoint::KEY, row::encode(&Stored { format: V::FORMAT, checkpoint: at }));
+            points::pass(Point::BeforeCommit);
             guarded(|| self.tree.apply_batch(batch))?;
+            points::pass(Point::AfterCommit);
             self.note(ops)?;
             if self.gives_way {
                 thread::sleep(begun.elapsed().min(WAY_MAX));

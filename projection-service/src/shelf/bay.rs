@@ -16,6 +16,7 @@ use super::catch_up::{Pages, Target, Trouble};
 use super::search::Queue;
 use super::slot::{Open, Slot};
 use super::{Config, ShelfError, to_the_end};
+use crate::points::{self, Point};
 use crate::views::View;
 use crate::views::fold::{Broken, Source};
 
@@ -148,7 +149,9 @@ impl<V: View> Bay<V> {
     /// Swap, then announce: whoever is woken finds what was announced.
     pub(super) fn publish(&self, slot: &Slot<V>, open: Arc<Open<V>>) {
         let position = open.position();
+        points::pass(Point::BeforeSwap);
         slot.open.store(Some(open));
+        points::pass(Point::BeforeAnnounce);
         let moved = slot.position.send_if_modified(|announced| {
             let changed = *announced != position;
             *announced = position;

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
 use promptory_test_faults::ground::{Ground, Kind};
+use promptory_test_faults::kills::mortal::{self, MortalArgs};
 use promptory_test_faults::meaning::PATIENCE;
 use promptory_test_faults::plan::{Fault, Numbers, Plan};
-use promptory_test_faults::{clients, throughput, writers};
+use promptory_test_faults::{clients, kills, throughput, writers};
 use promptory_test_nats::{Cluster, Syncing};
 use tokio::task::block_in_place;
 
@@ -61,6 +62,28 @@ enum Command {
         #[arg(long, default_value_t = 300)]
         rest_ms: u64,
     },
+    /// Writers over HTTP; the process with the read models is killed at random moments and named points, and compared after each.
+    Kills {
+        #[arg(long, default_value_t = 18)]
+        rounds: usize,
+        /// No new kill after this many seconds.
+        #[arg(long)]
+        seconds: Option<u64>,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        #[arg(long, default_value_t = 4)]
+        tenants: usize,
+        /// How long a client rests between two requests.
+        #[arg(long, default_value_t = 50)]
+        rest_ms: u64,
+        #[arg(long, default_value_t = 2)]
+        partitions: u16,
+        #[arg(long, default_value_t = 18)]
+        rounds_of_a_ledger: usize,
+    },
+    /// `promptory serve` that dies at a point by itself: what the drill above kills there.
+    #[command(hide = true)]
+    Mortal(Box<MortalArgs>),
     /// One command process and two under the same load, by turns.
     Throughput {
         #[arg(long, default_value_t = 3)]
@@ -122,6 +145,14 @@ async fn main() -> ExitCode {
             let kind = Kind::Http(clients::Shape { hot, spread, tenants, readers, rest });
             drill.run(kind, &[&Fault::OF_SERVERS[..], &Fault::OF_PROCESSES[..]].concat()).await
         }
+        Command::Kills { rounds, seconds, seed, tenants, rest_ms, partitions, rounds_of_a_ledger } => {
+            println!(
+                "seed {seed}, {tenants} tenants, one client each; a command process, and one with the read models that is killed"
+            );
+            let (time, rest) = (seconds.map(Duration::from_secs), Duration::from_millis(rest_ms));
+            kills::run(&kills::Plan { rounds, time, seed, tenants, rest, partitions, rounds_of_a_ledger }).await
+        }
+        Command::Mortal(args) => mortal::run(*args).await,
         Command::Throughput { rounds, seconds, hot, spread, tenants, partitions } => {
             let span = Duration::from_secs(seconds);
             throughput::run(&throughput::Plan { rounds, span, hot, spread, tenants, partitions }).await
