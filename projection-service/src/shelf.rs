@@ -150,4 +150,6 @@ impl Shelf {
 }
 
 #[cfg(test)]
+mod alone;
+#[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ mod feed;
 mod graph;
 mod guide;
 mod imported;
+mod isolation;
 mod layers;
 mod oidc;
 mod quotas;

@@ -34,7 +34,7 @@ const LIFE_MS: u64 = 1500;
 const LONGER_MS: u64 = 300;
 
 /// How much of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// How many kills.
     pub rounds: usize,
@@ -50,6 +50,8 @@ pub struct Plan {
     pub partitions: u16,
     /// Kills on one ledger: what is built from nothing stays short.
     pub rounds_of_a_ledger: usize,
+    /// Only at these moments, as the output names them; at all if there is none.
+    pub at: Vec<String>,
 }
 
 /// When a process is killed.
@@ -76,6 +78,7 @@ impl Moment {
 /// The first thing that is not equal.
 pub async fn run(plan: &Plan) -> Result<(), String> {
     let (began, mut numbers, mut left) = (Instant::now(), Numbers::new(plan.seed), Vec::new());
+    let moments = moments(&plan.at)?;
     let in_time = || plan.time.is_none_or(|time| began.elapsed() < time);
     let server = block_in_place(Server::start);
     let (mut round, mut counts, mut totals) = (0, BTreeMap::new(), Totals::default());
@@ -88,7 +91,7 @@ pub async fn run(plan: &Plan) -> Result<(), String> {
                 break;
             }
             round += 1;
-            let moment = next(&mut left, &mut numbers);
+            let moment = next(&moments, &mut left, &mut numbers);
             let done = block_in_place(|| ground.round(moment, &mut numbers));
             let Round { passage, lived, events, took } =
                 done.map_err(|wrong| format!("round {round}, {}: {wrong}\n{}", moment.name(), ground.said()))?;
@@ -116,10 +119,17 @@ pub async fn run(plan: &Plan) -> Result<(), String> {
     Ok(())
 }
 
-/// Each point once, and as often a random moment, in an order that the seed gives; then again in another.
-fn next(left: &mut Vec<Moment>, numbers: &mut Numbers) -> Moment {
+/// Each point, and as often a random moment, but for those that were not asked for.
+fn moments(asked: &[String]) -> Result<Vec<Moment>, String> {
+    let all = (0..Point::ALL.len()).flat_map(|point| [Moment::At(point), Moment::Random]);
+    let moments: Vec<_> = all.filter(|moment| asked.is_empty() || asked.contains(&moment.name())).collect();
+    if moments.is_empty() { Err(format!("no such moment: {asked:?}")) } else { Ok(moments) }
+}
+
+/// Each moment once, in an order that the seed gives; then again in another.
+fn next(moments: &[Moment], left: &mut Vec<Moment>, numbers: &mut Numbers) -> Moment {
     if left.is_empty() {
-        *left = (0..Point::ALL.len()).flat_map(|point| [Moment::At(point), Moment::Random]).collect();
+        left.extend(moments);
     }
     left.swap_remove(usize::try_from(numbers.below(left.len() as u64)).unwrap())
 }
@@ -264,6 +274,12 @@ impl Ground {
 
     fn finish(mut self) -> Result<Totals, String> {
         self.kill();
+        // What had to be built again says why.
+        self.deployment
+            .log(KILLED)
+            .lines()
+            .filter(|line| line.contains("built again"))
+            .for_each(|line| println!("     {line}"));
         let commands = self.load.stop()?;
         let (code, _) = self.command.stop();
         if code != Some(0) {
@@ -289,11 +305,13 @@ mod tests {
 
     #[test]
     fn every_point_comes_and_random_moments_between_them() {
-        let (mut left, mut numbers) = (Vec::new(), Numbers::new(3));
-        let drawn: Vec<_> = (0..2 * Point::ALL.len()).map(|_| next(&mut left, &mut numbers)).collect();
+        let (mut left, mut numbers, moments) = (Vec::new(), Numbers::new(3), moments(&[]).unwrap());
+        let drawn: Vec<_> = (0..2 * Point::ALL.len()).map(|_| next(&moments, &mut left, &mut numbers)).collect();
         for point in 0..Point::ALL.len() {
             assert_eq!(drawn.iter().filter(|moment| **moment == Moment::At(point)).count(), 1);
         }
         assert_eq!(drawn.iter().filter(|moment| **moment == Moment::Random).count(), Point::ALL.len());
+        assert_eq!(super::moments(&["AfterCommit".to_owned()]).unwrap(), [Moment::At(1)]);
+        assert!(super::moments(&["Never".to_owned()]).is_err());
     }
 }

@@ -80,6 +80,9 @@ enum Command {
         partitions: u16,
         #[arg(long, default_value_t = 18)]
         rounds_of_a_ledger: usize,
+        /// Only at these moments, as the output names them.
+        #[arg(long)]
+        at: Vec<String>,
     },
     /// `promptory serve` that dies at a point by itself: what the drill above kills there.
     #[command(hide = true)]
@@ -145,12 +148,12 @@ async fn main() -> ExitCode {
             let kind = Kind::Http(clients::Shape { hot, spread, tenants, readers, rest });
             drill.run(kind, &[&Fault::OF_SERVERS[..], &Fault::OF_PROCESSES[..]].concat()).await
         }
-        Command::Kills { rounds, seconds, seed, tenants, rest_ms, partitions, rounds_of_a_ledger } => {
+        Command::Kills { rounds, seconds, seed, tenants, rest_ms, partitions, rounds_of_a_ledger, at } => {
             println!(
                 "seed {seed}, {tenants} tenants, one client each; a command process, and one with the read models that is killed"
             );
             let (time, rest) = (seconds.map(Duration::from_secs), Duration::from_millis(rest_ms));
-            kills::run(&kills::Plan { rounds, time, seed, tenants, rest, partitions, rounds_of_a_ledger }).await
+            kills::run(&kills::Plan { rounds, time, seed, tenants, rest, partitions, rounds_of_a_ledger, at }).await
         }
         Command::Mortal(args) => mortal::run(*args).await,
         Command::Throughput { rounds, seconds, hot, spread, tenants, partitions } => {
