@@ -303,6 +303,14 @@ pub enum Question {
     },
 }
 
+impl Question {
+    /// Whether it is a later page of a search, which only the process that answered the first one can answer.
+    #[must_use]
+    pub fn goes_on_searching(&self) -> bool {
+        matches!(self, Self::Search(search) if search.after.is_some())
+    }
+}
+
 /// How a read model of the tenant stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelAnswer {
