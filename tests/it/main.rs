@@ -22,6 +22,7 @@ mod isolation;
 mod layers;
 mod oidc;
 mod quotas;
+mod rebuild;
 mod rights;
 mod rollouts;
 mod scim;
