@@ -18,6 +18,7 @@ mod feed;
 mod graph;
 mod guide;
 mod imported;
+mod languages;
 mod layers;
 mod oidc;
 mod quotas;
