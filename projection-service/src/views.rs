@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Sum;
 use crate::store::checkpoint::Checkpoint;
-use crate::store::rows::RowError;
+use crate::store::rows::{RowError, Rows};
 use fold::{Broken, Source, Step};
 use stage::Staged;
 
@@ -32,7 +32,7 @@ pub struct Head {
     pub cursor: Option<Cursor>,
     /// When that batch was recorded.
     pub recorded_at: Timestamp,
-    /// The sum over all rows.
+    /// The sum over all that the digest is of.
     pub sum: Sum,
 }
 
@@ -59,7 +59,7 @@ pub trait View: Clone + Default + Debug + Send + Sync + 'static {
     const GIVES_WAY: bool;
 
     /// What it keeps with its checkpoint, besides how far it is.
-    type Kept: Copy + Debug + Send + Sync + Serialize + DeserializeOwned + 'static;
+    type Kept: Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static;
     /// Makes it from its rows.
     type Loader: Load<Self>;
 
@@ -72,8 +72,17 @@ pub trait View: Clone + Default + Debug + Send + Sync + 'static {
     /// What it keeps with its checkpoint now.
     fn kept(&self) -> Self::Kept;
 
-    /// The key of the row that each event has.
-    fn row_of(index: u64) -> Vec<u8>;
+    /// Adds what the digest is of, of a row.
+    ///
+    /// # Errors
+    /// The row can't be read.
+    fn sum_of(key: &[u8], value: &[u8], sum: &mut Sum) -> Result<(), RowError> {
+        sum.add(key, value);
+        Ok(())
+    }
+
+    /// Adds what the digest is of, of what is kept with the checkpoint at an event.
+    fn sum_of_kept(_kept: &Self::Kept, _index: u64, _sum: &mut Sum) {}
 
     /// Applies one event, the next one by the caller's word, and stages the rows that it changes.
     ///
@@ -147,9 +156,9 @@ pub trait Load<V: View>: Default {
     /// A row that can't be read.
     fn see(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError>;
 
-    /// The state, once all rows were seen.
+    /// The state, once all rows were seen and are what the checkpoint speaks of.
     ///
     /// # Errors
     /// A row that can't be read.
-    fn finish(self, checkpoint: Option<Checkpoint<V::Kept>>) -> Result<V, RowError>;
+    fn finish(self, checkpoint: Option<Checkpoint<V::Kept>>, rows: &impl Rows) -> Result<V, RowError>;
 }

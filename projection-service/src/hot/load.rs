@@ -11,7 +11,7 @@ use promptory_events::{Credential, PrincipalId, PromptId};
 use super::Hot;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::key::{Key, family};
-use crate::store::rows::RowError;
+use crate::store::rows::{RowError, Rows};
 use crate::views::Load;
 use crate::views::catalog::row::{
     self, ApiKeyRow, ClaimRow, CommitRef, DirectoryRow, EventRow, FreezeRow, GrantRow, GroupRow, IssuerRow, MemberRow,
@@ -78,7 +78,7 @@ impl Load<Hot> for Loader {
         Ok(())
     }
 
-    fn finish(mut self, checkpoint: Option<Checkpoint<Quotas>>) -> Result<Hot, RowError> {
+    fn finish(mut self, checkpoint: Option<Checkpoint<Quotas>>, _rows: &impl Rows) -> Result<Hot, RowError> {
         for prompt in self.prompts.into_values() {
             self.hot.put(prompt, None);
         }

@@ -17,7 +17,7 @@ pub struct Checkpoint<K> {
     pub cursor: Cursor,
     /// When that batch was recorded.
     pub recorded_at: Timestamp,
-    /// The sum over all rows but this one.
+    /// The sum over all that the digest is of, up to this event.
     pub sum: Sum,
     /// What the view keeps with it.
     pub kept: K,

@@ -93,19 +93,17 @@ fn verify<V: View>(store: &Store<V>) -> Result<V, OpenError> {
             stored = Some(row::decode::<Stored<V::Kept>>("checkpoint", &value)?);
             continue;
         }
-        sum.add(&key, &value);
+        V::sum_of(&key, &value, &mut sum)?;
         loader.see(&key, &value)?;
     }
     let checkpoint = stored.map(|stored| stored.checkpoint);
-    if sum != checkpoint.map(|checkpoint| checkpoint.sum).unwrap_or_default() {
+    if let Some(checkpoint) = &checkpoint {
+        V::sum_of_kept(&checkpoint.kept, checkpoint.index, &mut sum);
+    }
+    if sum != checkpoint.as_ref().map(|checkpoint| checkpoint.sum).unwrap_or_default() {
         return Err(OpenError::Unusable("its rows are not those that the checkpoint speaks of".to_owned()));
     }
-    match checkpoint {
-        Some(checkpoint) if store.tree.get(V::row_of(checkpoint.index)).ok().flatten().is_none() => {
-            Err(OpenError::Unusable("the checkpoint's own event is missing".to_owned()))
-        }
-        checkpoint => Ok(loader.finish(checkpoint)?),
-    }
+    Ok(loader.finish(checkpoint, &store.tree)?)
 }
 
 /// Takes a store's folder away. It is moved first, so that a folder that is half gone is never opened.

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod block;
+pub mod chunk;
 pub mod filter;
 pub mod key;
 pub mod record;
@@ -21,9 +22,10 @@ use super::stage::Staged;
 use super::{Head, Load, View};
 use crate::digest::Sum;
 use crate::store::checkpoint::Checkpoint;
-use crate::store::rows::{RowError, RowKey};
+use crate::store::rows::{RowError, Rows};
 use crate::views::catalog::row;
 use block::Block;
+use chunk::{Chunk, Records};
 use key::{Key, family, number_of};
 
 /// The shape of the rows.
@@ -38,6 +40,8 @@ pub struct Audit {
     roles: HashTrieMapSync<u64, AnyRole>,
     api_keys: HashTrieMapSync<KeyId, PrincipalId>,
     block: Block,
+    /// The records that are in no row yet.
+    recent: Chunk,
 }
 
 impl Audit {
@@ -56,7 +60,7 @@ impl Audit {
     }
 
     /// What names mean from this event on.
-    fn learn(&mut self, staged: &mut Staged<()>, step: &Step<'_>) {
+    fn learn(&mut self, staged: &mut Staged<Chunk>, step: &Step<'_>) {
         let sum = &mut self.head.sum;
         match step.event {
             Event::RoleGranted(event) => {
@@ -77,7 +81,7 @@ impl Audit {
     }
 }
 
-fn replace<T: serde::Serialize>(staged: &mut Staged<()>, sum: &mut Sum, key: &Key, before: Option<&T>, after: &T) {
+fn replace<T: serde::Serialize>(staged: &mut Staged<Chunk>, sum: &mut Sum, key: &Key, before: Option<&T>, after: &T) {
     match before {
         Some(before) => staged.replace(sum, key, &row::encode(before), row::encode(after)),
         None => staged.put(sum, key, row::encode(after)),
@@ -92,7 +96,7 @@ impl View for Audit {
     const GATHER: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(20));
     const GIVES_WAY: bool = true;
 
-    type Kept = ();
+    type Kept = Chunk;
     type Loader = Loader;
 
     fn head(&self) -> Head {
@@ -103,16 +107,26 @@ impl View for Audit {
         self.head = head;
     }
 
-    fn kept(&self) {}
-
-    fn row_of(index: u64) -> Vec<u8> {
-        Key::Record(index).bytes()
+    fn kept(&self) -> Chunk {
+        self.recent.clone()
     }
 
-    fn apply(&mut self, staged: &mut Staged<()>, source: &Source, step: &Step<'_>) -> Result<(), Broken> {
+    fn sum_of(key: &[u8], value: &[u8], sum: &mut Sum) -> Result<(), RowError> {
+        match key.split_first() {
+            Some((&family::RECORDS, _)) => Chunk::decode(value)?.sum(numbered(key)?, sum),
+            _ => sum.add(key, value),
+        }
+        Ok(())
+    }
+
+    fn sum_of_kept(kept: &Chunk, index: u64, sum: &mut Sum) {
+        kept.sum((index + 1) / chunk::LEN, sum);
+    }
+
+    fn apply(&mut self, staged: &mut Staged<Chunk>, source: &Source, step: &Step<'_>) -> Result<(), Broken> {
         let (record, index) = (record::of(self, &source.tenant, step), step.index);
         let sum = &mut self.head.sum;
-        staged.put(sum, &Key::Record(index), row::encode(&record));
+        self.recent.push(index, row::encode(&record).into(), staged, sum);
         self.block.note(index, &record);
         self.block.close_after(index, staged, sum);
         self.learn(staged, step);
@@ -120,24 +134,14 @@ impl View for Audit {
     }
 }
 
-/// Makes the state again from the rows that say what names mean, and from the records of the last block.
+/// Makes the state again from the rows that say what names mean, and the records of the last block.
 #[derive(Debug, Default)]
-pub struct Loader {
-    audit: Audit,
-    unfinished: Vec<(u64, Vec<u8>)>,
-}
+pub struct Loader(Audit);
 
 impl Load<Audit> for Loader {
     fn see(&mut self, key: &[u8], value: &[u8]) -> Result<(), RowError> {
-        let audit = &mut self.audit;
+        let audit = &mut self.0;
         match key.split_first() {
-            Some((&family::RECORD, _)) => {
-                let index = number_of(key).ok_or(RowError::Row("record"))?;
-                self.unfinished.push((index, value.to_owned()));
-                if block::of(index + 1) > block::of(index) {
-                    self.unfinished.clear();
-                }
-            }
             Some((&family::NAME, id)) => {
                 audit.keys.insert_mut(PromptId(bytes(id)?), row::decode("name", value)?);
             }
@@ -152,13 +156,21 @@ impl Load<Audit> for Loader {
         Ok(())
     }
 
-    fn finish(mut self, checkpoint: Option<Checkpoint<()>>) -> Result<Audit, RowError> {
-        self.audit.block = Block::again(&self.unfinished)?;
-        if let Some(Checkpoint { index, cursor, recorded_at, sum, kept: () }) = checkpoint {
-            self.audit.head = Head { index: Some(index), cursor: Some(cursor), recorded_at, sum };
+    fn finish(mut self, checkpoint: Option<Checkpoint<Chunk>>, rows: &impl Rows) -> Result<Audit, RowError> {
+        let Some(Checkpoint { index, cursor, recorded_at, sum, kept }) = checkpoint else { return Ok(self.0) };
+        self.0.head = Head { index: Some(index), cursor: Some(cursor), recorded_at, sum };
+        self.0.recent = kept;
+        let audit = self.0.clone();
+        for record in Records::of(&audit, rows).range(block::start(block::of(index + 1)), index) {
+            let (index, record) = record?;
+            self.0.block.note(index, &row::decode("record", &record)?);
         }
-        Ok(self.audit)
+        Ok(self.0)
     }
+}
+
+fn numbered(key: &[u8]) -> Result<u64, RowError> {
+    number_of(key).ok_or(RowError::Row("key"))
 }
 
 fn bytes<const N: usize>(bytes: &[u8]) -> Result<[u8; N], RowError> {

@@ -22,7 +22,6 @@ use promptory_domain::quota::Quotas;
 use super::{Head, View};
 use crate::hot::Hot;
 use crate::hot::load::Loader;
-use crate::store::key::Key;
 use stage::Staged;
 
 pub use super::fold::{Broken, Source, fold, fold_until};
@@ -55,10 +54,6 @@ impl View for Hot {
 
     fn kept(&self) -> Quotas {
         self.quotas
-    }
-
-    fn row_of(index: u64) -> Vec<u8> {
-        Key::Event(index).encode()
     }
 
     fn apply(&mut self, staged: &mut Staged, _: &Source, step: &super::fold::Step<'_>) -> Result<(), Broken> {

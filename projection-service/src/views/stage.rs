@@ -36,8 +36,14 @@ pub struct Mark {
 impl<K> Staged<K> {
     /// A new row.
     pub fn put(&mut self, sum: &mut Sum, key: &impl RowKey, value: Vec<u8>) {
+        let bytes = key.bytes();
+        sum.add(&bytes, &value);
+        self.write(key, value);
+    }
+
+    /// A row of things that the sum has already.
+    pub fn write(&mut self, key: &impl RowKey, value: Vec<u8>) {
         let key = key.bytes();
-        sum.add(&key, &value);
         self.bytes += key.len() + value.len();
         self.rows.push((key, value));
     }

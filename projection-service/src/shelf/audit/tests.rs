@@ -7,7 +7,8 @@ use crate::ask::*;
 use crate::store::{Store, Use};
 use crate::testing::world::{World, ask};
 use crate::testing::{Scribe, granted};
-use crate::views::audit::Audit;
+use crate::views::audit::key::Key;
+use crate::views::audit::{Audit, chunk};
 use crate::views::fold::fold;
 use crate::views::stage::Staged;
 
@@ -161,11 +162,13 @@ async fn an_audit_view_that_stops_stops_alone_and_says_so() {
 async fn damage_of_the_audit_view_is_repaired_and_the_question_answered() {
     let world = World::new(4);
     let mut scribe = world.scribe("acme");
-    scribe.create("a", "text");
+    for n in 0..chunk::LEN {
+        scribe.create(&format!("a{n}"), "text");
+    }
     scribe.append(&world.ledger).await;
     let before = whole(&world, "acme").await;
     let open = world.shelf.audit().slot(&scribe.tenant).open.load_full().unwrap();
-    open.store.spoil(&crate::views::audit::key::Key::Record(3));
+    open.store.spoil(&Key::Records(1));
     drop(open);
     assert_eq!(whole(&world, "acme").await, before);
 }

@@ -1,11 +1,13 @@
 //! Answers from the audit view: a page of records, or how many there are. Only so many rows are looked at for one question
 //! that each gets an answer soon; it says where to go on.
 
+use bytes::Bytes;
 use promptory_domain::access::Action;
 use promptory_events::{Credential, Prefix, PromptId, TenantId};
 use promptory_ledger::seal::aad;
 use promptory_ledger::{KeyStore, KeyStoreError};
 
+use super::chunk::Records;
 use super::filter::{Span, means, says};
 use super::key::{Key, number_of};
 use super::record::{RecordRow, Said, Words};
@@ -80,7 +82,7 @@ pub struct AuditDesk<'a, R> {
 }
 
 /// A record that a filter may mean, and what it says; nothing, if that was not read: then it has what was looked for.
-type Candidate = (u64, Option<Vec<u8>>);
+type Candidate = (u64, Option<Bytes>);
 
 /// Where records are looked for, and how many more.
 struct Looking<'q> {
@@ -112,25 +114,26 @@ impl<R: Rows> AuditDesk<'_, R> {
             (Some(end), _) => return Err(AskError::IndexBeyondEnd(end).into()),
             (None, head) => head,
         };
-        let span = end.map(|end| Span::of(filter, self.rows, end)).transpose()?.flatten();
+        let records = Records::of(self.audit, self.rows);
+        let span = end.map(|end| Span::of(filter, &records, end)).transpose()?.flatten();
         let span = span.and_then(|span| narrowed(span, from, order));
         let mut looking = Looking { filter, order, shown: limit.is_some(), looked: 0, opened: 0, last: None };
         let answer = match limit {
             Some(limit) => {
-                let (mut records, mut next) = (Vec::new(), None);
+                let (mut found, mut next) = (Vec::new(), None);
                 if let Some(span) = &span {
-                    next = self.look(span, &mut looking, false, |record| {
-                        records.extend(record);
-                        records.len() < limit
+                    next = self.look(span, &mut looking, &records, false, |record| {
+                        found.extend(record);
+                        found.len() < limit
                     })?;
                 }
-                Answer::Audit(AuditAnswer { order, records, next })
+                Answer::Audit(AuditAnswer { order, records: found, next })
             }
             None => {
                 let (mut count, mut next) = (0, None);
                 if let Some(span) = &span {
                     let unread = span.is_all(filter) && self.reach.is_all();
-                    next = self.look(span, &mut looking, unread, |_| {
+                    next = self.look(span, &mut looking, &records, unread, |_| {
                         count += 1;
                         true
                     })?;
@@ -148,17 +151,18 @@ impl<R: Rows> AuditDesk<'_, R> {
         &self,
         span: &Span,
         looking: &mut Looking<'_>,
+        records: &Records<'_, R>,
         unread: bool,
         mut take: impl FnMut(Option<AuditRecord>) -> bool,
     ) -> Result<Option<u64>, AnswerError> {
-        for candidate in self.candidates(span, looking.order) {
+        for candidate in self.candidates(span, records, looking.order) {
             let (index, value) = candidate?;
             looking.looked += 1;
             let enough = if unread && (value.is_none() || span.posting.is_none()) {
                 !take(None)
             } else {
-                let value = value.map_or_else(|| self.record(index), Ok)?;
-                let meant = self.meant(index, row::decode("record", &value)?, looking)?;
+                let value = value.map_or_else(|| records.get(index), Ok)?;
+                let meant = self.meant(index, row::decode("record", &value)?, records, looking)?;
                 meant.is_some_and(|record| !take(Some(record)))
             };
             if enough || looking.looked >= LOOKED_AT_MAX || looking.opened >= OPENED_MAX {
@@ -174,15 +178,14 @@ impl<R: Rows> AuditDesk<'_, R> {
     fn candidates<'r>(
         &'r self,
         span: &Span,
+        records: &'r Records<'r, R>,
         order: Order,
     ) -> Box<dyn Iterator<Item = Result<Candidate, RowError>> + 'r> {
-        let records = |low| {
-            let rows = self.rows.range(&Key::Record(low).bytes(), &Key::Record(span.high).bytes());
-            rows.map(|row| row.and_then(|(key, value)| Ok((numbered(&key)?, Some(value)))))
-        };
-        let unfinished = block::of(self.audit.next());
-        let Some(posting) = &span.posting else { return ordered(records(span.low), order) };
-        let rest = records(span.low.max(block::start(unfinished)));
+        let each =
+            |low| records.range(low, span.high).map(|record| record.map(|(index, record)| (index, Some(record))));
+        let unfinished = block::of(records.next());
+        let Some(posting) = &span.posting else { return ordered(each(span.low), order) };
+        let rest = each(span.low.max(block::start(unfinished)));
         let Some(last) = unfinished.checked_sub(1) else { return ordered(rest, order) };
         let key = |block| Key::Posting(posting.clone(), block).bytes();
         let blocks = self.rows.range(&key(block::of(span.low)), &key(block::of(span.high).min(last)));
@@ -200,22 +203,19 @@ impl<R: Rows> AuditDesk<'_, R> {
         ordered(found.chain(rest), order)
     }
 
-    fn record(&self, index: u64) -> Result<Vec<u8>, RowError> {
-        self.rows.get(&Key::Record(index))?.ok_or(RowError::Row("record"))
-    }
-
     /// The record, if the filter means it and the reader may see it.
     fn meant(
         &self,
         index: u64,
         record: RecordRow,
+        records: &Records<'_, R>,
         looking: &mut Looking<'_>,
     ) -> Result<Option<AuditRecord>, AnswerError> {
         let filter = looking.filter;
         if !means(filter, &record) || !self.reach.sees(&record) {
             return Ok(None);
         }
-        let words = self.words(index, &record, &mut looking.last)?;
+        let words = words(index, &record, records, &mut looking.last)?;
         if filter.author.is_some() && words.author != filter.author {
             return Ok(None);
         }
@@ -230,24 +230,6 @@ impl<R: Rows> AuditDesk<'_, R> {
         Ok(Some(shown(index, record, words, message)))
     }
 
-    /// What the commit of a record says. `last` spares reading it again for the next event of the same commit.
-    fn words<'l>(
-        &self,
-        index: u64,
-        record: &RecordRow,
-        last: &'l mut Option<(u64, Words)>,
-    ) -> Result<&'l Words, RowError> {
-        match &record.said {
-            Said::Here(words) => *last = Some((index, Words::clone(words))),
-            Said::At(first) if last.as_ref().is_some_and(|(known, _)| known == first) => {}
-            Said::At(first) => match row::decode::<RecordRow>("record", &self.record(*first)?)?.said {
-                Said::Here(words) => *last = Some((*first, *words)),
-                Said::At(_) => return Err(RowError::Row("commit")),
-            },
-        }
-        last.as_ref().map(|(_, words)| words).ok_or(RowError::Row("commit"))
-    }
-
     /// A commit's message. An erased one is no reason to hide the rest of what happened.
     fn message(&self, words: &Words) -> Result<Option<String>, AskError> {
         let Some(sealed) = &words.message else { return Ok(None) };
@@ -257,6 +239,24 @@ impl<R: Rows> AuditDesk<'_, R> {
             Err(error) => Err(unopened(&error)),
         }
     }
+}
+
+/// What the commit of a record says. `last` spares reading it again for the next event of the same commit.
+fn words<'l>(
+    index: u64,
+    record: &RecordRow,
+    records: &Records<'_, impl Rows>,
+    last: &'l mut Option<(u64, Words)>,
+) -> Result<&'l Words, RowError> {
+    match &record.said {
+        Said::Here(words) => *last = Some((index, Words::clone(words))),
+        Said::At(first) if last.as_ref().is_some_and(|(known, _)| known == first) => {}
+        Said::At(first) => match row::decode::<RecordRow>("record", &records.get(*first)?)?.said {
+            Said::Here(words) => *last = Some((*first, *words)),
+            Said::At(_) => return Err(RowError::Row("commit")),
+        },
+    }
+    last.as_ref().map(|(_, words)| words).ok_or(RowError::Row("commit"))
 }
 
 /// What is left of a span from an index on, in an order.

@@ -4,12 +4,12 @@
 
 use rpds::HashTrieMapSync;
 
+use super::chunk::Chunk;
 use super::key::{Key, Posting};
 use super::record::RecordRow;
 use super::row;
 use crate::ask::Outcome;
 use crate::digest::Sum;
-use crate::store::rows::RowError;
 use crate::views::stage::Staged;
 
 /// Records in a block: the bits of [`Marks`].
@@ -52,24 +52,12 @@ impl Block {
     }
 
     /// Stages the rows of the block and begins the next one, if that was its last record.
-    pub(super) fn close_after(&mut self, index: u64, staged: &mut Staged<()>, sum: &mut Sum) {
+    pub(super) fn close_after(&mut self, index: u64, staged: &mut Staged<Chunk>, sum: &mut Sum) {
         if of(index + 1) > of(index) {
             for (posting, marks) in &std::mem::take(&mut self.0) {
                 staged.put(sum, &Key::Posting(posting.clone(), of(index)), row::encode(marks));
             }
         }
-    }
-
-    /// The block after these records, of which the last one is at `index`: they are those since the last full one.
-    ///
-    /// # Errors
-    /// A record can't be read.
-    pub(super) fn again(records: &[(u64, Vec<u8>)]) -> Result<Self, RowError> {
-        let mut block = Self::default();
-        for (index, record) in records {
-            block.note(*index, &row::decode("record", record)?);
-        }
-        Ok(block)
     }
 }
 

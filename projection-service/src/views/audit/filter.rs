@@ -2,7 +2,8 @@
 
 use promptory_events::Timestamp;
 
-use super::key::{Key, Posting};
+use super::chunk::Records;
+use super::key::Posting;
 use super::record::RecordRow;
 use crate::ask::{AuditFilter, Outcome};
 use crate::store::rows::{RowError, Rows};
@@ -24,7 +25,7 @@ impl Span {
     ///
     /// # Errors
     /// The store can't be read.
-    pub fn of(filter: &AuditFilter, rows: &impl Rows, end: u64) -> Result<Option<Self>, RowError> {
+    pub fn of(filter: &AuditFilter, records: &Records<'_, impl Rows>, end: u64) -> Result<Option<Self>, RowError> {
         let posting = match filter {
             AuditFilter { target: Some(target), .. } => Some(Posting::Target(target.clone())),
             AuditFilter { actor: Some(actor), .. } => Some(Posting::Actor(*actor)),
@@ -35,10 +36,10 @@ impl Span {
         let mut low = filter.from.unwrap_or(0);
         let mut past = filter.to.unwrap_or(end).min(end).saturating_add(1);
         if let Some(since) = filter.since {
-            low = low.max(first(rows, end, |time| time >= since)?);
+            low = low.max(first(records, end, |time| time >= since)?);
         }
         if let Some(until) = filter.until {
-            past = past.min(first(rows, end, |time| time >= until)?);
+            past = past.min(first(records, end, |time| time >= until)?);
         }
         Ok((low < past).then(|| Self { low, high: past - 1, posting }))
     }
@@ -60,13 +61,12 @@ impl Span {
 }
 
 /// The first index whose record's time passes; times never go back. By halving.
-fn first(rows: &impl Rows, end: u64, passes: impl Fn(Timestamp) -> bool) -> Result<u64, RowError> {
+fn first(records: &Records<'_, impl Rows>, end: u64, passes: impl Fn(Timestamp) -> bool) -> Result<u64, RowError> {
     // Nothing below `low` passes, everything from `high` on does.
     let (mut low, mut high) = (0, end.saturating_add(1));
     while low < high {
         let middle = low + (high - low) / 2;
-        let record = rows.get(&Key::Record(middle))?.ok_or(RowError::Row("record"))?;
-        if passes(row::take("record", &record)?) {
+        if passes(row::take("record", &records.get(middle)?)?) {
             high = middle;
         } else {
             low = middle + 1;

@@ -1,4 +1,4 @@
-//! The keys of the audit view's rows: one numbered family per byte, then what it is by, then an index or a block.
+//! The keys of the audit view's rows: one numbered family per byte, then what it is by, then the number of a chunk or a block.
 //!
 //! What is by one actor, one action or one target lies together, in the order in which it happened.
 
@@ -9,8 +9,10 @@ use crate::store::rows::RowKey;
 /// A row's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// A record.
+    /// A record, as the digest knows it. No row has this key.
     Record(u64),
+    /// The records of a chunk.
+    Records(u64),
     /// Which records of a block are of one kind.
     Posting(Posting, u64),
     /// What a prompt is called now.
@@ -39,6 +41,8 @@ pub enum Posting {
 pub mod family {
     /// [`super::Key::Record`]
     pub const RECORD: u8 = 1;
+    /// [`super::Key::Records`]
+    pub const RECORDS: u8 = 10;
     /// [`super::Posting::Actor`]
     pub const ACTOR: u8 = 6;
     /// [`super::Posting::Action`]
@@ -62,6 +66,7 @@ impl RowKey for Key {
     fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Record(index) => join(family::RECORD, &[&index.to_be_bytes()]),
+            Self::Records(chunk) => join(family::RECORDS, &[&chunk.to_be_bytes()]),
             Self::Posting(Posting::Actor(actor), block) => join(family::ACTOR, &[&actor.0, &block.to_be_bytes()]),
             Self::Posting(Posting::Action(name), block) => named(family::ACTION, name, *block),
             Self::Posting(Posting::Target(name), block) => named(family::TARGET, name, *block),
@@ -73,7 +78,7 @@ impl RowKey for Key {
     }
 }
 
-/// The index or block that the key of a record or a posting ends with.
+/// The chunk or block that the key of a row of records or a posting ends with.
 #[must_use]
 pub fn number_of(key: &[u8]) -> Option<u64> {
     key.split_last_chunk().map(|(_, number)| u64::from_be_bytes(*number))
