@@ -10,7 +10,7 @@ pub mod wire;
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{AnyRole, AuditForm, CommentOn, Include, Kind, Quota, Syntax, VersionRef};
+use promptory_events::event::{AnyRole, AuditForm, CommentOn, Include, Kind, Languages, Quota, Syntax, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
     TenantId, Timestamp, VersionId,
@@ -255,6 +255,11 @@ pub enum Question {
     },
     /// What the tenant has and may have.
     Quotas,
+    /// The languages that the tenant's prompts are searched in.
+    Languages {
+        /// When.
+        as_of: AsOf,
+    },
     /// Who may do something.
     Who(AskWho),
     /// All that a principal may do.
@@ -426,6 +431,8 @@ pub enum Answer {
     Dependents(DependentsAnswer),
     /// To `Quotas`: all of them, in order.
     Quotas(Vec<QuotaAnswer>),
+    /// To `Languages`.
+    Languages(Languages),
     /// To `Who`.
     Who(WhoAnswer),
     /// To `Holdings`.
