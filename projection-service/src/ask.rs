@@ -10,7 +10,7 @@ pub mod wire;
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{AnyRole, AuditForm, CommentOn, Include, Kind, Quota, Syntax, VersionRef};
+use promptory_events::event::{AnyRole, AuditForm, CommentOn, Include, Kind, Languages, Quota, Syntax, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
     TenantId, Timestamp, VersionId,
@@ -255,6 +255,11 @@ pub enum Question {
     },
     /// What the tenant has and may have.
     Quotas,
+    /// The languages that the tenant's prompts are searched in.
+    Languages {
+        /// When.
+        as_of: AsOf,
+    },
     /// Who may do something.
     Who(AskWho),
     /// All that a principal may do.
@@ -305,6 +310,14 @@ pub enum Question {
     },
     /// A read model is built anew, or the one before it put back. That goes on after the answer.
     Work(AskWork),
+}
+
+impl Question {
+    /// Whether it is a later page of a search, which only the process that answered the first one can answer.
+    #[must_use]
+    pub fn goes_on_searching(&self) -> bool {
+        matches!(self, Self::Search(search) if search.after.is_some())
+    }
 }
 
 /// How a read model of the tenant stands.
@@ -418,6 +431,8 @@ pub enum Answer {
     Dependents(DependentsAnswer),
     /// To `Quotas`: all of them, in order.
     Quotas(Vec<QuotaAnswer>),
+    /// To `Languages`.
+    Languages(Languages),
     /// To `Who`.
     Who(WhoAnswer),
     /// To `Holdings`.

@@ -164,4 +164,6 @@ impl Shelf {
 }
 
 #[cfg(test)]
+mod alone;
+#[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 pub use guard::{OpenError, discard, guarded};
 pub use share::Share;
 
+use crate::points::{self, Point};
 use crate::views::View;
 use crate::views::catalog::row;
 use crate::views::stage::Staged;
@@ -144,7 +145,9 @@ impl<V: View> Store<V> {
             let ops = rows.len() + 1;
             rows.into_iter().for_each(|(key, value)| batch.insert(key, value));
             batch.insert(&checkpoint::KEY, row::encode(&Stored { format: V::FORMAT, checkpoint: at }));
+            points::pass(Point::BeforeCommit);
             guarded(|| self.tree.apply_batch(batch))?;
+            points::pass(Point::AfterCommit);
             self.note(ops)?;
             thread::sleep(share.rest(begun.elapsed()).min(rest_max));
         }

@@ -18,6 +18,7 @@ mod releases;
 mod render;
 mod respond;
 mod search;
+mod settings;
 mod sse;
 mod status;
 mod templates;
@@ -128,6 +129,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(events::events))
         .routes(routes!(status::status))
         .routes(routes!(quotas::quotas))
+        .routes(routes!(settings::search))
         .routes(routes!(access::keys))
         .routes(routes!(access::grants))
         .routes(routes!(access::groups))

@@ -18,6 +18,8 @@ mod feed;
 mod graph;
 mod guide;
 mod imported;
+mod isolation;
+mod languages;
 mod layers;
 mod oidc;
 mod quotas;

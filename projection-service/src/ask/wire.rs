@@ -129,6 +129,7 @@ fn cut(told: &mut Told) -> bool {
         Answer::Prompt(_)
         | Answer::Status(_)
         | Answer::Quotas(_)
+        | Answer::Languages(_)
         | Answer::Diff(_)
         | Answer::Rendered(_)
         | Answer::AuditCount(_)

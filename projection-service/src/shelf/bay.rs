@@ -17,6 +17,7 @@ use super::catch_up::{Pages, Target, Trouble};
 use super::search::Queue;
 use super::slot::{Open, Slot};
 use super::{Config, ShelfError, to_the_end};
+use crate::points::{self, Point};
 use crate::rebuild::work::Turns;
 use crate::store::folder::Folder;
 use crate::views::View;
@@ -185,7 +186,9 @@ impl<V: View> Bay<V> {
     /// Swap, then announce: whoever is woken finds what was announced.
     pub(crate) fn publish(&self, slot: &Slot<V>, open: Arc<Open<V>>) {
         let position = open.position();
+        points::pass(Point::BeforeSwap);
         slot.open.store(Some(open));
+        points::pass(Point::BeforeAnnounce);
         let moved = slot.position.send_if_modified(|announced| {
             let changed = *announced != position;
             *announced = position;

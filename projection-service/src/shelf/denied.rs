@@ -84,6 +84,7 @@ impl Question {
             | Self::Status
             | Self::Access { .. }
             | Self::Quotas
+            | Self::Languages { .. }
             | Self::Changes(AskChanges { of: Of::Below(_), .. })
             | Self::Who(_)
             | Self::Holdings(_)
