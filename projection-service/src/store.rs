@@ -9,6 +9,7 @@ mod guard;
 pub mod key;
 pub mod rows;
 pub mod share;
+mod watch;
 
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::views::catalog::row;
 use crate::views::stage::Staged;
 use checkpoint::Stored;
 use rows::{RowError, Rows};
+use watch::watched;
 
 /// Operations in one batch: sled never gives back the memory of larger ones.
 const BATCH_OPS: usize = 400;
@@ -99,6 +101,21 @@ impl<V> std::fmt::Debug for Store<V> {
     }
 }
 
+impl<V> Store<V> {
+    /// Hands sled's buffers to the system.
+    fn flush(&self) -> Result<(), RowError> {
+        watched(&self.path, || guarded(|| self.db.flush()))?;
+        Ok(())
+    }
+}
+
+impl<V> Drop for Store<V> {
+    fn drop(&mut self) {
+        // sled does so when it is dropped, where nobody would see it wait. What can't be written is in the ledger.
+        let _ = self.flush();
+    }
+}
+
 impl<V: View> Store<V> {
     /// Opens the store in a folder and verifies all of it; makes an empty one if there is none. Blocks, and waits some
     /// seconds for a handle that is being closed.
@@ -146,7 +163,7 @@ impl<V: View> Store<V> {
             rows.into_iter().for_each(|(key, value)| batch.insert(key, value));
             batch.insert(&checkpoint::KEY, row::encode(&Stored { format: V::FORMAT, checkpoint: at }));
             points::pass(Point::BeforeCommit);
-            guarded(|| self.tree.apply_batch(batch))?;
+            watched(&self.path, || guarded(|| self.tree.apply_batch(batch)))?;
             points::pass(Point::AfterCommit);
             self.note(ops)?;
             thread::sleep(share.rest(begun.elapsed()).min(rest_max));
@@ -161,7 +178,7 @@ impl<V: View> Store<V> {
         if unsynced.ops >= FLUSH_OPS {
             unsynced.ops = 0;
             drop(unsynced);
-            guarded(|| self.db.flush())?;
+            self.flush()?;
         }
         Ok(())
     }
@@ -188,7 +205,7 @@ impl<V: View> Store<V> {
     pub fn sync(&self) -> Result<(), RowError> {
         // Before the flush: what is written while it runs counts as not synced.
         *self.unsynced.lock().unwrap_or_else(PoisonError::into_inner) = Unsynced::default();
-        guarded(|| self.db.flush())?;
+        self.flush()?;
         let synced = std::fs::File::open(self.path.join("db")).and_then(|file| file.sync_data());
         synced.map_err(|error| RowError::Store(error.to_string()))
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::checkpoint::{self, Stored};
 use super::rows::RowError;
 use super::share::{Rests, Share};
-use super::{Store, Use};
+use super::{Store, Use, watch};
 use crate::digest::Sum;
 use crate::views::catalog::row;
 use crate::views::{Load, View};
@@ -66,8 +66,12 @@ pub(super) fn open<V: View>(path: &Path, what_for: Use, share: Share) -> Result<
 }
 
 fn open_once<V: View>(path: &Path, what_for: Use, share: Share) -> Result<(Store<V>, V), OpenError> {
+    if watch::is_marked(path) {
+        return Err(OpenError::Unusable("sled did not come to an end with it".to_owned()));
+    }
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        let store = Store::open_unverified(path, what_for, share).map_err(|error| told_apart(&error))?;
+        let store = watch::watched(path, || Store::open_unverified(path, what_for, share));
+        let store = store.map_err(|error| told_apart(&error))?;
         let view = verify(&store, share)?;
         Ok((store, view))
     }));

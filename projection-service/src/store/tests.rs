@@ -129,6 +129,18 @@ fn rows_that_the_checkpoint_does_not_speak_of_are_not_believed() {
 }
 
 #[test]
+fn a_store_that_sled_got_stuck_with_is_built_again() {
+    let (scribe, dir) = (told(), tempfile::tempdir().unwrap());
+    let path = dir.path().join("acme");
+    let whole = closed(&path, &scribe);
+    fs::write(path.join("stuck"), b"").unwrap();
+    let (again, discarded) = healed(&path, &scribe);
+    assert!(discarded);
+    assert_eq!(again.sum, whole.sum);
+    assert!(!healed(&path, &scribe).1, "the mark went with the folder");
+}
+
+#[test]
 fn a_store_of_another_format_is_not_read() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::<Hot>::open_unverified(dir.path(), Use::Serving, Share::WHOLE).unwrap();
