@@ -17,11 +17,13 @@
 //! | [`rebuild`], [`replay`] | the same model again from the ledger: in a new store, or in memory only |
 //! | [`check`] | the proof while running that a model is the fold of its ledger |
 //! | [`digest`] | the proof that they are the same |
+//! | [`points`] | named moments between them, for the drill that ends the process there |
 
 pub mod ask;
 pub mod check;
 pub mod digest;
 pub mod hot;
+pub mod points;
 pub mod rebuild;
 pub mod replay;
 pub mod serve;

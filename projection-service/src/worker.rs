@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use crate::points::{self, Point};
 use crate::shelf::bay::Bay;
 use crate::shelf::{Shelf, ShelfError};
 use crate::views::View;
@@ -275,8 +276,12 @@ impl<V: View> Worker<V> {
             return;
         }
         let saved = Saved { at: syncing.at, stopped: self.behind.clone() };
+        points::pass(Point::BeforeCursor);
         match cursor::save(self.bay.dir(), V::NAME, &self.scope, &saved) {
-            Ok(()) => self.saved = syncing.at,
+            Ok(()) => {
+                points::pass(Point::AfterCursor);
+                self.saved = syncing.at;
+            }
             Err(error) => tracing::warn!(partition = self.scope.partition, %error, "a cursor could not be saved"),
         }
     }

@@ -7,7 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`limits`] | bare axum handlers; sled and redb alone with the same bytes |
-//! | `commands`, `resolve`, `search`, `visible`, `rebuild`, `cold_start`, `memory`, `jetstream` | a scenario each |
+//! | `commands`, `resolve`, `search`, `visible`, `rebuild`, `cold_start`, `memory`, `isolation`, `jetstream` | a scenario each |
 //! | [`world`], `server` | the node under test, filled from real histories; the same as a process of its own |
 //! | [`client`], [`load`] | the driver: one kept-alive connection a client, closed and open loop |
 //! | [`report`], [`machine`] | figures with their bars; the machine they are from |
@@ -16,6 +16,7 @@ pub mod client;
 mod cold_start;
 mod commands;
 pub mod history;
+mod isolation;
 mod jetstream;
 pub mod limits;
 pub mod load;
@@ -109,6 +110,8 @@ pub enum Scenario {
     ColdStart,
     /// Peak memory of a serving process.
     Memory,
+    /// What one loud tenant does to the others.
+    Isolation,
     /// Commands, reads and starts on a ledger on NATS JetStream, beside JetStream alone.
     #[value(name = "jetstream")]
     JetStream,
@@ -266,6 +269,7 @@ impl Bench {
             Scenario::Rebuild => Box::pin(rebuild::run(self)).await,
             Scenario::ColdStart => Box::pin(cold_start::run(self)).await,
             Scenario::Memory => Box::pin(memory::run(self)).await,
+            Scenario::Isolation => Box::pin(isolation::run(self)).await,
             Scenario::JetStream => Box::pin(jetstream::run(self)).await,
         }
     }

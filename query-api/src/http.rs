@@ -146,6 +146,8 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(audit::count))
         .routes(routes!(audit::export::export))
         .routes(routes!(models::models))
+        .routes(routes!(models::rebuild))
+        .routes(routes!(models::rollback))
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)

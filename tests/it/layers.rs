@@ -29,7 +29,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("promptory-query", vec!["events", "compare", "template", "platform", "projection"]),
         ("promptory", all.to_vec()),
         ("promptory-test-nats", vec![]),
-        ("promptory-test-faults", vec!["events", "ledger", "test-nats", "tests"]),
+        ("promptory-test-faults", vec!["events", "ledger", "projection", "test-nats", "tests"]),
     ])
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that can't go on fails, and may say what it saw")]
 
 mod apart;
+mod corners;
 mod process;
 mod processes;
 mod revoked;

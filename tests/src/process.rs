@@ -15,12 +15,15 @@ use tempfile::TempDir;
 use crate::Client;
 
 /// How long a process may take until it answers.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(40);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(120);
+/// How long servers that have just come up may take to make a ledger's streams.
+const MADE_WITHIN: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Runs the program that its arguments are, and ends it when its input ends, which is with us. The file that `$0` names gets
 /// the program's process id.
-const SCRIPT: &str = r#"exec 3<&0
+const SCRIPT: &str = r#"ulimit -c 0
+exec 3<&0
 "$@" </dev/null 3<&- &
 pid=$!
 echo $pid >"$0.part" && mv "$0.part" "$0"
@@ -73,7 +76,7 @@ impl Deployment {
         fs::write(folder.path().join("password"), &user.name).unwrap();
         RootKey::create(&folder.path().join("root.key")).unwrap();
         let options = Options::new(url).unwrap().password(&user.name, &user.name);
-        jetstream::init(&options, shape).await.unwrap();
+        jetstream::init(&options.clone().patience(MADE_WITHIN), shape).await.unwrap();
         Self { folder, url: url.to_owned(), user: user.name.clone(), options }
     }
 
@@ -83,8 +86,9 @@ impl Deployment {
         &self.options
     }
 
-    fn command(&self, command: &str, needs_keys: bool) -> Vec<PathBuf> {
-        let mut line: Vec<PathBuf> = vec![program().into(), command.into(), "--ledger".into(), self.url.clone().into()];
+    fn command(&self, program: &[PathBuf], needs_keys: bool) -> Vec<PathBuf> {
+        let mut line = program.to_vec();
+        line.extend(["--ledger".into(), self.url.clone().into()]);
         let password = self.folder.path().join("password");
         line.extend(["--nats-user".into(), self.user.clone().into(), "--nats-password-file".into(), password]);
         if needs_keys {
@@ -99,7 +103,7 @@ impl Deployment {
     /// It can't be started.
     #[must_use]
     pub fn run(&self, command: &str, more: &[&str]) -> Output {
-        let line = self.command(command, true);
+        let line = self.command(&[program().into(), command.into()], true);
         Command::new(&line[0]).args(&line[1..]).args(more).stdin(Stdio::null()).output().unwrap()
     }
 
@@ -109,26 +113,52 @@ impl Deployment {
     /// It does not.
     #[must_use]
     pub fn start(&self, name: &str, roles: &str, more: &[&str]) -> Process {
+        let started = self.start_as(&[program().into(), "serve".into()], name, roles, more);
+        started.unwrap_or_else(|| panic!("{name} does not start: {}", self.log(name)))
+    }
+
+    /// The same with a program that takes what `serve` does, given with what comes first; `None` if it ends before it
+    /// answers.
+    ///
+    /// # Panics
+    /// It does neither.
+    #[must_use]
+    pub fn start_as(&self, program: &[PathBuf], name: &str, roles: &str, more: &[&str]) -> Option<Process> {
         let data = self.folder.path().join(name);
         fs::create_dir_all(&data).unwrap();
         let log = fs::File::options().create(true).append(true).open(data.join("log")).unwrap();
         let (address, pid) = (data.join("address"), data.join("pid"));
         let _ = (fs::remove_file(&address), fs::remove_file(&pid)); // there if it ran before
         let mut command = Command::new("sh");
-        command.arg("-c").arg(SCRIPT).arg(&pid).args(self.command("serve", roles != "query"));
+        command.arg("-c").arg(SCRIPT).arg(&pid).args(self.command(program, roles != "query"));
         command.arg("--data").arg(&data).args(["--listen", "127.0.0.1:0", "--tenant", "acme", "--roles", roles]);
         command.arg("--address-file").arg(&address).args(more);
         command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log);
         let mut shell = command.spawn().unwrap();
         let since = Instant::now();
         while !(address.exists() && pid.exists()) {
-            let runs = shell.try_wait().unwrap().is_none();
-            let said = || fs::read_to_string(data.join("log")).unwrap_or_default();
-            assert!(runs && since.elapsed() < ANSWERS_WITHIN, "{name} does not start: {}", said());
+            if shell.try_wait().unwrap().is_some() {
+                return None;
+            }
+            assert!(since.elapsed() < ANSWERS_WITHIN, "{name} does not start: {}", self.log(name));
             std::thread::sleep(LOOK);
         }
         let read = |file| fs::read_to_string(file).unwrap().trim().to_owned();
-        Process { shell, pid: read(&pid), url: read(&address), log: data.join("log") }
+        Some(Process { shell, pid: read(&pid), url: read(&address), log: data.join("log") })
+    }
+
+    /// What the processes of this name have said so far.
+    #[must_use]
+    pub fn log(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name).join("log")).unwrap_or_default()
+    }
+
+    /// Removes the folder of this name, whose process has ended.
+    ///
+    /// # Panics
+    /// It can't be removed.
+    pub fn forget(&self, name: &str) {
+        fs::remove_dir_all(self.folder.path().join(name)).unwrap();
     }
 
     /// The text of a key that the process of this name has written.
@@ -197,7 +227,8 @@ impl Process {
     /// Whether it says that it should get requests.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        Client::new(&self.url, "none").get("/readyz").status == 200
+        let said = Client::with_patience(&self.url, "none", Some(ANSWERS_WITHIN)).try_send("GET", "/readyz", &[], None);
+        said.is_ok_and(|said| said.status == 200)
     }
 
     /// What it has said on its way.
@@ -214,6 +245,14 @@ impl Process {
     pub fn has_ended(&mut self) -> bool {
         self.shell.try_wait().unwrap().is_some()
     }
+}
+
+/// A counter with labels of the metrics of the process at an address, all of its labels together.
+#[must_use]
+pub fn counters(url: &str, name: &str) -> u64 {
+    let text = Client::new(url, "none").text("/metrics");
+    let values = text.lines().filter_map(|line| line.strip_prefix(name)?.rsplit(' ').next()?.parse::<u64>().ok());
+    values.sum()
 }
 
 /// A counter of the metrics of the process at an address; 0 if it has not counted yet.

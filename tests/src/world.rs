@@ -17,6 +17,7 @@ pub struct World {
     runtime: Runtime,
     backup_key: Option<BackupKey>,
     identity: promptory_identity::Config,
+    open_max: Option<usize>,
     node: Option<Node>,
 }
 
@@ -43,10 +44,19 @@ impl World {
         Self::with(clock, None, promptory_identity::Config { loopback_http: true, refetch_after })
     }
 
+    /// A fresh one that has so few read models of each view open at once.
+    #[must_use]
+    pub fn with_open_max(open_max: usize) -> Self {
+        let mut world = Self::new();
+        world.open_max = Some(open_max);
+        world.restart(|_| {});
+        world
+    }
+
     fn with(clock: Clock, backup_key: Option<BackupKey>, identity: promptory_identity::Config) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let runtime = Runtime::new().expect("a runtime");
-        let mut world = Self { folder, clock, runtime, backup_key, identity, node: None };
+        let mut world = Self { folder, clock, runtime, backup_key, identity, open_max: None, node: None };
         world.start();
         world
     }
@@ -59,11 +69,13 @@ impl World {
     }
 
     fn start(&mut self) {
+        let usual = Config::new(self.folder.path());
         let config = Config {
             clock: self.clock.clone(),
             backup_key: self.backup_key.clone(),
             identity: self.identity,
-            ..Config::new(self.folder.path())
+            open_max: self.open_max.unwrap_or(usual.open_max),
+            ..usual
         };
         self.node = Some(self.runtime.block_on(Node::start(config)).expect("a node"));
     }

@@ -92,6 +92,7 @@ impl Question {
             | Self::Audit { .. }
             | Self::AuditCount { .. }
             | Self::Models { .. }
+            | Self::Work(_)
             | Self::Search(_)
             | Self::Suggest { .. } => (None, None),
         };

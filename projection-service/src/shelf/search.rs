@@ -66,7 +66,8 @@ pub(super) struct Search {
 
 impl Search {
     pub(super) fn new(config: Config, open_max: usize, now: Timestamp) -> Self {
-        let states = AtomicU64::new(now.micros().unsigned_abs());
+        // Room for 4,096 states a microsecond: processes that start at nearly the same moment give other numbers for years.
+        let states = AtomicU64::new(now.micros().unsigned_abs() << 12);
         let (queue, stopping, places) = (Arc::default(), AtomicBool::new(false), RwLock::default());
         let open = std::sync::Mutex::new(LruCache::unbounded());
         Self { config, queue, states, stopping, places, open, open_max: open_max.max(1) }

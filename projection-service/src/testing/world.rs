@@ -37,6 +37,13 @@ impl World {
         self.shelf = shelf(&self.dir, 8, &self.ledger, &self.keys, Clock::System);
     }
 
+    /// Another process with an empty folder on the same ledger.
+    pub(crate) async fn alone(&mut self) {
+        self.shelf.close().await;
+        self.dir = tempfile::tempdir().unwrap();
+        self.shelf = shelf(&self.dir, 8, &self.ledger, &self.keys, Clock::System);
+    }
+
     /// A scribe for a new tenant. Its first batch, not appended yet, lets in the caller of [`ask`].
     pub(crate) fn scribe(&self, tenant: &str) -> Scribe {
         let mut scribe = Scribe::new(tenant, self.ledger.incarnation(), Some(self.keys.clone()));
@@ -75,6 +82,7 @@ fn shelf(dir: &TempDir, open_max: usize, ledger: &Ledger, keys: &KeyStore, clock
         clock,
         identity: promptory_identity::Config::default(),
         search: crate::shelf::search::Config::default(),
+        keep: crate::shelf::KEEP,
     };
     Shelf::new(config, ledger.clone(), keys.clone())
 }

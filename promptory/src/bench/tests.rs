@@ -81,6 +81,17 @@ async fn a_cold_start_answers_with_and_without_what_can_be_made_again() {
     assert_eq!(figures_of(Scenario::ColdStart).await.figures.iter().filter(|f| f.met.is_some()).count(), 4);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loud_tenant_is_measured_beside_the_others() {
+    let report = figures_of(Scenario::Isolation).await;
+    for what in ["reads by label of the others", "writes of the others"] {
+        for name in [format!("{what}, p99 without it"), format!("{what}, p99 beside it")] {
+            assert!(has(&report, &name), "{name}");
+        }
+    }
+    assert_eq!(report.figures.iter().filter(|figure| figure.met.is_some()).count(), 2);
+}
+
 #[test]
 fn without_servers_the_ledger_on_them_is_left_out_and_can_not_be_asked_for() {
     let asked = Bench::new(args(Scenario::JetStream));

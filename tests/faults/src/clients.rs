@@ -12,15 +12,14 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use promptory_tests::{Answer, Client};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::meaning::{ANSWERED_WITHIN, Request};
 use crate::oracle::Oracle;
 use crate::processes::{Door, Processes};
 use reader::Reader;
 use writer::Writer;
 
-/// How long a client waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The prompt that all write, in each tenant.
 const PROMPT: &str = "hot";
 /// The tenant whose one prompt many write.
@@ -90,13 +89,29 @@ pub fn tenants(processes: &Processes, others: usize) -> Vec<Arc<Tenant>> {
     let operator = Client::new(&processes.commands()[0].url(), &processes.operator());
     let names = std::iter::once(HOT.to_owned()).chain((0..others).map(|n| format!("t{n}")));
     let made = names.map(|name| {
-        let made = operator.post("/v1/tenants", &json!({"tenant": name})).expect(201);
-        let key = made.json["key"].as_str().expect("the owner's key").to_owned();
-        let owner = operator.with_key(&key);
-        let _ = owner.post("/v1/prompts", &json!({"key": PROMPT, "text": ""})).expect(201);
+        let key = made(&operator, &name).unwrap();
         Arc::new(Tenant { name, key, last: Mutex::default() })
     });
     made.collect()
+}
+
+/// Makes a tenant and its prompt, however often a busy machine says "later". Gives its owner's key.
+///
+/// # Errors
+/// It is refused.
+pub fn made(operator: &Client, name: &str) -> Result<String, String> {
+    let mut made = post(operator, "/v1/tenants", Some(name), &json!({"tenant": name}))?;
+    if made.json["key"].is_null() {
+        // It was done, and the answer that showed the key was "later": another owner, then.
+        made = post(operator, &format!("/v1/tenants/{name}/owners"), None, &json!({}))?;
+    }
+    let key = made.json["key"].as_str().ok_or_else(|| format!("{name} has no owner: {made:?}"))?.to_owned();
+    post(&operator.with_key(&key), "/v1/prompts", Some(PROMPT), &json!({"key": PROMPT, "text": ""}))?;
+    Ok(key)
+}
+
+fn post(client: &Client, path: &str, idempotency_key: Option<&str>, body: &Value) -> Result<Answer, String> {
+    Request { method: "POST", path, idempotency_key, body: Some(body), good: 201 }.until_done(client)
 }
 
 /// What all clients share.
@@ -235,31 +250,4 @@ impl Common {
             }
         }
     }
-}
-
-/// What an answer means to a client.
-enum Meaning {
-    Done(Answer),
-    /// Nobody knows, or not now: what was said.
-    Later(String),
-    Wrong(String),
-}
-
-/// What is documented to pass.
-const LATER: [(u16, &str); 5] =
-    [(408, "request-timeout"), (429, "overloaded"), (503, "unavailable"), (503, "clock-behind"), (504, "behind")];
-
-fn meaning(answer: Result<Answer, ureq::Error>, good: u16) -> Meaning {
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(error) => return Meaning::Later(error.to_string()),
-    };
-    if answer.status == good {
-        return Meaning::Done(answer);
-    }
-    let passes = answer.problem().is_some_and(|code| LATER.contains(&(answer.status, code)));
-    if passes && (answer.status == 408 || answer.header("retry-after") == "1") {
-        return Meaning::Later(format!("{} {}", answer.status, answer.json["detail"]));
-    }
-    Meaning::Wrong(format!("{answer:?}"))
 }

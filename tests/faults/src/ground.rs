@@ -5,21 +5,21 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
 use promptory_events::partition;
-use promptory_ledger::jetstream::{JetStream, Options, ReplicaReport, Shape, init, scrub};
+use promptory_ledger::jetstream::{JetStream, Options, ReplicaReport, ScrubReport, Shape, init, scrub};
 use promptory_test_nats::{Cluster, User};
 use promptory_tests::process::Deployment;
 use tokio::task::block_in_place;
 
 use crate::clients::{self, Clients, Counts, Tenant};
 use crate::inflict::{Inflicted, Target};
+use crate::meaning::PATIENCE;
 use crate::oracle::Oracle;
 use crate::processes::Processes;
 use crate::walk::{self, stored};
 use crate::writers::{self, Writers};
 use crate::{models, walk::Entries};
 
-/// After this, whatever the fault was, something hangs.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Who writes.
 #[derive(Clone, Copy, Debug)]
@@ -103,20 +103,22 @@ impl<'c> Ground<'c> {
     /// It finds something else.
     pub async fn damaged(&self, target: &Target<'_>, done: &Inflicted) -> Result<String, String> {
         let server = done.server.expect("one was damaged");
-        let report = scrub(&self.options).await.map_err(|error| error.to_string())?;
-        if report.is_whole() {
-            return Ok(", the server mended it by itself".to_owned());
-        }
         let name = &self.cluster.servers()[server].name;
-        for stream in &report.streams {
-            let innocent = |replica: &ReplicaReport| {
-                replica.missing.count + replica.differs.count == 0
-                    || (stream.stream == target.stream && replica.name == *name)
-            };
-            if !stream.replicas.iter().all(innocent) || stream.broken_count > 0 {
+        let since = Instant::now();
+        let report = loop {
+            let report = scrub(&self.options).await.map_err(|error| error.to_string())?;
+            if report.is_whole() {
+                return Ok(", the server mended it by itself".to_owned());
+            }
+            if says_no_more(&report, target.stream, name) {
+                break report;
+            }
+            // The server was started a moment ago: of its other streams it may lack what is on its way to it.
+            if since.elapsed() > PATIENCE {
                 return Err(format!("the scrub says more than that {name} is damaged: {report}"));
             }
-        }
+            tokio::time::sleep(AGAIN).await;
+        };
         let lost: u64 =
             report.streams.iter().flat_map(|s| &s.replicas).map(|r| r.missing.count + r.differs.count).sum();
         block_in_place(|| target.heal(server));
@@ -146,7 +148,7 @@ impl<'c> Ground<'c> {
         let mut report = scrub(&self.options).await.map_err(|error| error.to_string())?;
         // A replica that was away is still catching up.
         while !report.is_whole() && since.elapsed() < PATIENCE {
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            tokio::time::sleep(AGAIN).await;
             report = scrub(&self.options).await.map_err(|error| error.to_string())?;
         }
         if !report.is_whole() {
@@ -160,7 +162,7 @@ impl<'c> Ground<'c> {
     ///
     /// # Errors
     /// What is wrong.
-    pub async fn finish(mut self) -> Result<(usize, String), String> {
+    pub async fn finish(&mut self) -> Result<(usize, String), String> {
         let note = match &mut self.load {
             Load::Ledger(writers) => {
                 let writers = writers.take().expect("until now");
@@ -170,6 +172,17 @@ impl<'c> Ground<'c> {
         };
         self.check().await?;
         Ok((self.oracle.count(), note))
+    }
+
+    /// What all who take part have said lately: for whoever looks at what went wrong, when they and their folders are gone.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let servers = self.cluster.servers().iter().map(|server| format!("-- {}\n{}", server.name, server.log()));
+        let processes = match &self.load {
+            Load::Ledger(_) => Vec::new(),
+            Load::Http(http) => http.processes.said(),
+        };
+        servers.chain(processes).collect::<Vec<_>>().join("\n")
     }
 
     async fn followed(&self, writers: Writers) -> Result<String, String> {
@@ -197,6 +210,16 @@ impl<'c> Ground<'c> {
         }
         Ok("followers saw the same".to_owned())
     }
+}
+
+/// Whether a scrub finds nothing but what one replica lacks of one stream.
+fn says_no_more(report: &ScrubReport, damaged: &str, server: &str) -> bool {
+    report.streams.iter().all(|stream| {
+        let innocent = |replica: &ReplicaReport| {
+            replica.missing.count + replica.differs.count == 0 || (stream.stream == damaged && replica.name == server)
+        };
+        stream.replicas.iter().all(innocent) && stream.broken_count == 0
+    })
 }
 
 impl Http {

@@ -9,6 +9,8 @@
 //! | [`writers`] | one kind of writer: straight to the ledger, as the command service does |
 //! | [`processes`] | the service's own processes, by role |
 //! | [`clients`] | another kind of writer: over HTTP, at those processes |
+//! | [`meaning`] | what an answer means: done, later, or wrong |
+//! | [`kills`] | the projection killed again and again, and compared with one that has nothing but the ledger |
 //! | [`models`] | read models against a rebuild |
 //! | [`ground`] | a ledger, who works on it, and the checks |
 //! | [`throughput`] | what a second command process costs |
@@ -17,6 +19,8 @@
 pub mod clients;
 pub mod ground;
 pub mod inflict;
+pub mod kills;
+pub mod meaning;
 pub mod models;
 pub mod oracle;
 pub mod plan;

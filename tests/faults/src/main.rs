@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
-use promptory_test_faults::ground::{Ground, Kind, PATIENCE};
+use promptory_test_faults::ground::{Ground, Kind};
+use promptory_test_faults::kills::mortal::{self, MortalArgs};
+use promptory_test_faults::meaning::PATIENCE;
 use promptory_test_faults::plan::{Fault, Numbers, Plan};
-use promptory_test_faults::{clients, throughput, writers};
+use promptory_test_faults::{clients, kills, throughput, writers};
 use promptory_test_nats::{Cluster, Syncing};
 use tokio::task::block_in_place;
 
@@ -60,6 +62,31 @@ enum Command {
         #[arg(long, default_value_t = 300)]
         rest_ms: u64,
     },
+    /// Writers over HTTP; the process with the read models is killed at random moments and named points, and compared after each.
+    Kills {
+        #[arg(long, default_value_t = 18)]
+        rounds: usize,
+        /// No new kill after this many seconds.
+        #[arg(long)]
+        seconds: Option<u64>,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        #[arg(long, default_value_t = 4)]
+        tenants: usize,
+        /// How long a client rests between two requests.
+        #[arg(long, default_value_t = 50)]
+        rest_ms: u64,
+        #[arg(long, default_value_t = 2)]
+        partitions: u16,
+        #[arg(long, default_value_t = 18)]
+        rounds_of_a_ledger: usize,
+        /// Only at these moments, as the output names them.
+        #[arg(long)]
+        at: Vec<String>,
+    },
+    /// `promptory serve` that dies at a point by itself: what the drill above kills there.
+    #[command(hide = true)]
+    Mortal(Box<MortalArgs>),
     /// One command process and two under the same load, by turns.
     Throughput {
         #[arg(long, default_value_t = 3)]
@@ -121,6 +148,14 @@ async fn main() -> ExitCode {
             let kind = Kind::Http(clients::Shape { hot, spread, tenants, readers, rest });
             drill.run(kind, &[&Fault::OF_SERVERS[..], &Fault::OF_PROCESSES[..]].concat()).await
         }
+        Command::Kills { rounds, seconds, seed, tenants, rest_ms, partitions, rounds_of_a_ledger, at } => {
+            println!(
+                "seed {seed}, {tenants} tenants, one client each; a command process, and one with the read models that is killed"
+            );
+            let (time, rest) = (seconds.map(Duration::from_secs), Duration::from_millis(rest_ms));
+            kills::run(&kills::Plan { rounds, time, seed, tenants, rest, partitions, rounds_of_a_ledger, at }).await
+        }
+        Command::Mortal(args) => mortal::run(*args).await,
         Command::Throughput { rounds, seconds, hot, spread, tenants, partitions } => {
             let span = Duration::from_secs(seconds);
             throughput::run(&throughput::Plan { rounds, span, hot, spread, tenants, partitions }).await
@@ -158,7 +193,7 @@ impl Drill {
         let cluster = block_in_place(|| Cluster::on_disks(Syncing::Shipped));
         let (mut round, mut total, mut backs) = (0, 0, Vec::new());
         while round < self.rounds && in_time() {
-            let ground = Ground::new(&cluster, kind, self.partitions).await;
+            let mut ground = Ground::new(&cluster, kind, self.partitions).await;
             for _ in 0..self.rounds_of_a_ledger {
                 if round == self.rounds || !in_time() {
                     break;
@@ -166,9 +201,11 @@ impl Drill {
                 round += 1;
                 let fault = plan.next().expect("a plan has no end");
                 let back = self.round(&ground, round, fault, &mut numbers).await;
-                backs.push((fault, back.map_err(|wrong| format!("round {round}, {fault:?}: {wrong}"))?));
+                let told = |wrong| format!("round {round}, {fault:?}: {wrong}\n{}", ground.said());
+                backs.push((fault, back.map_err(told)?));
             }
-            let (count, note) = ground.finish().await?;
+            let finished = ground.finish().await;
+            let (count, note) = finished.map_err(|wrong| format!("at the end: {wrong}\n{}", ground.said()))?;
             println!("     {note}");
             total += count;
         }

@@ -7,6 +7,7 @@ use promptory_tests::Client;
 use serde_json::Value;
 
 use crate::clients::Tenant;
+use crate::meaning::{ANSWERED_WITHIN, Request};
 use crate::processes::{PROJECTIONS, Processes};
 
 /// Who builds everything anew.
@@ -27,7 +28,11 @@ pub fn check<'t>(processes: &Processes, tenants: impl Iterator<Item = &'t Tenant
             let Some((end, digest)) = folded.get(&tenant) else {
                 return Err(format!("verify does not know the tenant {tenant}"));
             };
-            let said = Client::new(&processes.query().url(), &key).get(&format!("/v1/status?at_least={end}"));
+            // "Later" is no other answer: on a busy machine a model may open, or come as far, only after a while.
+            let client = Client::with_patience(&processes.query().url(), &key, Some(ANSWERED_WITHIN));
+            let path = format!("/v1/status?at_least={end}");
+            let request = Request { method: "GET", path: &path, idempotency_key: None, body: None, good: 200 };
+            let said = request.until_done(&client).map_err(|wrong| format!("{tenant} at {name}: {wrong}"))?;
             if said.json["model_digest"] != digest.as_str() || said.json["position"] != end.as_str() {
                 wrong.push(format!("{tenant}: {name} says {}, and folded anew it is {digest} at {end}", said.json));
             }

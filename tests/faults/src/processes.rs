@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use promptory_tests::process::{Deployment, Process};
 
+use crate::meaning::PATIENCE;
 use crate::plan::{Fault, Numbers};
 
 /// Name and role of each.
@@ -15,8 +16,8 @@ const REPLICAS: [(&str, &str); 5] =
 /// The projections; both have all partitions.
 pub const PROJECTIONS: [&str; 2] = ["p1", "p2"];
 const QUERY: &str = "q";
-/// How long a process may take until it is ready.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Lines of a log that are shown.
+const LINES: usize = 15;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Where a replica is reached: another address after each of its starts.
@@ -66,10 +67,17 @@ impl Replica {
         drop(self.process().take());
     }
 
+    /// The end of its log.
+    fn said(&self) -> String {
+        let log = self.process().as_ref().map(Process::log).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(LINES)..].join("\n")
+    }
+
     fn wait_ready(&self) {
         let since = Instant::now();
         while !self.process().as_ref().is_some_and(Process::is_ready) {
-            assert!(since.elapsed() < READY_WITHIN, "{} is not ready", self.name);
+            assert!(since.elapsed() < PATIENCE, "{} is not ready after {PATIENCE:?}: {}", self.name, self.said());
             sleep(LOOK);
         }
     }
@@ -176,6 +184,12 @@ impl Processes {
     pub fn forwarded(&self) -> u64 {
         let counted = |door: Door| promptory_tests::process::counter(&door.url(), "promptory_forwarded_total");
         self.commands().into_iter().map(counted).sum()
+    }
+
+    /// The end of each one's log.
+    #[must_use]
+    pub fn said(&self) -> Vec<String> {
+        self.replicas.iter().map(|replica| format!("-- {}\n{}", replica.name, replica.said())).collect()
     }
 
     /// What processes have said that they should never say.

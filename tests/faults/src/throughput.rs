@@ -10,7 +10,7 @@ use promptory_tests::process::Deployment;
 use tokio::task::block_in_place;
 
 use crate::clients::{self, Clients, Counts, Tenant};
-use crate::ground::PATIENCE;
+use crate::meaning::PATIENCE;
 use crate::models;
 use crate::oracle::Oracle;
 use crate::processes::{Door, Processes};

@@ -27,7 +27,7 @@ use routes::Routes;
 pub use store::flip_bit;
 
 /// How long a server, or a cluster, may take until it is healthy.
-const HEALTHY_WITHIN: Duration = Duration::from_secs(60);
+const HEALTHY_WITHIN: Duration = Duration::from_secs(120);
 /// A port that was free may be taken by the time the server wants it.
 const START_TRIES: usize = 5;
 

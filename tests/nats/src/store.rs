@@ -2,8 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::{Server, User, http};
+use crate::{HEALTHY_WITHIN, Server, User, http};
+
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Where the streams lie in a server's folder.
 pub(crate) const FOLDER: &str = "store";
@@ -39,9 +43,21 @@ impl Server {
         self.restart();
     }
 
+    /// What it says of itself, if it is asked often enough: a busy machine may keep it from it.
+    fn says(&self, path: &str) -> String {
+        let since = Instant::now();
+        loop {
+            if let Some(said) = http::get(self.http, path) {
+                return said;
+            }
+            assert!(since.elapsed() < HEALTHY_WITHIN, "{} does not say {path}: {}", self.name, self.log());
+            thread::sleep(LOOK);
+        }
+    }
+
     fn replica_group(&self, user: &User, stream: &str) -> String {
         let path = format!("/jsz?acc={}&streams=1&raft=1", user.name);
-        let said: serde_json::Value = serde_json::from_str(&http::get(self.http, &path).unwrap()).unwrap();
+        let said: serde_json::Value = serde_json::from_str(&self.says(&path)).unwrap();
         let streams = said["account_details"][0]["stream_detail"].as_array().unwrap();
         let ours = streams.iter().find(|detail| detail["name"] == stream).unwrap();
         ours["stream_raft_group"].as_str().unwrap().to_owned()

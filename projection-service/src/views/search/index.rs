@@ -17,6 +17,7 @@ use super::document::Document;
 use super::schema::{Fields, LEXER, schema};
 use super::words::Lexer;
 use super::{FORMAT, SearchError};
+use crate::points::{self, Point};
 use crate::store;
 
 /// The least memory that tantivy takes for a writer.
@@ -229,9 +230,12 @@ impl Writer<'_> {
         let checkpoint = Checkpoint { format: FORMAT, languages: self.index.languages, incarnation, index };
         let payload = serde_json::to_string(&checkpoint).map_err(|error| SearchError::Index(error.to_string()))?;
         guarded(|| {
+            points::pass(Point::BeforeIndexCommit);
             let mut commit = self.writer.prepare_commit()?;
             commit.set_payload(&payload);
+            points::pass(Point::WithinIndexCommit);
             commit.commit()?;
+            points::pass(Point::AfterIndexCommit);
             Ok(())
         })
     }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use promptory_tests::{Answer, Client};
 
-use super::{Common, Known, Meaning, PATIENCE, PROMPT, Tenant, meaning};
+use super::{ANSWERED_WITHIN, Common, Known, PROMPT, Tenant};
+use crate::meaning::Meaning;
 
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -47,7 +48,7 @@ impl Reader {
     pub(super) fn new(common: Arc<Common>, n: usize, of: usize) -> Self {
         let name = format!("reader {n}");
         common.oracle.expect_served(&name);
-        Self { common, client: Client::with_patience("", "", Some(PATIENCE)), name, n, of }
+        Self { common, client: Client::with_patience("", "", Some(ANSWERED_WITHIN)), name, n, of }
     }
 
     pub(super) fn run(self) {
@@ -66,7 +67,7 @@ impl Reader {
         let began = Instant::now();
         let client = self.client.with_key(&tenant.key).at(&self.common.query.url());
         let path = format!("/v1/prompts/{PROMPT}?{}", question.query);
-        match meaning(client.try_send("GET", &path, &[], None), 200) {
+        match Meaning::of(client.try_send("GET", &path, &[], None), 200) {
             Meaning::Done(answer) if (question.agrees)(&answer, &known) => {
                 self.common.oracle.served(&self.name, began);
                 self.common.counted.reads.fetch_add(1, Ordering::Relaxed);

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use promptory_tests::{Answer, Client};
 use serde_json::json;
 
-use super::{Common, Known, Meaning, PATIENCE, PROMPT, Tenant, meaning};
+use super::{ANSWERED_WITHIN, Common, Known, PROMPT, Tenant};
+use crate::meaning::Meaning;
 use crate::walk::of_command;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -55,7 +56,7 @@ impl Told {
 impl Writer {
     pub(super) fn new(common: Arc<Common>, n: usize, spreads: bool) -> Self {
         let silent = vec![None; common.commands.len()];
-        Self { common, client: Client::with_patience("", "", Some(PATIENCE)), n, spreads, silent }
+        Self { common, client: Client::with_patience("", "", Some(ANSWERED_WITHIN)), n, spreads, silent }
     }
 
     pub(super) fn run(mut self) {
@@ -122,7 +123,7 @@ impl Writer {
             let client = client.at(&self.common.commands[at].url());
             let answer = client.try_send("POST", &path, &[("idempotency-key", text)], Some(&body));
             self.silent[at] = answer.is_err().then(Instant::now);
-            match meaning(answer, 201) {
+            match Meaning::of(answer, 201) {
                 Meaning::Done(answer) => return Some(answer),
                 Meaning::Later(what) => {
                     self.common.oracle.later(&tenant.name, format!("c{}: {what}", at + 1));
