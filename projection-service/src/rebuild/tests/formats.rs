@@ -4,7 +4,7 @@ use super::*;
 use crate::digest::Sum;
 use crate::shelf::bay::Bay;
 use crate::store::checkpoint::Checkpoint;
-use crate::store::rows::RowError;
+use crate::store::rows::{RowError, Rows};
 use crate::store::{Store, Use};
 use crate::views::audit::Audit;
 use crate::views::fold::{Broken, Source, Step};
@@ -23,8 +23,12 @@ impl Load<Older> for OlderLoader {
         self.0.see(key, value)
     }
 
-    fn finish(self, checkpoint: Option<Checkpoint<<Older as View>::Kept>>) -> Result<Older, RowError> {
-        self.0.finish(checkpoint).map(Older)
+    fn finish(
+        self,
+        checkpoint: Option<Checkpoint<<Older as View>::Kept>>,
+        rows: &impl Rows,
+    ) -> Result<Older, RowError> {
+        self.0.finish(checkpoint, rows).map(Older)
     }
 }
 
@@ -49,8 +53,12 @@ impl View for Older {
         self.0.kept()
     }
 
-    fn row_of(index: u64) -> Vec<u8> {
-        Audit::row_of(index)
+    fn sum_of(key: &[u8], value: &[u8], sum: &mut Sum) -> Result<(), RowError> {
+        Audit::sum_of(key, value, sum)
+    }
+
+    fn sum_of_kept(kept: &Self::Kept, index: u64, sum: &mut Sum) {
+        Audit::sum_of_kept(kept, index, sum);
     }
 
     fn apply(&mut self, staged: &mut Staged<Self::Kept>, source: &Source, step: &Step<'_>) -> Result<(), Broken> {
