@@ -163,8 +163,13 @@ fn who_may_look_at_the_models_may_build_them_anew_and_every_refusal_names_what_i
 fn the_command_line_builds_anew_and_puts_back_in_a_running_server_and_in_a_folder() {
     let mut world = World::new();
     let owner = world.acme();
+    let mut position = Value::Null;
     for n in 0..20 {
-        let _ = owner.post("/v1/prompts", &json!({"key": format!("team/{n}"), "text": "x"})).expect(201);
+        let body = json!({"key": format!("team/{n}"), "text": "x"});
+        position = owner.post("/v1/prompts", &body).expect(201).json["position"].take();
+    }
+    while model(&owner, "audit")["position"] != position {
+        std::thread::yield_now();
     }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key");
