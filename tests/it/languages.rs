@@ -80,7 +80,7 @@ fn who_may_not_manage_settings_sets_no_language_and_what_is_none_is_refused() {
     }
     assert_eq!(world.operator().put(PATH, &french).expect(422).code(), "not-in-this-ledger");
     // It is told what was before, and who did it.
-    let records = owner.get("/v1/audit?action=search.configured").expect(200).json;
+    let records = owner.get(&format!("/v1/audit?action=search.configured&at_least={position}")).expect(200).json;
     assert_eq!(records["records"][0]["targets"], json!(["setting:search"]));
     let index = position.rsplit_once('-').unwrap().1;
     let event = owner.get(&format!("/v1/events?from={index}&limit=1")).expect(200).json;

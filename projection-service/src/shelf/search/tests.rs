@@ -1,6 +1,7 @@
 //! What is found, by whom, and that it does not depend on how the index came to be.
 
 mod languages;
+mod likeness;
 
 use std::time::Duration;
 

@@ -65,7 +65,7 @@ impl Finder<'_> {
             vec![Scored::new(); self.universe.segments.len()]
         } else {
             let allowed = self.allowed(&search.filters)?;
-            scored(self.searcher, self.fields, self.universe, &allowed, &matched.parts)?
+            scored(self.searcher, self.fields, self.universe, &allowed, &matched.parts, &matched.near)?
         };
         let folder = search.filters.folder.as_ref().map_or("", |folder| folder.as_str());
         let after = search.after.as_ref().map(|after| &after.last);

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use tantivy::postings::Postings;
-use tantivy::query::FuzzyTermQuery;
+use tantivy::postings::{Postings, SegmentPostings};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{Searcher, SegmentReader, TERMINATED, Term};
 
 use super::SearchError;
+use super::like::Like;
 use super::query::Part;
 use super::schema::Fields;
 use super::snippet::Marks;
 use super::universe::{Bits, Universe, counting};
-use super::words::STEM;
 use crate::ask::search::Respelt;
 
 /// Words that a beginning stands for, of those that count.
@@ -21,18 +20,18 @@ const BEGINNINGS_MAX: usize = 4096;
 const OPEN_MAX: usize = 256;
 /// The fewest letters of a word that is looked for as a beginning, too.
 const OPEN_MIN_CHARS: usize = 3;
-/// Words that are taken for a word that no document has.
-const LIKE_MAX: usize = 64;
 /// How many of them are told.
 const TOLD_MAX: usize = 10;
 
 /// What a document is worth that has: the word itself, its stem, a word that begins so, one with one letter wrong, two.
 const EXACT: f32 = 1.0;
 const STEMMED: f32 = 0.6;
-const OPEN: f32 = 0.3;
-const LIKE: [f32; 2] = [0.6, 0.3];
+const OPEN: f32 = 0.6;
+pub(super) const LIKE: [f32; 2] = [0.6, 0.3];
+/// What is like a word is worth that much less if others begin as it does.
+const BESIDE_OPEN: f32 = 0.02;
 /// A word of key, title or tags tells more of what a prompt is for than one of its text.
-const NAMED: f32 = 2.5;
+pub(super) const NAMED: f32 = 2.5;
 
 /// The documents that have something, and how often, by segment and in order.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +82,8 @@ pub struct Group {
 pub struct Matched {
     /// The groups of each part. A document has a part if it is in one of them.
     pub parts: Vec<Vec<Group>>,
+    /// What a document has besides that has all parts: words of the query that stand together in it.
+    pub near: Vec<Group>,
     /// What to mark in texts.
     pub marks: Marks,
     /// Words that no document has.
@@ -121,6 +122,8 @@ impl Matcher<'_> {
             };
             matched.parts.push(groups);
         }
+        self.joined(parts, &mut matched)?;
+        matched.near = self.near(parts, &matched.parts)?;
         Ok(matched)
     }
 
@@ -141,14 +144,14 @@ impl Matcher<'_> {
             groups.extend(self.beginning(folded, OPEN_MAX, OPEN)?);
         }
         if !there {
+            // Who is still typing means a word that begins so before one that is like what is there by now.
             let typed = !groups.is_empty();
-            let (like, words) = self.like(folded)?;
+            let Like { groups: like, words } = self.like(folded, if typed { BESIDE_OPEN } else { 1.0 }, matched)?;
             groups.extend(like);
             if !typed {
-                let as_words = words.iter().take(TOLD_MAX).cloned().collect();
+                let as_words = words.into_iter().take(TOLD_MAX).collect();
                 matched.respelt.push(Respelt { word: folded.to_owned(), as_words });
             }
-            matched.marks.folded.extend(words);
         }
         Ok(groups)
     }
@@ -160,7 +163,11 @@ impl Matcher<'_> {
     }
 
     /// A group for each of the fields in which anybody has it.
-    fn both(&self, weight: f32, docs: impl Fn(Field) -> Result<Docs, SearchError>) -> Result<Vec<Group>, SearchError> {
+    pub(super) fn both(
+        &self,
+        weight: f32,
+        docs: impl Fn(Field) -> Result<Docs, SearchError>,
+    ) -> Result<Vec<Group>, SearchError> {
         let mut groups = Vec::new();
         for (field, (of, factor)) in [(self.fields.name, NAMED), (self.fields.text, 1.0)].into_iter().enumerate() {
             let docs = docs(of)?;
@@ -206,63 +213,7 @@ impl Matcher<'_> {
         Ok(there)
     }
 
-    /// Words like one that nobody has: with one letter more, less, another or two in the other order, or with two such
-    /// mistakes if it is long. Also who has them.
-    fn like(&self, folded: &str) -> Result<(Vec<Group>, Vec<String>), SearchError> {
-        let most = match folded.chars().count() {
-            0..=2 => 0,
-            3..=5 => 1,
-            _ => 2,
-        };
-        let (mut groups, mut words, mut known) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for (mistakes, weight) in (1..=most).zip(LIKE) {
-            if !words.is_empty() {
-                break; // what is nearer is meant
-            }
-            let mut these = BTreeSet::new();
-            for field in [self.fields.name, self.fields.text] {
-                self.within(field, folded, mistakes, &mut these)?;
-            }
-            let mut docs: [Vec<Docs>; 2] = [Vec::new(), Vec::new()];
-            for word in these.into_iter().filter(|word| !known.contains(word)).collect::<Vec<_>>() {
-                let (name, text) = (self.term(self.fields.name, &word)?, self.term(self.fields.text, &word)?);
-                if name.count() + text.count() > 0 && words.len() < LIKE_MAX {
-                    words.push(word.clone());
-                    docs[0].push(name);
-                    docs[1].push(text);
-                }
-                known.insert(word);
-            }
-            for (field, (docs, factor)) in docs.into_iter().zip([NAMED, 1.0]).enumerate() {
-                let docs = self.union(docs);
-                if docs.count() > 0 {
-                    groups.push(Group { field, weight: weight * factor, docs });
-                }
-            }
-        }
-        Ok((groups, words))
-    }
-
-    fn within(
-        &self,
-        field: Field,
-        folded: &str,
-        mistakes: u8,
-        words: &mut BTreeSet<String>,
-    ) -> Result<(), SearchError> {
-        let automaton = || FuzzyTermQuery::new(Term::from_field_text(field, folded), mistakes, true).automaton();
-        for segment in self.searcher.segment_readers() {
-            let index = segment.inverted_index(field)?;
-            let mut stream = index.terms().search(automaton()?).into_stream()?;
-            while stream.advance() {
-                let word = String::from_utf8(stream.key().to_vec()).ok();
-                words.extend(word.filter(|word| !word.starts_with(STEM)));
-            }
-        }
-        Ok(())
-    }
-
-    fn union(&self, docs: Vec<Docs>) -> Docs {
+    pub(super) fn union(&self, docs: Vec<Docs>) -> Docs {
         Docs::together(docs, self.universe.segments.len(), u32::saturating_add)
     }
 
@@ -279,21 +230,13 @@ impl Matcher<'_> {
     }
 
     /// Who has terms at these distances from each other.
-    fn phrase(&self, field: Field, terms: &[(u32, String)]) -> Result<Docs, SearchError> {
+    pub(super) fn phrase(&self, field: Field, terms: &[(u32, String)]) -> Result<Docs, SearchError> {
         if let [(_, term)] = terms {
             return self.term(field, term);
         }
         self.by_segment(|segment, bits| {
-            let index = segment.inverted_index(field)?;
-            let mut all = Vec::new();
-            for (place, term) in terms {
-                let term = Term::from_field_text(field, term);
-                match index.read_postings(&term, IndexRecordOption::WithFreqsAndPositions)? {
-                    Some(postings) => all.push((*place, postings)),
-                    None => return Ok(Vec::new()),
-                }
-            }
-            Ok(in_a_row(&mut all, bits))
+            let all = with_places(segment, field, terms)?;
+            Ok(all.map(|mut all| in_a_row(&mut all, bits)).unwrap_or_default())
         })
     }
 
@@ -304,6 +247,24 @@ impl Matcher<'_> {
         let segments = self.searcher.segment_readers().iter().zip(&self.universe.segments);
         segments.map(|(segment, bits)| docs(segment, bits)).collect::<Result<_, _>>().map(Docs)
     }
+}
+
+/// The postings of terms with their places; none if one of the terms is nowhere.
+pub(super) fn with_places(
+    segment: &SegmentReader,
+    field: Field,
+    terms: &[(u32, String)],
+) -> Result<Option<Vec<(u32, SegmentPostings)>>, SearchError> {
+    let index = segment.inverted_index(field)?;
+    let mut all = Vec::with_capacity(terms.len());
+    for (place, term) in terms {
+        let term = Term::from_field_text(field, term);
+        match index.read_postings(&term, IndexRecordOption::WithFreqsAndPositions)? {
+            Some(postings) => all.push((*place, postings)),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(all))
 }
 
 /// The documents that all postings have, at their places relative to each other, and how often.
@@ -318,16 +279,31 @@ fn in_a_row<P: Postings>(all: &mut [(u32, P)], bits: &Bits) -> Vec<(u32, u32)> {
             }
         }
         if bits.has(at) {
-            let mut begins: Option<BTreeSet<u32>> = None;
-            for (place, postings) in &mut *all {
-                postings.positions(&mut places);
-                let here: BTreeSet<u32> = places.iter().filter_map(|at| at.checked_sub(*place)).collect();
-                begins = Some(begins.map_or(here.clone(), |begins| &begins & &here));
-            }
-            let times = begins.map_or(0, |begins| begins.len());
-            found.extend((times > 0).then(|| (at, u32::try_from(times).unwrap_or(u32::MAX))));
+            let times = times(all, &mut places);
+            found.extend((times > 0).then_some((at, times)));
         }
         at += 1;
     }
     found
+}
+
+/// How often postings that stand at one document are at their places relative to each other there. `places` is room.
+pub(super) fn times<P: Postings>(all: &mut [(u32, P)], places: &mut Vec<u32>) -> u32 {
+    let mut begins: Option<Vec<u32>> = None;
+    for (place, postings) in all {
+        postings.positions(places);
+        let mut here = places.iter().filter_map(|at| at.checked_sub(*place)).peekable();
+        begins = Some(match begins {
+            None => here.collect(),
+            Some(mut begins) => {
+                // Both are in order.
+                begins.retain(|begin| {
+                    while here.next_if(|other| other < begin).is_some() {}
+                    here.peek() == Some(begin)
+                });
+                begins
+            }
+        });
+    }
+    begins.map_or(0, |begins| u32::try_from(begins.len()).unwrap_or(u32::MAX))
 }

@@ -13,9 +13,10 @@ use super::schema::{Fields, column};
 use super::universe::{Bits, Universe};
 use crate::ask::search::{Rank, Sort};
 
-/// BM25's usual constants: how soon more of a word counts less, and how much the length of a text counts.
+/// BM25's constants: how soon more of a word counts less, and how much the length of a name and of a text counts. Prompts differ
+/// in length more than pages do, so that of a text counts for more than is usual.
 const K1: f32 = 1.2;
-const B: f32 = 0.75;
+const B: [f32; 2] = [0.75, 0.85];
 
 /// What was found in one segment, and how well it fits.
 pub type Scored = Vec<(u32, f32)>;
@@ -30,9 +31,10 @@ pub fn scored(
     universe: &Universe,
     allowed: &[Bits],
     parts: &[Vec<Group>],
+    near: &[Group],
 ) -> Result<Vec<Scored>, SearchError> {
     let segments = searcher.segment_readers().iter().zip(allowed).enumerate();
-    segments.map(|(n, (segment, allowed))| of_segment(segment, n, fields, universe, allowed, parts)).collect()
+    segments.map(|(n, (segment, allowed))| of_segment(segment, n, fields, universe, allowed, (parts, near))).collect()
 }
 
 fn of_segment(
@@ -41,7 +43,7 @@ fn of_segment(
     fields: &Fields,
     universe: &Universe,
     allowed: &Bits,
-    parts: &[Vec<Group>],
+    (parts, near): (&[Vec<Group>], &[Group]),
 ) -> Result<Scored, SearchError> {
     if parts.is_empty() {
         return Ok(allowed.iter().map(|doc| (doc, 0.0)).collect());
@@ -51,18 +53,27 @@ fn of_segment(
     for (n, groups) in (0u8..).zip(parts) {
         for group in groups {
             let idf = idf(group.docs.count(), universe.docs);
-            let (norms, average) = (&norms[group.field], universe.average[group.field]);
+            let worth = |doc, times| worth(group, idf, times, norms[group.field].fieldnorm(doc), universe);
             for (doc, times) in group.docs.0.get(number).into_iter().flatten() {
                 let (has, score) = &mut scores[*doc as usize];
                 // What lacks an earlier part is out; what is in the part by another group already counts once.
                 if *has == n || *has == n + 1 {
                     *has = n + 1;
-                    *score += group.weight * idf * saturated(*times, norms.fieldnorm(*doc), average);
+                    *score += worth(*doc, *times);
                 }
             }
         }
     }
     let all = u8::try_from(parts.len()).unwrap_or(u8::MAX);
+    for group in near {
+        let idf = idf(group.docs.count(), universe.docs);
+        for (doc, times) in group.docs.0.get(number).into_iter().flatten() {
+            let (has, score) = &mut scores[*doc as usize];
+            if *has == all {
+                *score += worth(group, idf, *times, norms[group.field].fieldnorm(*doc), universe);
+            }
+        }
+    }
     let found = allowed.iter().filter_map(|doc| {
         let (has, score) = scores[doc as usize];
         (has == all).then_some((doc, score))
@@ -77,9 +88,9 @@ fn idf(having: u64, all: u64) -> f32 {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts in a score")]
-fn saturated(times: u32, length: u32, average: f32) -> f32 {
-    let times = times as f32;
-    times * (K1 + 1.0) / (times + K1 * (1.0 - B + B * length as f32 / average))
+fn worth(group: &Group, idf: f32, times: u32, length: u32, universe: &Universe) -> f32 {
+    let (times, b, average) = (times as f32, B[group.field], universe.average[group.field]);
+    group.weight * idf * times * (K1 + 1.0) / (times + K1 * (1.0 - b + b * length as f32 / average))
 }
 
 /// A document at its place.

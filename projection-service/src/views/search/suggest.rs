@@ -36,7 +36,7 @@ impl Finder<'_> {
         let mut matched = matcher.parts(&parts)?.parts;
         // By what it is called, not by what it says.
         matched.iter_mut().for_each(|groups| groups.retain(|group| group.field == 0));
-        let found = scored(self.searcher, self.fields, self.universe, &self.universe.segments, &matched)?;
+        let found = scored(self.searcher, self.fields, self.universe, &self.universe.segments, &matched, &[])?;
         let (places, _) = best(self.searcher, &found, Sort::Relevance, None, limit)?;
         let prompt = |place: super::rank::Place| {
             let entry = self.entry(place.segment, place.doc)?;
