@@ -15,6 +15,7 @@ mod quotas;
 mod releases;
 mod rollouts;
 mod scim;
+mod settings;
 mod tenants;
 
 use axum::Router;
@@ -93,6 +94,7 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(tenants::suspend))
         .routes(routes!(tenants::resume))
         .routes(routes!(quotas::set, quotas::lift))
+        .routes(routes!(settings::configure_search))
         .routes(routes!(scim::about::service_provider_config))
         .routes(routes!(scim::about::resource_types))
         .routes(routes!(scim::about::resource_type))

@@ -650,6 +650,11 @@ pub enum Change {
         /// Which.
         tenant: String,
     },
+    /// How the tenant's prompts are searched.
+    ConfigureSearch {
+        /// The languages that they are in, by their ISO 639-1 codes; none: words are found as they are written.
+        languages: Vec<String>,
+    },
     /// How much of something the tenant may have (operators).
     SetQuota {
         /// Of what.

@@ -48,6 +48,8 @@ pub const QUERY_MAX_BYTES: usize = 1024;
 pub const QUERY_PARTS_MAX: usize = 32;
 /// Prompts on one page of a search.
 pub const SEARCH_PAGE_MAX: usize = 100;
+/// Languages that one tenant's prompts are searched in.
+pub const SEARCH_LANGUAGES_MAX: usize = 4;
 /// Suggestions of one kind.
 pub const SUGGESTIONS_MAX: usize = 25;
 /// How long the later pages of a search may be asked for.

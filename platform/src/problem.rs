@@ -134,6 +134,8 @@ problem_types! {
     IDEMPOTENCY_MISMATCH = 409, "idempotency-mismatch", "The idempotency key was used with another body";
     /// Keys are not given in the clear.
     NO_BACKUP_KEY = 409, "no-backup-key", "This server has no backup key";
+    /// No store was kept.
+    NO_PREVIOUS_MODEL = 409, "no-previous-model", "No store of this read model was kept to go back to";
     /// The text was erased.
     ERASED = 410, "erased", "The text has been erased";
     /// The pages of a search are no longer held.

@@ -10,7 +10,7 @@ pub mod wire;
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{AnyRole, AuditForm, CommentOn, Include, Kind, Quota, Syntax, VersionRef};
+use promptory_events::event::{AnyRole, AuditForm, CommentOn, Include, Kind, Languages, Quota, Syntax, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, KeyId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey, Tag,
     TenantId, Timestamp, VersionId,
@@ -19,6 +19,8 @@ use promptory_platform::{BearerToken, Presented};
 use serde::{Deserialize, Serialize};
 
 pub use crate::check::Check;
+pub use crate::rebuild::work::{AskWork, Kind as WorkKind, Stage as WorkStage, WorkAnswer};
+pub use crate::store::Share;
 pub use access::{AskHoldings, AskWho, AskWhy, HoldingsAnswer, Place, Showing, When, WhoAnswer};
 pub use audit::{AuditAnswer, AuditCounted, AuditFilter, AuditRecord, Order, Outcome};
 pub use changes::{AskChanges, Changed, ChangesAnswer, Of, PromptChange, Step};
@@ -253,6 +255,11 @@ pub enum Question {
     },
     /// What the tenant has and may have.
     Quotas,
+    /// The languages that the tenant's prompts are searched in.
+    Languages {
+        /// When.
+        as_of: AsOf,
+    },
     /// Who may do something.
     Who(AskWho),
     /// All that a principal may do.
@@ -301,6 +308,8 @@ pub enum Question {
         /// At most so many of each kind.
         limit: usize,
     },
+    /// A read model is built anew, or the one before it put back. That goes on after the answer.
+    Work(AskWork),
 }
 
 impl Question {
@@ -316,6 +325,8 @@ impl Question {
 pub struct ModelAnswer {
     /// Which.
     pub view: String,
+    /// The shape of its rows.
+    pub format: u32,
     /// How far it is; nothing before the first event, and while it is not open because it has stopped.
     pub position: Option<Position>,
     /// Its model digest there.
@@ -324,6 +335,36 @@ pub struct ModelAnswer {
     pub stopped: Option<String>,
     /// What the last check of this process found.
     pub checked: Option<Check>,
+    /// The last rebuild or rollback of this process, under way or over.
+    pub work: Option<WorkAnswer>,
+    /// The store that was replaced last.
+    pub previous: Option<PreviousModel>,
+    /// Stores of other formats, left by other releases.
+    pub others: Vec<OtherFormat>,
+}
+
+/// A store that was replaced and is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousModel {
+    /// Its last event when it was replaced.
+    pub index: u64,
+    /// Its model digest there.
+    pub digest: String,
+    /// When it was replaced.
+    pub replaced_at: Timestamp,
+    /// When it is taken away.
+    pub kept_until: Timestamp,
+}
+
+/// The stores that a release of another format has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherFormat {
+    /// The format.
+    pub format: u32,
+    /// Since when nobody uses them.
+    pub unused_since: Timestamp,
+    /// When they are taken away.
+    pub kept_until: Timestamp,
 }
 
 /// A list of what is known about access and releases.
@@ -390,6 +431,8 @@ pub enum Answer {
     Dependents(DependentsAnswer),
     /// To `Quotas`: all of them, in order.
     Quotas(Vec<QuotaAnswer>),
+    /// To `Languages`.
+    Languages(Languages),
     /// To `Who`.
     Who(WhoAnswer),
     /// To `Holdings`.
@@ -406,7 +449,7 @@ pub enum Answer {
     Found(Box<search::Found>),
     /// To `Suggest`.
     Suggested(search::Suggestions),
-    /// To `Models`.
+    /// To `Models`, and to `Work`: the one view.
     Models(Vec<ModelAnswer>),
 }
 
@@ -712,4 +755,7 @@ pub enum AskError {
     /// The reading could not be recorded, so nothing is read.
     #[error("it could not be recorded now that the audit is read; try again")]
     Unrecorded,
+    /// No store of the view was kept to go back to.
+    #[error("no store of this view was kept to go back to")]
+    NoPreviousModel,
 }

@@ -63,14 +63,7 @@ impl<V: View> Bay<V> {
             let (bay, tenant) = (self.clone(), tenant.clone());
             tokio::spawn(async move { bay.check_alone(&tenant).await });
         }
-        let open = slot.open.load_full();
-        Ok(ModelAnswer {
-            view: V::NAME.to_owned(),
-            position: open.as_ref().and_then(|open| open.state.position()),
-            digest: open.map(|open| open.state.digest()),
-            stopped,
-            checked: slot.checked.load_full().map(|check| Check::clone(&check)),
-        })
+        Ok(self.how_it_stands(tenant).await)
     }
 
     async fn check_open(&self) {

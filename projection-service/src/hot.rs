@@ -13,6 +13,7 @@ pub mod shown;
 use std::sync::Arc;
 
 use promptory_domain::quota::Quotas;
+use promptory_events::event::Languages;
 use promptory_events::{Cursor, PromptId, PromptKey, Timestamp};
 use rpds::HashTrieMapSync;
 
@@ -38,6 +39,8 @@ pub struct Hot {
     pub releases: Releases,
     /// What the tenant has and may have.
     pub quotas: Quotas,
+    /// The languages that its prompts are searched in.
+    pub languages: Languages,
     prompts: HashTrieMapSync<PromptId, Arc<PromptRow>>,
     live: HashTrieMapSync<PromptKey, Arc<PromptRow>>,
 }
@@ -52,6 +55,7 @@ impl Default for Hot {
             access: Access::default(),
             releases: Releases::default(),
             quotas: Quotas::default(),
+            languages: Languages::default(),
             prompts: HashTrieMapSync::new_sync(),
             live: HashTrieMapSync::new_sync(),
         }

@@ -13,6 +13,7 @@ mod slot;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use promptory_events::{Position, TenantId};
 use promptory_identity::Identity;
@@ -24,12 +25,17 @@ use tracing::Instrument;
 use crate::hot::Hot;
 use crate::hot::opened::OpenedCache;
 use crate::hot::past::PastCache;
+use crate::rebuild::work::Turns;
 use crate::views::audit::Audit;
 pub(crate) use bay::Bay;
 pub(crate) use catch_up::{Pages, Target};
 pub use fast::HotReply;
 pub use health::{Health, Stopped};
+pub(crate) use slot::Open;
 use slot::Slot;
+
+/// How long stores are kept that are not read any more, unless somebody says otherwise.
+pub const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How a shelf is set up.
 #[derive(Clone, Debug)]
@@ -46,6 +52,8 @@ pub struct Config {
     pub identity: promptory_identity::Config,
     /// How searching is set up.
     pub search: search::Config,
+    /// How long stores are kept that are not read any more: those that were replaced, and those of other formats.
+    pub keep: Duration,
 }
 
 /// The stores of this process. Clones are the same shelf.
@@ -68,6 +76,8 @@ struct Inner {
     system: Arc<Slot<Hot>>,
     /// Where denied questions are recorded.
     attestor: OnceLock<Attestor>,
+    /// Rebuilds take turns.
+    turns: Arc<Turns>,
 }
 
 impl std::fmt::Debug for Shelf {
@@ -102,14 +112,17 @@ impl Shelf {
     /// A shelf with nothing open.
     #[must_use]
     pub fn new(config: Config, ledger: Ledger, keys: KeyStore) -> Self {
-        let (catalog, audit) = (Bay::new(&config, ledger.clone()), Bay::new(&config, ledger.clone()));
+        let turns = Arc::new(Turns::default());
+        let catalog = Bay::new(&config, ledger.clone(), turns.clone());
+        let audit = Bay::new(&config, ledger.clone(), turns.clone());
         let system = catalog.slot(&TenantId::system());
         let opened = OpenedCache::new(config.cache_bytes);
         let (identity, attestor) = (Identity::new(config.identity, keys.clone()), OnceLock::new());
         let past = PastCache::default();
         let search = search::Search::new(config.search, config.open_max, config.clock.now());
         catalog.tell(search.queue.clone());
-        let inner = Inner { config, ledger, keys, identity, opened, past, catalog, search, audit, system, attestor };
+        let inner =
+            Inner { config, ledger, keys, identity, opened, past, catalog, search, audit, system, attestor, turns };
         Self { inner: Arc::new(inner) }
     }
 
@@ -143,6 +156,7 @@ impl Shelf {
 
     /// Closes every store, synced. For an orderly end; without it the next start catches up a little more.
     pub async fn close(&self) {
+        self.inner.turns.end().await;
         self.inner.search.close();
         self.catalog().close().await;
         self.audit().close().await;

@@ -4,9 +4,11 @@
 //! ledger; nothing is ever only here. This module and its children are the only ones that know of sled.
 
 pub mod checkpoint;
+pub(crate) mod folder;
 mod guard;
 pub mod key;
 pub mod rows;
+pub mod share;
 
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
@@ -14,8 +16,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use guard::sibling;
 pub use guard::{OpenError, discard, guarded};
+pub use share::Share;
 
 use crate::points::{self, Point};
 use crate::views::View;
@@ -28,7 +30,7 @@ use rows::{RowError, Rows};
 const BATCH_OPS: usize = 400;
 /// The same for a view that gives way.
 const SMALL_BATCH_OPS: usize = 50;
-/// The longest that such a view does nothing after a batch.
+/// The longest that such a view does nothing after a batch: who waits for what was written waits for that, too.
 const WAY_MAX: Duration = Duration::from_millis(5);
 /// Bytes in one batch, unless one event has more: sled holds a process-wide lock while it applies one.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -50,12 +52,34 @@ pub enum Use {
     Building,
 }
 
+/// How a store is written: sled applies one batch at a time in the whole process, so others wait for each.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// Operations in one batch.
+    ops_max: usize,
+    /// How much of the time it writes.
+    share: Share,
+    /// The longest rest after a batch.
+    rest_max: Duration,
+}
+
+impl Pace {
+    const FULL: Self = Self { ops_max: BATCH_OPS, share: Share::WHOLE, rest_max: Duration::ZERO };
+
+    fn of<V: View>(what_for: Use, share: Share) -> Self {
+        match what_for {
+            Use::Serving if V::GIVES_WAY => Self { ops_max: SMALL_BATCH_OPS, share: Share::HALF, rest_max: WAY_MAX },
+            Use::Building if !share.is_whole() => Self { ops_max: SMALL_BATCH_OPS, share, rest_max: Duration::MAX },
+            Use::Serving | Use::Building => Self::FULL,
+        }
+    }
+}
+
 /// An open, verified store of a view.
 pub struct Store<V> {
     view: PhantomData<fn() -> V>,
     path: PathBuf,
-    /// Whether it gives way to others.
-    gives_way: bool,
+    pace: Pace,
     db: sled::Db,
     tree: sled::Tree,
     unsynced: Mutex<Unsynced>,
@@ -82,16 +106,25 @@ impl<V: View> Store<V> {
     /// # Errors
     /// Another handle holds it; or it is damaged, or of another format: then it is to be discarded.
     pub fn open(path: &Path, what_for: Use) -> Result<(Self, V), OpenError> {
-        guard::open(path, what_for)
+        guard::open(path, what_for, Share::WHOLE)
     }
 
-    fn open_unverified(path: &Path, what_for: Use) -> sled::Result<Self> {
+    /// The same while others are served: verifying takes this share of a core at most, and so does writing to one that is
+    /// being built.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_beside(path: &Path, what_for: Use, share: Share) -> Result<(Self, V), OpenError> {
+        guard::open(path, what_for, share)
+    }
+
+    fn open_unverified(path: &Path, what_for: Use, share: Share) -> sled::Result<Self> {
         let cache = if what_for == Use::Building { BUILDING_BYTES } else { SERVING_BYTES };
         let config = sled::Config::new().path(path).segment_size(SEGMENT_BYTES).cache_capacity(cache);
         let db = config.flush_every_ms(None).open()?; // a flusher would be a thread for each database
         let tree = db.open_tree(V::DIGEST_OF)?;
-        let gives_way = V::GIVES_WAY && what_for == Use::Serving;
-        Ok(Self { view: PhantomData, path: path.to_owned(), gives_way, db, tree, unsynced: Mutex::default() })
+        let pace = Pace::of::<V>(what_for, share);
+        Ok(Self { view: PhantomData, path: path.to_owned(), pace, db, tree, unsynced: Mutex::default() })
     }
 
     /// The rows.
@@ -105,7 +138,7 @@ impl<V: View> Store<V> {
     /// # Errors
     /// The store can't be written; some parts may be there.
     pub fn commit(&self, staged: &mut Staged<V::Kept>) -> Result<(), RowError> {
-        let ops_max = if self.gives_way { SMALL_BATCH_OPS } else { BATCH_OPS };
+        let Pace { ops_max, share, rest_max } = self.pace;
         for (rows, at) in staged.parts(ops_max - 1, BATCH_BYTES) {
             let begun = Instant::now();
             let mut batch = sled::Batch::default();
@@ -116,9 +149,7 @@ impl<V: View> Store<V> {
             guarded(|| self.tree.apply_batch(batch))?;
             points::pass(Point::AfterCommit);
             self.note(ops)?;
-            if self.gives_way {
-                thread::sleep(begun.elapsed().min(WAY_MAX));
-            }
+            thread::sleep(share.rest(begun.elapsed()).min(rest_max));
         }
         Ok(())
     }

@@ -10,10 +10,13 @@
 //! | [`init`] | `init`: the streams of a ledger on NATS JetStream |
 //! | [`import`] | histories in, over the public HTTP API |
 //! | [`scrub`] | `scrub`: what each replica of a ledger on NATS JetStream holds |
-//! | [`offline`] | `replay` and `rebuild`, on a data folder that no server holds |
+//! | [`offline`] | `replay`, on a data folder that no server holds |
+//! | [`rebuild`] | `rebuild`: read models built anew, in a running server or a data folder that none holds |
+//! | [`asking`] | a running server, asked over HTTP |
 //! | [`backup`], [`restore`], [`verify`] | a ledger and its keys as two files, and back; whether a ledger holds |
 //! | [`mod@bench`] | the load driver |
 
+pub mod asking;
 pub mod backup;
 pub mod bench;
 pub mod import;
@@ -21,6 +24,7 @@ pub mod init;
 pub mod keys;
 pub mod node;
 pub mod offline;
+pub mod rebuild;
 pub mod restore;
 pub mod roles;
 pub mod scrub;

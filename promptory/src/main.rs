@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use promptory::verify::models::ModelsArgs;
-use promptory::{backup, bench, import, init, offline, restore, scrub, serve, verify};
+use promptory::{backup, bench, import, init, offline, rebuild, restore, scrub, serve, verify};
 use promptory_platform::telemetry;
 
 #[global_allocator]
@@ -42,8 +42,8 @@ enum Command {
     Import(import::ImportArgs),
     /// What a tenant's ledger says, folded from the ledger alone.
     Replay(offline::ReplayArgs),
-    /// A tenant's read models, built anew and compared.
-    Rebuild(offline::RebuildArgs),
+    /// A tenant's read model, built anew and compared; or the one before it put back.
+    Rebuild(rebuild::RebuildArgs),
     /// A ledger and its keys as two files, also from a running server.
     Backup(backup::BackupArgs),
     /// A backup into an empty ledger of either form.
@@ -111,7 +111,7 @@ async fn run(command: Command) -> ExitCode {
             Err(error) => failed(&error),
         },
         Command::Replay(args) => done(offline::replay(args).await),
-        Command::Rebuild(args) => done(offline::rebuild(args).await),
+        Command::Rebuild(args) => done(rebuild::run(args).await),
         Command::Backup(args) => reported(backup::run(args).await),
         Command::Restore(args) => reported(restore::run(args).await),
         Command::Verify { models: ModelsArgs { models: Some(url), key_file: Some(key_file) }, .. } => {
@@ -183,6 +183,14 @@ mod tests {
         for line in ["serve", "serve --data d", "replay --tenant acme", "rebuild --tenant acme", "demo"] {
             assert!(parses(&format!("promptory {line}")), "{line}");
         }
+        let there = "rebuild --url http://a:1 --key-file k";
+        for line in [there, "rebuild --tenant acme --rollback", &format!("{there} --share 0.2 --rollback")] {
+            assert!(parses(&format!("promptory {line}")), "{line}");
+        }
+        for line in ["rebuild", "rebuild --url http://a:1", "rebuild --tenant acme --share 0.2"] {
+            assert!(!parses(&format!("promptory {line}")), "{line}");
+        }
+        assert!(!parses(&format!("promptory {there} --data d")) && !parses(&format!("promptory {there} --tenant a")));
         let user = "--nats-user u --nats-password-file p";
         for line in [user, "--nats-ca ca.pem", "--root-key k", "--roles nobody", "--partitions x"] {
             assert!(!parses(&format!("promptory serve {line}")), "{line}");

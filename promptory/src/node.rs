@@ -7,6 +7,7 @@ mod parts;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use std::{fs, io};
 
 use axum::Router;
@@ -54,6 +55,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// How searching is set up.
     pub search: promptory_projection::shelf::search::Config,
+    /// How long stores of read models are kept that are not read any more.
+    pub keep_models: Duration,
     /// The clock.
     pub clock: Clock,
     /// How issuers of tokens are reached.
@@ -78,6 +81,7 @@ impl Config {
             open_max: 64,
             cache_bytes: 32 * 1024 * 1024,
             search: promptory_projection::shelf::search::Config::default(),
+            keep_models: promptory_projection::shelf::KEEP,
             clock: Clock::System,
             identity: promptory_identity::Config::default(),
             backup_key: None,

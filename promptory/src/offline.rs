@@ -1,17 +1,13 @@
-//! `replay` and `rebuild`, on a data folder that no server holds. Both print a JSON report.
+//! What is done on a data folder that no server holds: its stores, and `replay`, which prints a JSON report.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use promptory_events::{TenantId, Timestamp};
-use promptory_projection::Shelf;
 use promptory_projection::ask::AsOf;
-use promptory_projection::rebuild::RebuildError;
 use promptory_projection::replay::{ReplayError, replay as fold};
-use promptory_projection::views::Name;
 use serde_json::{Value, json};
 
 use crate::init::{InitError, NatsArgs};
@@ -53,26 +49,6 @@ pub enum ReplayClock {
     Recorded,
 }
 
-/// A tenant's read models, built anew from the ledger, compared with the old ones, and put in their place.
-#[derive(Args, Clone, Debug)]
-pub struct RebuildArgs {
-    /// The data folder. No server may hold it.
-    #[arg(long, default_value = "promptory-data")]
-    pub data: PathBuf,
-    /// The servers of a ledger on NATS JetStream; without them it is in the data folder.
-    #[command(flatten)]
-    pub nats: NatsArgs,
-    /// The file with the root key of the key store on JetStream.
-    #[arg(long, requires = "servers")]
-    pub root_key: Option<PathBuf>,
-    /// Whose read models.
-    #[arg(long)]
-    pub tenant: TenantId,
-    /// Which of them: `catalog` or `audit`.
-    #[arg(long, default_value = "catalog")]
-    pub view: Name,
-}
-
 /// An offline command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {
@@ -94,9 +70,6 @@ pub enum OfflineError {
     /// The replay.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// The rebuild.
-    #[error(transparent)]
-    Rebuild(#[from] RebuildError),
     /// The report.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -116,7 +89,11 @@ impl ReplayArgs {
     }
 }
 
-async fn stores(data: &PathBuf, nats: &NatsArgs, root_key: Option<PathBuf>) -> Result<(Config, Stores), OfflineError> {
+pub(crate) async fn stores(
+    data: &PathBuf,
+    nats: &NatsArgs,
+    root_key: Option<PathBuf>,
+) -> Result<(Config, Stores), OfflineError> {
     let config = Config { nats: nats.given()?, root_key, ..Config::new(data) };
     if config.nats.is_none() && !data.join("ledger.redb").is_file() {
         return Err(OfflineError::NoLedger(data.clone()));
@@ -148,42 +125,6 @@ pub async fn replay(args: ReplayArgs) -> Result<(), OfflineError> {
     print(&report)
 }
 
-/// Builds a read model of a tenant anew and prints both digests.
-///
-/// # Errors
-/// The folder is held or damaged, or the ledger contradicts itself; the old models stay then.
-pub async fn rebuild(args: RebuildArgs) -> Result<(), OfflineError> {
-    let (config, stores) = stores(&args.data, &args.nats, args.root_key).await?;
-    let shelf = Shelf::new(node::models(&config), stores.ledger.clone(), stores.keys.clone());
-    let bar = ProgressBar::new(0).with_style(style());
-    let shown = bar.clone();
-    let progress = move |done, total| {
-        shown.set_length(total);
-        shown.set_position(done);
-    };
-    let report = shelf.rebuild(&args.tenant, args.view, progress).await;
-    bar.finish_and_clear();
-    let report = report?;
-    shelf.close().await;
-    #[allow(clippy::cast_precision_loss, reason = "a rate for a reader")]
-    let rate = report.events as f64 / report.seconds.max(f64::EPSILON);
-    print(&json!({
-        "tenant": args.tenant,
-        "view": args.view,
-        "events": report.events,
-        "seconds": report.seconds,
-        "events_per_second": rate.round(),
-        "model_digest_before": report.old,
-        "model_digest_after": report.new,
-        "equal": report.old.as_ref().map(|old| *old == report.new),
-    }))
-}
-
-fn style() -> ProgressStyle {
-    let template = "{bar:30} {pos}/{len} events  {per_sec}  ETA {eta}";
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
 /// Writes the OpenAPI document of the whole HTTP API.
 ///
 /// # Errors
@@ -198,7 +139,7 @@ pub fn openapi(out: Option<PathBuf>) -> Result<(), OfflineError> {
     Ok(())
 }
 
-fn print(report: &Value) -> Result<(), OfflineError> {
+pub(crate) fn print(report: &Value) -> Result<(), OfflineError> {
     let mut out = io::stdout().lock();
     writeln!(out, "{report:#}")?;
     Ok(())

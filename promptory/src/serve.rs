@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use promptory_events::TenantId;
@@ -58,6 +59,10 @@ pub struct ServeArgs {
     /// Memory of each of these writers, in MiB, at least 15.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(15..=2048))]
     pub search_writer_mib: u16,
+    /// How long stores of read models are kept that are not read any more, in days: those that a rebuild replaced, and those
+    /// of releases with another format.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(0..=3650))]
+    pub keep_models_days: u16,
     /// Issuers of tokens on this machine may do without TLS. For tests.
     #[arg(long)]
     pub oidc_loopback_http: bool,
@@ -112,6 +117,7 @@ impl ServeArgs {
             hot_bytes: self.hot_mib << 20,
             cache_bytes: self.cache_mib << 20,
             open_max: self.open_max,
+            keep_models: Duration::from_secs(u64::from(self.keep_models_days) * 24 * 3600),
             search: promptory_projection::shelf::search::Config {
                 writers: usize::from(self.search_writers),
                 writer_bytes: usize::from(self.search_writer_mib) << 20,

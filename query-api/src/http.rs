@@ -18,6 +18,7 @@ mod releases;
 mod render;
 mod respond;
 mod search;
+mod settings;
 mod sse;
 mod status;
 mod templates;
@@ -128,6 +129,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(events::events))
         .routes(routes!(status::status))
         .routes(routes!(quotas::quotas))
+        .routes(routes!(settings::search))
         .routes(routes!(access::keys))
         .routes(routes!(access::grants))
         .routes(routes!(access::groups))
@@ -144,6 +146,8 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(audit::count))
         .routes(routes!(audit::export::export))
         .routes(routes!(models::models))
+        .routes(routes!(models::rebuild))
+        .routes(routes!(models::rollback))
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)

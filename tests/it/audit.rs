@@ -116,7 +116,12 @@ fn the_audit_is_the_same_after_its_view_was_built_anew() {
     let asked = format!("/v1/audit?limit=1000&to={there}");
     let before = owner.get(&format!("{asked}&at_least={at_least}")).expect(200).json["records"].clone();
     assert_eq!(before.as_array().unwrap().len() as u64, there.parse::<u64>().unwrap() + 1);
-    world.restart(|data| std::fs::remove_dir_all(data.join("models/acme/audit")).unwrap());
+    world.restart(|data| {
+        let views = std::fs::read_dir(data.join("models/acme")).unwrap().map(|entry| entry.unwrap());
+        let audit: Vec<_> = views.filter(|view| view.file_name().to_str().unwrap().starts_with("audit-")).collect();
+        assert_eq!(audit.len(), 1);
+        std::fs::remove_dir_all(audit[0].path()).unwrap();
+    });
     let owner = world.acme();
     assert_eq!(owner.get(&asked).expect(200).json["records"], before);
 }

@@ -204,6 +204,7 @@ const OTHERS: &[(&str, Provoke)] = &[
     ("no-backup-key", |g| {
         code(&g.operator.send("POST", &format!("/v1/backups/bkp_{ZEROS}/keys"), &[("connection", "close")], None))
     }),
+    ("no-previous-model", |g| code(&g.owner.send("POST", "/v1/models/audit/rollback", &[], None))),
     ("tenant-suspended", |g| {
         let beta = g.world.owner_of("beta");
         let _ = g.operator.post("/v1/tenants/beta/suspend", &json!({})).expect(200);

@@ -29,9 +29,11 @@ const NO_AS_OF: [(&str, &str); 10] = [
     ("/v1/changes", "it has two points, `from` and `to`"),
 ];
 /// Writes that answer without a position, and why.
-const NO_POSITION: [(&str, &str); 4] = [
+const NO_POSITION: [(&str, &str); 6] = [
     ("/v1/backups", "it answers with a file"),
     ("/v1/prompts/{prompt}/render", "it reads"),
+    ("/v1/models/{view}/rebuild", "nothing is written: it says how the model stands"),
+    ("/v1/models/{view}/rollback", "the same"),
     ("/v1/commands", "each of its results has one"),
     ("/v1/backups/{backup}/keys", "it reads keys"),
 ];

@@ -139,7 +139,8 @@ fn rights(model: &Model, ledger: &Tenant) -> Result<(), String> {
     }
     let actions = |actions: promptory_domain::access::Actions| actions.iter().map(Action::name).map(ToOwned::to_owned);
     let roles = rights.roles().iter().map(|(name, allowed)| (name.to_string(), actions(*allowed).collect()));
-    same("roles", model.roles.clone(), roles.collect())
+    same("roles", model.roles.clone(), roles.collect())?;
+    same("languages", model.languages.clone(), ledger.languages().iter().map(|l| l.to_string()).collect())
 }
 
 fn releases(model: &Model, ledger: &Tenant) -> Result<(), String> {

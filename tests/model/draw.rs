@@ -27,7 +27,7 @@ const ACTIONS: [&str; 8] = [
 ];
 
 /// The kinds of commands, with how often each comes.
-pub const KINDS: [(u32, &str); 39] = [
+pub const KINDS: [(u32, &str); 40] = [
     (12, "create_prompt"),
     (14, "add_version"),
     (6, "create_branch"),
@@ -66,6 +66,7 @@ pub const KINDS: [(u32, &str); 39] = [
     (2, "create_group"),
     (3, "add_member"),
     (2, "remove_member"),
+    (2, "configure_search"),
     (1, "suspend_tenant"),
 ];
 

@@ -32,7 +32,7 @@ const COMMANDS: usize = 500;
 const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/model.txt");
 
 /// The events that a tenant's commands lead to.
-const EVENTS: [&str; 39] = [
+const EVENTS: [&str; 40] = [
     "principal.added",
     "role.granted",
     "role.revoked",
@@ -72,6 +72,7 @@ const EVENTS: [&str; 39] = [
     "rollout.rolled-back",
     "rollout.completed",
     "comment.added",
+    "search.configured",
 ];
 
 static RUNTIME: LazyLock<Runtime> =

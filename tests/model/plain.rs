@@ -41,6 +41,8 @@ pub struct Model {
     pub protections: BTreeMap<(String, String), u64>,
     pub freezes: BTreeMap<String, Freeze>,
     pub releases: BTreeMap<String, Release>,
+    /// The languages that prompts are searched in.
+    pub languages: BTreeSet<String>,
     /// (principal, idempotency key) -> what it did
     receipts: BTreeMap<(String, String), Receipt>,
     /// Who was denied something in a minute, and how many events that minute has of it.
@@ -182,6 +184,7 @@ impl Model {
             freezes: BTreeMap::new(),
             releases: BTreeMap::new(),
             receipts: BTreeMap::new(),
+            languages: BTreeSet::from(["en".to_owned()]),
             denied: (0, BTreeSet::new(), 0),
             said: Vec::new(),
             overrode: false,
@@ -286,6 +289,7 @@ impl Model {
             "create_group" => self.create_group(caller, body, id),
             "add_member" => self.add_member(caller, body),
             "remove_member" => self.remove_member(caller, body),
+            "configure_search" => self.configure_search(caller, body),
             _ => Err("not-in-this-ledger"), // of operators
         }
     }

@@ -62,6 +62,7 @@ pub async fn check(ledger: &Ledger, keys: &KeyStore, clock: &Clock, presented: &
         dir: folder.path().to_owned(),
         open_max: 1,
         cache_bytes: 1 << 20,
+        keep: promptory_projection::shelf::KEEP,
         clock: clock.clone(),
         identity: promptory_identity::Config::default(),
         search: promptory_projection::shelf::search::Config::default(),

@@ -241,6 +241,12 @@ def templates(world):
     yield write("render: no such label", "POST", f"{one}/render?label=nobody", key, {}, codes=("label-not-found",))
     yield get("dependents of nobody", "/v1/prompts/bad-input%2Fnobody/dependents", key, codes=("prompt-not-found",))
     yield get("dependents: a cursor of another list", f"{one}/dependents?cursor={world.cursor}", key, codes=("invalid-field",))
+    for name, path, code in (
+        ("no such view", "nothing/rebuild", "invalid-field"), ("a view of control characters", "%00/rollback", "invalid-field"),
+        ("a share that is none", "audit/rebuild?share=much", "invalid-field"), ("a share beyond a core", "audit/rebuild?share=7", "invalid-field"),
+        ("nothing kept", "audit/rollback", "no-previous-model"),
+    ):
+        yield write(f"models: {name}", "POST", f"/v1/models/{path}", key, {}, codes=(code,))
 
 
 def changes(world):

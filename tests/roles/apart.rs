@@ -51,6 +51,15 @@ fn what_one_command_replica_writes_a_query_replica_reads_at_that_position_and_sa
         let events = reader.get("/v1/events?limit=1000").expect(200).json.to_string();
         events.contains("audit.read") && events.contains("audit.exported")
     });
+    // Read models are built anew, and put back, where they are.
+    for kind in ["rebuild", "rollback"] {
+        let begun = reader.send("POST", &format!("/v1/models/audit/{kind}?share=1"), &[], None).expect(202).json;
+        until("a view was built anew or put back", || {
+            let work = reader.get("/v1/models").expect(200).json["models"][1]["work"].clone();
+            assert_eq!((&work["id"], &work["kind"]), (&begun["work"]["id"], &json!(kind)));
+            work["stage"] == "done" && work["equal"] == true
+        });
+    }
     let refused = query.stranger().get("/v1/prompts");
     assert_eq!(refused.status, 401);
 

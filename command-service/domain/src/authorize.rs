@@ -56,6 +56,7 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::UnprotectLabel { .. }
         | Change::SetFreeze { .. }
         | Change::LiftFreeze { .. } => Action::ManageProtection,
+        Change::ConfigureSearch { .. } => Action::ManageSettings,
         Change::RequestRelease { .. } | Change::WithdrawRelease { .. } => Action::RequestRelease,
         Change::ApproveRelease { .. } | Change::RejectRelease { .. } => Action::ApproveRelease,
         Change::RollBackLabel { .. } => Action::MoveLabels,
@@ -451,6 +452,7 @@ impl<'a> Check<'a> {
                 self.group(*group, false)
             }
             Change::TrustIssuer { .. }
+            | Change::ConfigureSearch { .. }
             | Change::AddPrincipal { .. }
             | Change::CreateGroup { .. }
             | Change::CreateTenant { .. }

@@ -1,7 +1,7 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
 use promptory_events::event::{
-    Action, AnyRole, AttemptDenied, AttemptsCounted, AuditRead, BackupPart, Event, Include, KeyScope, Kind,
+    Action, AnyRole, AttemptDenied, AttemptsCounted, AuditRead, BackupPart, Event, Include, KeyScope, Kind, Languages,
     LedgerRestored, Quota, RoleName, Session, Subject, Syntax, UnauthenticatedCounted, UserAttribute, Written,
 };
 use promptory_events::rollout::Weights;
@@ -423,6 +423,11 @@ pub enum Change {
     ResumeTenant {
         /// Which.
         tenant: TenantId,
+    },
+    /// How this tenant's prompts are searched.
+    ConfigureSearch {
+        /// The languages that they are in; none: words are found as they are written.
+        languages: Languages,
     },
     /// How much of something this tenant may have. Operators only.
     SetQuota {

@@ -13,6 +13,7 @@
 //! | [`attest`] | denied attempts and readings of the audit: which of them get an event |
 //! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`include`](mod@include), [`release`], [`rollout`], [`system`] | the rules of each family, with given/when/then beside them |
 //! | [`quota`] | what a tenant has and may have |
+//! | [`settings`] | what holds for a tenant as a whole |
 //! | [`graph`] | versions and their parents |
 //! | [`rejection`] | every reason to refuse, with its stable code |
 
@@ -32,6 +33,7 @@ pub mod quota;
 pub mod rejection;
 pub mod release;
 pub mod rollout;
+pub mod settings;
 pub mod state;
 pub mod system;
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod version;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use promptory_events::event::{Event, Include, Kind, VersionAdded};
+use promptory_events::event::{Event, Include, Kind, Languages, VersionAdded};
 use promptory_events::{
     Branch, Content, ContentBody, ContentId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId,
 };
@@ -38,6 +38,7 @@ pub struct Tenant {
     attempts: Attempts,
     readings: Readings,
     quotas: Quotas,
+    languages: Languages,
 }
 
 /// One prompt.
@@ -121,6 +122,7 @@ impl Tenant {
             attempts: Attempts::default(),
             readings: Readings::default(),
             quotas: Quotas::default(),
+            languages: Languages::default(),
         }
     }
 
@@ -188,6 +190,12 @@ impl Tenant {
         &self.quotas
     }
 
+    /// The languages that its prompts are searched in.
+    #[must_use]
+    pub fn languages(&self) -> Languages {
+        self.languages
+    }
+
     /// The readings of the audit in the last minute that had any.
     #[must_use]
     pub fn readings(&self) -> &Readings {
@@ -218,6 +226,10 @@ impl Tenant {
             | Event::QuotaSet(_)
             | Event::AttemptsCounted(_)
             | Event::UnauthenticatedCounted(_) => Ok(()),
+            Event::SearchConfigured(e) => {
+                self.languages = e.after;
+                Ok(())
+            }
             Event::AttemptDenied(e) => {
                 self.attempts.denied(e);
                 Ok(())

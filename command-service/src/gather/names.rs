@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use promptory_domain::{Pick, PromptRef};
-use promptory_events::event::AnyRole;
+use promptory_events::event::{AnyRole, Language, Languages};
 use promptory_events::{Author, Branch, Label, Prefix, PromptId, PromptKey, Tag, Timestamp, VersionId, limits};
 use promptory_platform::Problem;
 use promptory_platform::problem::ProblemType;
@@ -52,6 +52,16 @@ pub fn prompt(text: &str) -> Result<PromptRef, Problem> {
         Ok(id) => Ok(PromptRef::Id(id)),
         Err(_) => key("/prompt", text).map(PromptRef::Key),
     }
+}
+
+/// Languages by their codes, in whatever order.
+pub fn languages(codes: &[String]) -> Result<Languages, Problem> {
+    if codes.len() > limits::SEARCH_LANGUAGES_MAX {
+        let detail = format!("at most {}", limits::SEARCH_LANGUAGES_MAX);
+        return Err(Problem::field("/languages", detail));
+    }
+    let languages: Result<Vec<Language>, _> = codes.iter().map(|code| parse("/languages", code)).collect();
+    languages.map(|languages| Languages::of(&languages))
 }
 
 pub fn tags(tags: &[String]) -> Result<Vec<Tag>, Problem> {

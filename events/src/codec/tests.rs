@@ -208,6 +208,10 @@ fn attestations() -> Vec<Event> {
             minute: Timestamp::from_micros(1_800_000_000_000_000),
             times: 300,
         }),
+        Event::SearchConfigured(SearchConfigured {
+            before: Languages::default(),
+            after: Languages::of(&[Language::German, Language::French]),
+        }),
         Event::QuotaSet(QuotaSet { quota: Quota::StoredBytes, before: Some(300), after: None }),
         Event::AuditRead(audit_read(AuditForm::List, None)),
         Event::AuditExported(audit_read(AuditForm::Ocsf, Some("{\"outcome\":\"denied\"}"))),

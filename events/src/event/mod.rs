@@ -12,6 +12,7 @@ pub mod quota;
 pub mod release;
 pub mod role;
 pub mod rollout;
+pub mod search;
 pub mod system;
 
 use schemars::JsonSchema;
@@ -39,6 +40,7 @@ pub use role::{Action, AnyRole, Role, RoleName};
 pub use rollout::{
     RolloutAdvanced, RolloutCompleted, RolloutPaused, RolloutResumed, RolloutRolledBack, RolloutStarted, Split,
 };
+pub use search::{Language, Languages, SearchConfigured, UnknownLanguage};
 pub use system::{
     BackupPart, BackupStarted, LedgerOpened, LedgerRestored, RestoredHead, TenantCreated, TenantResumed,
     TenantSuspended,
@@ -178,6 +180,8 @@ pub enum Event {
     AuditRead(AuditRead),
     /// Somebody exported records of the audit.
     AuditExported(AuditRead),
+    /// How the tenant's prompts are searched was set.
+    SearchConfigured(SearchConfigured),
 }
 
 impl Event {
@@ -246,6 +250,7 @@ impl Event {
             Self::IssuerLinked(_) => "issuer.linked",
             Self::AuditRead(_) => "audit.read",
             Self::AuditExported(_) => "audit.exported",
+            Self::SearchConfigured(_) => "search.configured",
         }
     }
 

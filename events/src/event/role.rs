@@ -39,11 +39,13 @@ pub enum Action {
     ManageProtection,
     /// Move labels while they are frozen.
     OverrideFreeze,
+    /// Set what holds for the tenant as a whole: the languages that its prompts are searched in.
+    ManageSettings,
 }
 
 impl Action {
     /// All of them, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Read,
         Self::WritePrompts,
         Self::MoveLabels,
@@ -57,6 +59,7 @@ impl Action {
         Self::RollBack,
         Self::ManageProtection,
         Self::OverrideFreeze,
+        Self::ManageSettings,
     ];
 
     /// The name that users see.
@@ -76,6 +79,7 @@ impl Action {
             Self::RollBack => "roll-back",
             Self::ManageProtection => "manage-protection",
             Self::OverrideFreeze => "override-freeze",
+            Self::ManageSettings => "manage-settings",
         }
     }
 }

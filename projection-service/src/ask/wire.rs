@@ -11,7 +11,7 @@ use super::{Answer, Ask, AskError, Changed, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
-const VERSION: u8 = 7;
+const VERSION: u8 = 8;
 /// The most that one answer takes: half of the servers' `max_payload`.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -129,6 +129,7 @@ fn cut(told: &mut Told) -> bool {
         Answer::Prompt(_)
         | Answer::Status(_)
         | Answer::Quotas(_)
+        | Answer::Languages(_)
         | Answer::Diff(_)
         | Answer::Rendered(_)
         | Answer::AuditCount(_)

@@ -31,7 +31,12 @@ impl Load<Hot> for Loader {
         // Most rows are of families that the state does not need: their first byte says so.
         if !matches!(
             key.first(),
-            Some(&(family::EVENT | family::PRINCIPAL..=family::REQUEST | family::ISSUER..=family::LISTED))
+            Some(
+                &(family::EVENT
+                | family::PRINCIPAL..=family::REQUEST
+                | family::ISSUER..=family::LISTED
+                | family::LANGUAGES),
+            )
         ) {
             return Ok(());
         }
@@ -66,6 +71,8 @@ impl Load<Hot> for Loader {
                 self.hot.releases.book.put(request, row.request.clone());
                 self.hot.releases.requests.insert_mut(request, row);
             }
+            // They come in order: the last one holds.
+            Key::Languages(_) => self.hot.languages = row::decode("languages", value)?,
             key => self.access(key, value)?,
         }
         Ok(())

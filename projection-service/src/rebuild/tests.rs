@@ -1,5 +1,8 @@
 //! Running, rebuilt and replayed: the same model by digest.
 
+mod beside;
+mod formats;
+
 use std::sync::{Arc, Mutex};
 
 use promptory_events::event::{Event, LabelSet, PromptArchived, PromptRenamed};
@@ -137,8 +140,8 @@ async fn a_store_that_lies_is_told_of_and_replaced() {
     let mut world = World::new(4);
     let (scribe, _) = told(&world, "acme").await;
     let digest = world.status("acme").await.model_digest;
-    world.shelf.close().await;
-    std::fs::write(world.dir.path().join("acme/catalog/db"), b"nonsense").unwrap();
+    world.restart().await;
+    std::fs::write(world.shelf.catalog().folder(&scribe.tenant).current().join("db"), b"nonsense").unwrap();
     let report = world.shelf.rebuild(&scribe.tenant, Name::Catalog, |_, _| {}).await.unwrap();
     assert_eq!((report.old, report.new), (None, digest.clone()));
     world.restart().await;

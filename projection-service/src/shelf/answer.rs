@@ -65,10 +65,18 @@ impl Shelf {
         if system.state.access.suspended(&ask.tenant) {
             return Err(AskError::Suspended);
         }
+        if slot.stopped().is_some()
+            && let Some(stand) = self.about_models(&open, &reader, ask).await
+        {
+            return stand;
+        }
         if let Some(stopped) = slot.stopped() {
             return Err(stopped.into());
         }
         waited?;
+        if let Some(stand) = self.about_models(&open, &reader, ask).await {
+            return stand;
+        }
         slot.shown.note_reader(&reader);
         if matches!(ask.question, Question::Search(_) | Question::Suggest { .. }) {
             drop(open);
@@ -158,8 +166,8 @@ impl Shelf {
         let (tenant, question) = (ask.tenant.clone(), ask.question.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let model = Model { rows: open.store.rows(), hot: &open.state };
-            let opened = Some((&shelf.inner.opened, slot.number));
-            let past = Some((&shelf.inner.past, slot.number));
+            let opened = Some((&shelf.inner.opened, slot.number()));
+            let past = Some((&shelf.inner.past, slot.number()));
             let desk = Desk { tenant: &tenant, model, keys: &shelf.inner.keys, opened, past, shown: Some(&slot.shown) };
             guarded(|| Ok(desk.answer(&reader, &question)))
         });

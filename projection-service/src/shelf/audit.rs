@@ -30,25 +30,31 @@ impl Shelf {
     ) -> Option<Result<Reply, AskError>> {
         match ask.question {
             Question::Audit { .. } | Question::AuditCount { .. } => Some(self.answer_audit(catalog, reader, ask).await),
-            Question::Models { check } => Some(self.answer_models(catalog, reader, ask, check).await),
             _ => None,
         }
     }
 
-    /// For whoever may read the whole tenant, or who may do what in it.
-    async fn answer_models(
+    /// Answers how the models stand, or begins what is to be done with one; `None` for another question. For whoever may
+    /// read the whole tenant, or who may do what in it: none of it changes what anybody is answered. Also if the catalog has
+    /// stopped, because a rebuild may be what helps.
+    pub(super) async fn about_models(
         &self,
         catalog: &Arc<Open<Hot>>,
         reader: &Reader,
         ask: &Ask,
-        check: bool,
-    ) -> Result<Reply, AskError> {
+    ) -> Option<Result<Reply, AskError>> {
+        let (Question::Models { .. } | Question::Work(_)) = &ask.question else { return None };
         let sight = Sight::new(&catalog.state, reader);
         if !sight.everything() && !sight.may(Action::ReadAccess, &Prefix::tenant()) {
-            return Err(AskError::Forbidden);
+            return Some(Err(AskError::Forbidden));
         }
-        let answer = Answer::Models(self.models(&ask.tenant, check).await?);
-        Ok(Reply { as_of: catalog.position(), answer, cut: false })
+        let models = match &ask.question {
+            Question::Work(work) => self.begin_work(&ask.tenant, work.clone()).await,
+            Question::Models { check } => self.models(&ask.tenant, *check).await,
+            _ => return None,
+        };
+        let as_of = catalog.position();
+        Some(models.map(|models| Reply { as_of, answer: Answer::Models(models), cut: false }))
     }
 
     async fn answer_audit(&self, catalog: &Arc<Open<Hot>>, reader: &Reader, ask: &Ask) -> Result<Reply, AskError> {

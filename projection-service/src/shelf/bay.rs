@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use promptory_events::{TenantId, Timestamp, partition};
 use promptory_ledger::{Ledger, ReadError, Recorded};
@@ -17,6 +18,8 @@ use super::search::Queue;
 use super::slot::{Open, Slot};
 use super::{Config, ShelfError, to_the_end};
 use crate::points::{self, Point};
+use crate::rebuild::work::Turns;
+use crate::store::folder::Folder;
 use crate::views::View;
 use crate::views::fold::{Broken, Source};
 
@@ -43,6 +46,10 @@ pub(super) struct Inner<V: View> {
     pub(super) waiting: Mutex<BTreeMap<TenantId, String>>,
     /// Who is told that a tenant has moved.
     told: OnceLock<Arc<Queue>>,
+    /// How long stores that are not read any more are kept.
+    keep: Duration,
+    /// Rebuilds of all views take turns.
+    turns: Arc<Turns>,
 }
 
 impl<V: View> std::fmt::Debug for Bay<V> {
@@ -52,7 +59,7 @@ impl<V: View> std::fmt::Debug for Bay<V> {
 }
 
 impl<V: View> Bay<V> {
-    pub(super) fn new(config: &Config, ledger: Ledger) -> Self {
+    pub(super) fn new(config: &Config, ledger: Ledger, turns: Arc<Turns>) -> Self {
         let inner = Inner {
             dir: config.dir.clone(),
             open_max: config.open_max,
@@ -63,6 +70,27 @@ impl<V: View> Bay<V> {
             caught_up: Mutex::default(),
             waiting: Mutex::default(),
             told: OnceLock::new(),
+            keep: config.keep,
+            turns,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The stores of another view on the same folder and ledger.
+    #[cfg(test)]
+    pub(crate) fn like<W: View>(other: &Bay<W>) -> Self {
+        let inner = Inner {
+            dir: other.inner.dir.clone(),
+            open_max: other.inner.open_max,
+            clock: other.inner.clock.clone(),
+            ledger: other.inner.ledger.clone(),
+            slots: RwLock::default(),
+            uses: AtomicU64::new(0),
+            caught_up: Mutex::default(),
+            waiting: Mutex::default(),
+            told: OnceLock::new(),
+            keep: other.inner.keep,
+            turns: Arc::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -80,9 +108,18 @@ impl<V: View> Bay<V> {
         &self.inner.ledger
     }
 
-    /// Where a tenant's store lies.
-    pub(crate) fn path(&self, tenant: &TenantId) -> PathBuf {
-        self.inner.dir.join(tenant.as_str()).join(V::NAME)
+    /// How long stores that are not read any more are kept.
+    pub(crate) fn keep(&self) -> Duration {
+        self.inner.keep
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.inner.turns
+    }
+
+    /// Where a tenant's stores lie.
+    pub(crate) fn folder(&self, tenant: &TenantId) -> Folder {
+        Folder::of::<V>(&self.inner.dir, tenant)
     }
 
     /// Applies a tenant's batches: fold, commit with checkpoint, swap, announce, in this order. Batches that are applied
@@ -147,7 +184,7 @@ impl<V: View> Bay<V> {
     }
 
     /// Swap, then announce: whoever is woken finds what was announced.
-    pub(super) fn publish(&self, slot: &Slot<V>, open: Arc<Open<V>>) {
+    pub(crate) fn publish(&self, slot: &Slot<V>, open: Arc<Open<V>>) {
         let position = open.position();
         points::pass(Point::BeforeSwap);
         slot.open.store(Some(open));
@@ -195,7 +232,7 @@ impl<V: View> Bay<V> {
     }
 
     /// Closes every store, synced. For an orderly end; without it the next start catches up a little more.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         let bay = self.clone();
         let closed = to_the_end(async move {
             for slot in bay.slots() {

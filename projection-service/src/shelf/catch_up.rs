@@ -1,6 +1,7 @@
 //! From ledger pages to committed rows: the one loop that the worker, an opening store and a rebuild share.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use promptory_events::Batch;
 use promptory_ledger::{Ledger, ReadError, Reader, Recorded};
@@ -8,8 +9,8 @@ use promptory_platform::telemetry;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::Span;
 
-use crate::store::Store;
 use crate::store::rows::RowError;
+use crate::store::{Share, Store};
 use crate::views::View;
 use crate::views::fold::{Broken, Source, fold};
 use crate::views::stage::Staged;
@@ -44,16 +45,23 @@ pub(crate) struct Pages<V: View> {
     pub store: Arc<Store<V>>,
     pub state: V,
     live: bool,
+    share: Share,
 }
 
 impl<V: View> Pages<V> {
     pub(crate) fn of(source: Source, store: Arc<Store<V>>, state: V) -> Self {
-        Self { source, store, state, live: false }
+        Self { source, store, state, live: false, share: Share::WHOLE }
     }
 
     /// The batches were just appended: their traces go on here.
     pub(super) fn live(mut self) -> Self {
         self.live = true;
+        self
+    }
+
+    /// Nobody waits for it: it takes this share of a core.
+    pub(crate) fn sharing(mut self, share: Share) -> Self {
+        self.share = share;
         self
     }
 
@@ -79,6 +87,7 @@ impl<V: View> Pages<V> {
         };
         let mut committing: Option<(JoinHandle<_>, V)> = None;
         loop {
+            let begun = Instant::now();
             let state = committing.as_ref().map_or(&self.state, |(_, state)| state).clone();
             let next = self.next(&mut reader, target, state).await;
             if let Some((commit, state)) = committing.take() {
@@ -90,7 +99,17 @@ impl<V: View> Pages<V> {
             match next {
                 Ok(None) => return (self, None),
                 Err(trouble) => return (self, Some(trouble)),
-                Ok(Some(Folded { state, staged, broken: None })) => committing = Some((self.commit(staged), state)),
+                Ok(Some(Folded { state, staged, broken: None })) if self.share.is_whole() => {
+                    committing = Some((self.commit(staged), state));
+                }
+                Ok(Some(Folded { state, staged, broken: None })) => {
+                    // One after the other, so that both together take the share; the store rests by itself.
+                    tokio::time::sleep(self.share.rest(begun.elapsed())).await;
+                    if let Some(trouble) = self.committed(self.commit(staged), state).await {
+                        return (self, Some(trouble));
+                    }
+                    progress(self.state.next());
+                }
                 Ok(Some(Folded { state, staged, broken: Some(broken) })) => {
                     let trouble = self.committed(self.commit(staged), state).await;
                     return (self, trouble.or(Some(Trouble::Broken(broken))));

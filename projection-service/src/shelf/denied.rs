@@ -84,6 +84,7 @@ impl Question {
             | Self::Status
             | Self::Access { .. }
             | Self::Quotas
+            | Self::Languages { .. }
             | Self::Changes(AskChanges { of: Of::Below(_), .. })
             | Self::Who(_)
             | Self::Holdings(_)
@@ -91,6 +92,7 @@ impl Question {
             | Self::Audit { .. }
             | Self::AuditCount { .. }
             | Self::Models { .. }
+            | Self::Work(_)
             | Self::Search(_)
             | Self::Suggest { .. } => (None, None),
         };

@@ -57,7 +57,7 @@ impl Shelf {
         }
         self.catalog().touch(&slot);
         slot.shown.note_reader(&reader);
-        let opened = self.remembered(slot.number, open, &reader, prompt, which).transpose()?;
+        let opened = self.remembered(slot.number(), open, &reader, prompt, which).transpose()?;
         Some(opened.map(|opened| HotReply { as_of: open.position(), opened }))
     }
 

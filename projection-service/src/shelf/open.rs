@@ -113,8 +113,11 @@ impl<V: View> Bay<V> {
     }
 
     async fn open_folder(&self, slot: &Slot<V>, what_for: Use) -> Result<(Store<V>, V), OpenError> {
-        let path = self.path(&slot.tenant);
-        let opening = tokio::task::spawn_blocking(move || Store::open(&path, what_for));
+        let folder = self.folder(&slot.tenant);
+        let opening = tokio::task::spawn_blocking(move || {
+            folder.note_used();
+            Store::open(&folder.current(), what_for)
+        });
         opening.await.unwrap_or_else(|error| Err(OpenError::Unusable(error.to_string())))
     }
 
@@ -133,15 +136,15 @@ impl<V: View> Bay<V> {
     pub(super) async fn discard(&self, slot: &Slot<V>, reason: &str) {
         tracing::warn!(tenant = %slot.tenant, view = V::NAME, %reason, "a store is discarded and built again from the ledger");
         metrics::counter!("promptory_projection_discarded_total", "view" => V::NAME).increment(1);
-        let path = self.path(&slot.tenant);
-        let discarded = tokio::task::spawn_blocking(move || store::discard(&path)).await;
+        let folder = self.folder(&slot.tenant);
+        let discarded = tokio::task::spawn_blocking(move || store::discard(&folder.current())).await;
         if !matches!(discarded, Ok(Ok(()))) {
             tracing::error!(tenant = %slot.tenant, view = V::NAME, ?discarded, "its folder could not be moved");
         }
     }
 
     /// Closes the stores that were used least lately until one more may be open.
-    async fn make_room(&self, wanted: &Arc<Slot<V>>) {
+    pub(crate) async fn make_room(&self, wanted: &Arc<Slot<V>>) {
         let mut open = self.slots();
         open.retain(|slot| slot.open.load().is_some() && !slot.tenant.is_system());
         open.sort_unstable_by_key(|slot| slot.used.load(Ordering::Relaxed));

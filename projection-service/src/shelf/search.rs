@@ -4,12 +4,12 @@
 
 mod answer;
 mod bring;
+mod folders;
 pub mod indexer;
 mod queue;
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -23,7 +23,7 @@ use super::{Shelf, ShelfError, Stopped};
 use crate::views::search::SearchError;
 use crate::views::search::index::{Index, WRITER_MIN_BYTES};
 use crate::views::search::universe::Universe;
-use crate::views::search::words::Language;
+use folders::Folders;
 pub(crate) use queue::Queue;
 
 /// The name of its folder, and in health.
@@ -237,8 +237,9 @@ impl Searchable {
 }
 
 impl Shelf {
-    fn index_path(&self, tenant: &TenantId) -> PathBuf {
-        self.catalog().dir().join(tenant.as_str()).join(VIEW)
+    /// Where a tenant's index is.
+    fn index_folders(&self, tenant: &TenantId) -> Folders {
+        Folders::below(&self.catalog().dir().join(tenant.as_str()))
     }
 
     /// Tenants whose index can't be brought further now.
@@ -272,11 +273,11 @@ impl Shelf {
         if let Some(open) = place.open.load_full() {
             return Ok(open);
         }
-        let (path, incarnation) = (self.index_path(tenant), self.inner.ledger.incarnation());
-        let opening = tokio::task::spawn_blocking(move || Index::open(&path, Language::default(), incarnation));
+        let languages = self.catalog().opened(&self.catalog().slot(tenant)).await?.state.languages;
+        let (folders, incarnation) = (self.index_folders(tenant), self.inner.ledger.incarnation());
+        let opening = tokio::task::spawn_blocking(move || folders.open(languages, incarnation));
         let opened = opening.await.map_err(|error| ShelfError::Store(error.to_string()))?;
-        let (index, checkpoint) = opened.map_err(|error| ShelfError::Store(error.to_string()))?;
-        let at = checkpoint.map(|checkpoint| checkpoint.index);
+        let (index, at) = opened.map_err(|error| ShelfError::Store(error.to_string()))?;
         let open = Arc::new(Searchable::new(index, at, self.next_state()));
         place.open.store(Some(open.clone()));
         place.reached.send_replace(at);

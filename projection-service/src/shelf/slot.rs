@@ -1,7 +1,7 @@
 //! A tenant's place in a bay of the shelf: its store if it is open, its announced position, and whether it has stopped.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use promptory_events::{Position, TenantId};
@@ -10,12 +10,13 @@ use tokio::sync::{Mutex, watch};
 use super::ShelfError;
 use crate::check::Check;
 use crate::hot::shown::LastShown;
+use crate::rebuild::work::LastWork;
 use crate::store::Store;
 use crate::views::View;
 
 pub(crate) struct Slot<V> {
-    /// Names the tenant inside this process, shorter than its id does.
-    pub number: u64,
+    /// Names the tenant inside this process, shorter than its id does, and what was read of it: see [`Slot::forget`].
+    number: AtomicU64,
     pub tenant: TenantId,
     /// The state and the store, swapped together after each commit.
     pub open: ArcSwapOption<Open<V>>,
@@ -28,6 +29,8 @@ pub(crate) struct Slot<V> {
     pub writer: Mutex<()>,
     /// Why the projection has stopped, if it has.
     pub stopped: ArcSwapOption<String>,
+    /// The last rebuild or rollback.
+    pub work: LastWork,
     /// What the last check found.
     pub checked: ArcSwapOption<Check>,
     /// Held by whoever checks.
@@ -50,7 +53,7 @@ impl<V: View> Open<V> {
 impl<V: View> Slot<V> {
     pub(crate) fn new(number: u64, tenant: TenantId) -> Self {
         Self {
-            number,
+            number: AtomicU64::new(number),
             tenant,
             open: ArcSwapOption::empty(),
             used: AtomicU64::new(0),
@@ -58,9 +61,20 @@ impl<V: View> Slot<V> {
             position: watch::Sender::new(None),
             writer: Mutex::new(()),
             stopped: ArcSwapOption::empty(),
+            work: LastWork::default(),
             checked: ArcSwapOption::empty(),
             checking: Mutex::new(()),
         }
+    }
+
+    /// What is remembered of the tenant's answers is remembered under this number.
+    pub(crate) fn number(&self) -> u64 {
+        self.number.load(Ordering::Relaxed)
+    }
+
+    /// Nothing that was read before counts any more: the store says something else from now on.
+    pub(crate) fn forget(&self) {
+        self.number.fetch_add(1 << 32, Ordering::Relaxed); // tenants are numbered below
     }
 
     /// Stops this view of the tenant, for everybody to see. It stays as it is; other views and other tenants go on.

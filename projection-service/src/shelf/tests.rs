@@ -166,6 +166,7 @@ async fn a_model_that_is_ahead_of_its_ledger_stops_and_one_of_another_life_is_bu
     let config = crate::Config {
         identity: promptory_identity::Config::default(),
         search: crate::shelf::search::Config::default(),
+        keep: crate::shelf::KEEP,
         dir: dir.path().to_owned(),
         open_max: 4,
         cache_bytes: 1 << 20,
@@ -179,7 +180,7 @@ async fn a_model_that_is_ahead_of_its_ledger_stops_and_one_of_another_life_is_bu
     // The same life, but the end is gone: the ledger has lost something, and that is not papered over.
     let source =
         crate::views::catalog::Source { tenant: scribe.tenant.clone(), incarnation: other.ledger.incarnation() };
-    let path = shelf.catalog().path(&scribe.tenant);
+    let path = shelf.catalog().folder(&scribe.tenant).current();
     let (store, hot) = crate::store::Store::<crate::hot::Hot>::open(&path, crate::store::Use::Serving).unwrap();
     let mut ahead = crate::testing::Scribe::new("acme", other.ledger.incarnation(), Some(other.keys.clone()));
     ahead.let_in(1, 1, None);

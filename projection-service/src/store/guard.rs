@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::checkpoint::{self, Stored};
 use super::rows::RowError;
+use super::share::{Rests, Share};
 use super::{Store, Use};
 use crate::digest::Sum;
 use crate::views::catalog::row;
@@ -52,22 +53,22 @@ fn said(panic: &(dyn std::any::Any + Send)) -> String {
 const LOCK_TRIES: u32 = 150;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-pub(super) fn open<V: View>(path: &Path, what_for: Use) -> Result<(Store<V>, V), OpenError> {
-    let mut opened = open_once(path, what_for);
+pub(super) fn open<V: View>(path: &Path, what_for: Use, share: Share) -> Result<(Store<V>, V), OpenError> {
+    let mut opened = open_once(path, what_for, share);
     for _ in 0..LOCK_TRIES {
         if !matches!(opened, Err(OpenError::Locked(_))) {
             break;
         }
         std::thread::sleep(LOCK_PAUSE);
-        opened = open_once(path, what_for);
+        opened = open_once(path, what_for, share);
     }
     opened
 }
 
-fn open_once<V: View>(path: &Path, what_for: Use) -> Result<(Store<V>, V), OpenError> {
+fn open_once<V: View>(path: &Path, what_for: Use, share: Share) -> Result<(Store<V>, V), OpenError> {
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        let store = Store::open_unverified(path, what_for).map_err(|error| told_apart(&error))?;
-        let view = verify(&store)?;
+        let store = Store::open_unverified(path, what_for, share).map_err(|error| told_apart(&error))?;
+        let view = verify(&store, share)?;
         Ok((store, view))
     }));
     opened.unwrap_or_else(|panic| Err(OpenError::Unusable(format!("it panicked: {}", said(&*panic)))))
@@ -80,8 +81,9 @@ fn told_apart(error: &sled::Error) -> OpenError {
 }
 
 /// Reads every row, compares the digest with the checkpoint's, and makes the current state on the way.
-fn verify<V: View>(store: &Store<V>) -> Result<V, OpenError> {
+fn verify<V: View>(store: &Store<V>, share: Share) -> Result<V, OpenError> {
     let (mut sum, mut loader, mut stored) = (Sum::default(), V::Loader::default(), None);
+    let mut rests = Rests::of(share);
     for found in store.tree.iter() {
         let (key, value) = found.map_err(|error| OpenError::Unusable(error.to_string()))?;
         if *key == checkpoint::KEY {
@@ -95,6 +97,7 @@ fn verify<V: View>(store: &Store<V>) -> Result<V, OpenError> {
         }
         V::sum_of(&key, &value, &mut sum)?;
         loader.see(&key, &value)?;
+        rests.step();
     }
     let checkpoint = stored.map(|stored| stored.checkpoint);
     if let Some(checkpoint) = &checkpoint {
@@ -121,8 +124,8 @@ pub fn discard(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A folder beside a store's. Tenant names hold no dot, so it is never another tenant's.
-pub(crate) fn sibling(path: &Path, ending: &str) -> PathBuf {
+/// A folder beside a store's. Stores are called by numbers, so it is never another one.
+fn sibling(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".");
     name.push(ending);

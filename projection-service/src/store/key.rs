@@ -54,6 +54,8 @@ pub enum Key {
     User(PrincipalId),
     /// A: a group of the directory.
     Listed(GroupId),
+    /// S: the languages that prompts are searched in were set at an index.
+    Languages(u64),
     /// C: something of an area changed at an index. Whatever it was before is folded from these.
     Change(Area, u64),
 }
@@ -117,6 +119,8 @@ pub mod family {
     pub const USER: u8 = 43;
     /// [`super::Key::Listed`]
     pub const LISTED: u8 = 44;
+    /// [`super::Key::Languages`]
+    pub const LANGUAGES: u8 = 50;
     /// [`super::Key::Change`]
     pub const CHANGE: u8 = 60;
 }
@@ -163,6 +167,7 @@ impl Key {
             Self::Session(index) => join(family::SESSION, &[&index.to_be_bytes()]),
             Self::User(user) => join(family::USER, &[&user.0]),
             Self::Listed(group) => join(family::LISTED, &[&group.0]),
+            Self::Languages(index) => join(family::LANGUAGES, &[&index.to_be_bytes()]),
             Self::Change(area, index) => join(family::CHANGE, &[&[*area as u8], &index.to_be_bytes()]),
             Self::Fork(prompt, index) => join(family::FORK, &[&prompt.0, &index.to_be_bytes()]),
             Self::Dependent(prompt, index) => join(family::DEPENDENT, &[&prompt.0, &index.to_be_bytes()]),
@@ -222,6 +227,7 @@ impl Key {
             family::SESSION => Self::Session(u64::from_be_bytes(rest.try_into().ok()?)),
             family::USER => Self::User(PrincipalId(rest.try_into().ok()?)),
             family::LISTED => Self::Listed(GroupId(rest.try_into().ok()?)),
+            family::LANGUAGES => Self::Languages(u64::from_be_bytes(rest.try_into().ok()?)),
             family::CHANGE => {
                 let (area, index) = rest.split_first()?;
                 let area = [Area::Access, Area::Releases].into_iter().find(|known| *known as u8 == *area)?;
@@ -317,6 +323,7 @@ mod tests {
             any::<[u8; 16]>().prop_map(|i| Key::Issuer(IssuerId(i))),
             (any::<[u8; 16]>(), any::<[u8; 16]>()).prop_map(|(i, c)| Key::Claim(IssuerId(i), ClaimId(c))),
             index().prop_map(Key::Session),
+            index().prop_map(Key::Languages),
             any::<[u8; 16]>().prop_map(|u| Key::User(PrincipalId(u))),
             any::<[u8; 16]>().prop_map(|g| Key::Listed(GroupId(g))),
             "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),

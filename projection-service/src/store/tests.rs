@@ -131,7 +131,7 @@ fn rows_that_the_checkpoint_does_not_speak_of_are_not_believed() {
 #[test]
 fn a_store_of_another_format_is_not_read() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::<Hot>::open_unverified(dir.path(), Use::Serving).unwrap();
+    let store = Store::<Hot>::open_unverified(dir.path(), Use::Serving, Share::WHOLE).unwrap();
     let cursor = promptory_events::Cursor { incarnation: Incarnation([7; 8]), sequence: 1 };
     let recorded_at = promptory_events::Timestamp::MIN;
     let checkpoint = checkpoint::Checkpoint {

@@ -82,6 +82,7 @@ fn shelf(dir: &TempDir, open_max: usize, ledger: &Ledger, keys: &KeyStore, clock
         clock,
         identity: promptory_identity::Config::default(),
         search: crate::shelf::search::Config::default(),
+        keep: crate::shelf::KEEP,
     };
     Shelf::new(config, ledger.clone(), keys.clone())
 }

@@ -23,7 +23,7 @@ use crate::store::rows::RowError;
 
 /// The shape of the index and of what it makes of a text. A change of it, of the lexer or of what is indexed needs another
 /// number: every index is then built again on its next opening.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Why an index can't be used, or has no answer.
 #[derive(Debug, thiserror::Error)]

@@ -167,6 +167,7 @@ pub async fn first_read(
         clock,
         search: promptory_projection::shelf::search::Config::default(),
         identity: promptory_identity::Config::default(),
+        keep: promptory_projection::shelf::KEEP,
     };
     let shelf = Shelf::new(config, stores.ledger.clone(), stores.keys.clone());
     shelf.answer(ask).await?;

@@ -28,6 +28,7 @@ pub fn models(config: &Config) -> promptory_projection::Config {
         clock: config.clock.clone(),
         identity: config.identity,
         search: config.search,
+        keep: config.keep_models,
     }
 }
 
@@ -121,6 +122,8 @@ impl Projection {
         let workers = workers.into_iter().flatten().collect();
         let (checking, until) = (shelf.clone(), told.clone());
         tokio::spawn(async move { checking.check_now_and_then(until).await });
+        let (tidying, until) = (shelf.clone(), told.clone());
+        tokio::spawn(async move { tidying.tidy_now_and_then(until).await });
         let indexing = tokio::spawn(indexer::run(shelf.clone(), told));
         let serving = match nats {
             Some(client) => Some(serve::start(client.clone(), shelf.clone(), projected).await?),

@@ -2,13 +2,13 @@
 //!
 //! Through the API and with a key of the tenant, so that it needs no file of the server's and works wherever the models are.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
-use ureq::Agent;
+
+use crate::asking::{Asking, AskingError};
 
 /// How often it is asked, and how long at most.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -33,15 +33,9 @@ pub struct ModelsArgs {
 /// The models could not be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelsError {
-    /// The key's file.
-    #[error("{0}: {1}")]
-    Key(PathBuf, io::Error),
-    /// The server can't be asked.
-    #[error("{0} can't be asked: {1}")]
-    Ask(String, Box<ureq::Error>),
-    /// The server answers something else.
-    #[error("{0} answers {1}: {2}")]
-    Answer(String, u16, Value),
+    /// The server.
+    #[error(transparent)]
+    Asking(#[from] AskingError),
     /// It took too long.
     #[error("no check came to its end within an hour")]
     Patience,
@@ -93,18 +87,8 @@ pub async fn run(url: String, key_file: PathBuf) -> Result<Models, ModelsError> 
 }
 
 fn checked(url: &str, key_file: &Path) -> Result<Models, ModelsError> {
-    let key = std::fs::read_to_string(key_file).map_err(|error| ModelsError::Key(key_file.to_owned(), error))?;
-    let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
-    let url = format!("{}/v1/models?check=true", url.trim_end_matches('/'));
-    let ask = || -> Result<Models, ModelsError> {
-        let failed = |error| ModelsError::Ask(url.clone(), Box::new(error));
-        let answer = agent.get(&url).header("authorization", format!("Bearer {}", key.trim())).call();
-        let mut answer = answer.map_err(failed)?;
-        let status = answer.status().as_u16();
-        let text = answer.body_mut().read_to_string().map_err(failed)?;
-        let said: Value = serde_json::from_str(&text).unwrap_or_default();
-        if status == 200 { Ok(Models(said)) } else { Err(ModelsError::Answer(url.clone(), status, said)) }
-    };
+    let asking = Asking::new(url, key_file)?;
+    let ask = || asking.get("/v1/models?check=true").map(Models);
     let (begun, since) = (ask()?, Instant::now());
     loop {
         let now = ask()?;

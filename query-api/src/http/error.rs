@@ -44,6 +44,7 @@ pub fn problem(error: AskError) -> Problem {
             })
         }
         AskError::QueryInvalid(fault) => Problem::field("q", fault.reason).with("position", fault.position),
+        AskError::NoPreviousModel => Problem::new(ProblemType::NO_PREVIOUS_MODEL, detail),
         AskError::CursorExpired => Problem::new(ProblemType::CURSOR_EXPIRED, detail),
         AskError::OtherIncarnation(position) => {
             Problem::new(ProblemType::OTHER_INCARNATION, detail).with("position", position.to_string())
@@ -103,6 +104,11 @@ problem_set! {
     pub ReadProblems = [
         INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, URI_TOO_LONG, OTHER_INCARNATION, OVERLOADED,
         INTERNAL, UNAVAILABLE, BEHIND,
+    ];
+    /// Going back to the store that was replaced.
+    pub RollbackProblems = [
+        INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, NO_PREVIOUS_MODEL, URI_TOO_LONG, OTHER_INCARNATION,
+        OVERLOADED, INTERNAL, UNAVAILABLE, BEHIND,
     ];
     /// A list, now or as of then.
     pub ListProblems = [

@@ -281,6 +281,23 @@ pub struct RecordedPageParams {
     pub at_least: Option<Position>,
 }
 
+/// Something that is known about the tenant as a whole.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct RecordedParams {
+    /// As it was then: an event's index, or an RFC 3339 time by which it was recorded.
+    #[serde(deserialize_with = "parsed")]
+    #[param(value_type = Option<String>)]
+    pub as_of: Option<Point>,
+    /// On which clock a time in `as_of` is read: there is one alone.
+    #[param(inline)]
+    pub clock: RecordedClock,
+    /// Waits until the read model has reached this position.
+    #[param(value_type = Option<String>)]
+    pub at_least: Option<Position>,
+}
+
 /// What changed between two points.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use promptory_compare::diff::{ContentDiff, Hunk, KeyChange, MessageChange, Op, Part, TextDiff};
-use promptory_events::event::{CommentOn, Kind, Selector};
+use promptory_events::event::{CommentOn, Kind, Languages, Selector};
 use promptory_events::{Position, TenantId};
 use promptory_platform::Problem;
 use promptory_projection::ask::{
@@ -342,6 +342,11 @@ pub fn status(tenant: &TenantId, position: Option<Position>, answer: &StatusAnsw
 pub fn quotas(position: Option<Position>, answer: &[ask::QuotaAnswer]) -> Result<Bytes, Problem> {
     let item = |a: &ask::QuotaAnswer| wire::QuotaItem { quota: a.quota.name(), used: a.used, limit: a.limit };
     json(&wire::Quotas { position, quotas: answer.iter().map(item).collect() })
+}
+
+/// How a tenant's prompts are searched.
+pub fn search_settings(position: Option<Position>, languages: Languages) -> Result<Bytes, Problem> {
+    json(&wire::SearchSettings { position, languages })
 }
 
 fn stamp(stamp: &ask::Stamp) -> wire::Stamp<'_> {

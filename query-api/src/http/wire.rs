@@ -9,7 +9,7 @@ mod who;
 
 use std::collections::BTreeMap;
 
-use promptory_events::event::{Kind, Syntax, VersionRef};
+use promptory_events::event::{Kind, Languages, Syntax, VersionRef};
 use promptory_events::{
     Author, Branch, CommandId, CommentId, ContentId, Label, Position, Prefix, PrincipalId, PromptId, PromptKey,
     RequestId, Tag, TenantId, Timestamp, VersionId,
@@ -358,6 +358,17 @@ pub struct QuotaItem<'a> {
     pub used: Option<u64>,
     /// How much there may be; null: any.
     pub limit: Option<u64>,
+}
+
+/// How a tenant's prompts are searched.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SearchSettings {
+    /// What this is as of.
+    #[schema(value_type = Option<String>)]
+    pub position: Option<Position>,
+    /// The languages that they are in, by their ISO 639-1 codes; none: words are found as they are written.
+    #[schema(value_type = Vec<String>)]
+    pub languages: Languages,
 }
 
 /// An API key, as its tenant's ledger knows it. Its secret is not kept.

@@ -188,6 +188,9 @@ fn operators(guide: &mut Guide, world: &World) {
     let owner = world.acme();
     settle(&owner, &set);
     let _ = guide.play(&owner, "GET /v1/quotas");
+    let set = guide.play(&owner, "PUT /v1/settings/search").json;
+    settle(&owner, &set);
+    let _ = guide.play(&owner, "GET /v1/settings/search");
     let _ = guide.play(&operator, "GET /healthz");
     let _ = guide.play(&operator, "GET /readyz");
 }

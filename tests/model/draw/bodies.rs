@@ -222,6 +222,7 @@ impl Maker<'_> {
                 body
             }
             "define_role" => json!({"role": self.draw.of(&["poet", "approver"]), "actions": self.some(&ACTIONS)}),
+            "configure_search" => json!({"languages": self.some(&["en", "de", "fr"])}),
             "create_group" => json!({}),
             "add_member" | "remove_member" => json!({"group": self.group(), "principal": self.principal()}),
             _ => json!({"tenant": "acme"}),

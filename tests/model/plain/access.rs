@@ -247,6 +247,17 @@ impl Model {
         Ok(())
     }
 
+    pub(super) fn configure_search(&mut self, caller: Caller<'_>, body: &Value) -> Result<(), Code> {
+        self.needs(caller, "manage-settings", "")?;
+        self.claimed(body)?;
+        let languages = names(body, "languages");
+        if self.languages != languages {
+            self.languages = languages;
+            self.say("search.configured");
+        }
+        Ok(())
+    }
+
     pub(super) fn create_group(&mut self, caller: Caller<'_>, body: &Value, id: CommandId) -> Result<(), Code> {
         self.needs(caller, "manage-access", "")?;
         self.claimed(body)?;

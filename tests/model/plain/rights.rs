@@ -24,7 +24,7 @@ pub(super) enum Long {
 }
 
 /// The actions of the table, and the one that only operators have.
-pub const ACTIONS: [&str; 13] = [
+pub const ACTIONS: [&str; 14] = [
     "read",
     "write-prompts",
     "move-labels",
@@ -37,13 +37,14 @@ pub const ACTIONS: [&str; 13] = [
     "import",
     "manage-access",
     "read-access",
+    "manage-settings",
     "manage-tenants",
 ];
 
 /// The columns of the table.
 fn built_in(role: &str) -> Option<&'static [&'static str]> {
     Some(match role {
-        "owner" => &ACTIONS[..12],
+        "owner" => &ACTIONS[..13],
         "admin" => &[
             "read",
             "write-prompts",
@@ -55,6 +56,7 @@ fn built_in(role: &str) -> Option<&'static [&'static str]> {
             "manage-protection",
             "manage-access",
             "read-access",
+            "manage-settings",
         ],
         "editor" => &["read", "write-prompts", "move-labels", "comment", "request-release"],
         "reviewer" => &["read", "comment", "approve-release"],

@@ -131,7 +131,7 @@ async fn an_audit_view_that_stops_stops_alone_and_says_so() {
         scribe.append(&world.ledger).await;
     }
     assert_eq!(whole(&world, "bad").await.len(), 5);
-    let path = world.shelf.audit().path(&bad.tenant);
+    let path = world.shelf.audit().folder(&bad.tenant).current();
     world.restart().await;
     // What no ledger holds: the view is ahead of it.
     let (store, mut audit) = Store::<Audit>::open(&path, Use::Serving).unwrap();

@@ -41,8 +41,11 @@ impl Shelf {
         reader: Reader,
         ask: &Ask,
     ) -> Result<Reply, AskError> {
-        let searchable = self.searchable(&slot.tenant).await?;
+        // Opening it says how far it is.
+        self.searchable(&slot.tenant).await?;
         self.reached(&slot.tenant, ask.at_least).await?;
+        // The one that got there: another one may have taken its place.
+        let searchable = self.searchable(&slot.tenant).await?;
         // Not older than the index, or it could show what it can't open.
         let open = self.catalog().opened(slot).await?;
         let (shelf, slot, question) = (self.clone(), slot.clone(), ask.question.clone());
@@ -170,7 +173,7 @@ impl Searching<'_> {
             tenant: &self.slot.tenant,
             model: Model { rows: self.open.store.rows(), hot },
             keys: &inner.keys,
-            opened: Some((&inner.opened, self.slot.number)),
+            opened: Some((&inner.opened, self.slot.number())),
             past: None,
             shown: None,
         };

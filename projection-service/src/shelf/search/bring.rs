@@ -2,6 +2,9 @@
 //!
 //! It works on one state of the catalog, so the index is exactly what it says in its checkpoint. What it reads of the rows
 //! does not change any more, whichever handle of the store is open by then.
+//!
+//! If the tenant's prompts are in other languages now, the index is built anew beside the one that serves, which stays as it is
+//! until then: what it says it has, it has in the languages of that point.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,12 +42,15 @@ impl Shelf {
             let _writing = place.writing.lock().await;
             let open = shelf.catalog().opened(&slot).await?;
             let mut done = shelf.index_once(&slot, &place, open.clone()).await;
-            if let Err(ShelfError::Store(reason)) = &done {
+            let serves_on = place.open.load().as_ref().is_some_and(|searchable| {
+                searchable.at().is_some() && searchable.index.languages() != open.state.languages
+            });
+            if let (Err(ShelfError::Store(reason)), false) = (&done, serves_on) {
                 tracing::warn!(tenant = %slot.tenant, %reason, "a search index is built again");
                 metrics::counter!("promptory_search_discarded_total").increment(1);
                 place.open.store(None);
-                let path = shelf.index_path(&slot.tenant);
-                let discarding = tokio::task::spawn_blocking(move || Index::discard(&path));
+                let folders = shelf.index_folders(&slot.tenant);
+                let discarding = tokio::task::spawn_blocking(move || folders.discard());
                 let discarded = discarding.await.map_err(|error| ShelfError::Store(error.to_string()))?;
                 discarded.map_err(|error| ShelfError::Store(error.to_string()))?;
                 done = shelf.index_once(&slot, &place, open).await;
@@ -66,7 +72,11 @@ impl Shelf {
             let from = searchable.at();
             let Some(to) = open.state.index.filter(|to| Some(*to) != from) else { return Ok(()) };
             let work = Work { shelf: &shelf, slot: &slot, place: &place, searchable: &searchable, handle: &handle };
-            work.bring(open, from, to)
+            if searchable.index.languages() == open.state.languages {
+                work.bring(open, from, to).map(drop)
+            } else {
+                work.anew(open, to)
+            }
         });
         let brought = bringing.await.map_err(|error| ShelfError::Store(error.to_string()))?;
         brought.map_err(|error| ShelfError::Store(error.to_string()))
@@ -78,12 +88,28 @@ struct Work<'a> {
     shelf: &'a Shelf,
     slot: &'a Arc<Slot<Hot>>,
     place: &'a SearchSlot,
-    searchable: &'a Searchable,
+    searchable: &'a Arc<Searchable>,
     handle: &'a Handle,
 }
 
 impl Work<'_> {
-    fn bring(&self, open: Arc<Open<Hot>>, from: Option<u64>, to: u64) -> Result<(), SearchError> {
+    /// Builds the index in the languages of now, and lets it serve.
+    fn anew(&self, open: Arc<Open<Hot>>, to: u64) -> Result<(), SearchError> {
+        let (languages, folders) = (open.state.languages, self.shelf.index_folders(&self.slot.tenant));
+        let before = self.searchable.index.path();
+        tracing::info!(tenant = %self.slot.tenant, "a search index is built in other languages");
+        let index = Index::create(folders.beside(&self.searchable.index), languages)?;
+        let searchable = &Arc::new(Searchable::new(index, None, self.shelf.next_state()));
+        let served = Work { searchable, ..*self }.bring(open, None, to)?;
+        if served && let Err(error) = Index::discard(before) {
+            // The next opening knows by its languages that it is of no use.
+            tracing::warn!(path = %before.display(), %error, "a former search index could not be taken away");
+        }
+        Ok(())
+    }
+
+    /// Whether it got there: the process may be ending.
+    fn bring(&self, open: Arc<Open<Hot>>, from: Option<u64>, to: u64) -> Result<bool, SearchError> {
         let hot = open.state.clone();
         drop(open); // the store may be closed while this goes on
         // An index that is ahead is of a catalog that is not there any more.
@@ -95,12 +121,12 @@ impl Work<'_> {
         if from.is_some() && prompts.is_empty() {
             // Nothing to write: a restart looks at these events again, which is cheaper than a commit for each.
             self.announce(to);
-            return Ok(());
+            return Ok(true);
         }
         self.write(&hot, from.is_none(), &prompts, to)
     }
 
-    fn write(&self, hot: &Hot, anew: bool, prompts: &[PromptId], to: u64) -> Result<(), SearchError> {
+    fn write(&self, hot: &Hot, anew: bool, prompts: &[PromptId], to: u64) -> Result<bool, SearchError> {
         let (began, inner) = (Instant::now(), &self.shelf.inner);
         let index = &self.searchable.index;
         let mut writer = index.writer(inner.search.config.writer_bytes)?;
@@ -109,7 +135,7 @@ impl Work<'_> {
         }
         for lot in prompts.chunks(LOT) {
             if inner.search.stopping.load(Ordering::Relaxed) {
-                return Ok(()); // nothing is committed: the next start goes on from the checkpoint
+                return Ok(false); // nothing is committed: the next start goes on from the checkpoint
             }
             for (prompt, documents) in self.documents(hot, lot)? {
                 match anew {
@@ -123,13 +149,15 @@ impl Work<'_> {
         self.announce(to);
         metrics::counter!("promptory_search_prompts_total").increment(prompts.len() as u64);
         metrics::histogram!("promptory_search_commit_seconds").record(began.elapsed().as_secs_f64());
-        writer.finish()
+        writer.finish()?;
+        Ok(true)
     }
 
     /// Swap, then announce: whoever is woken finds what was announced.
     fn announce(&self, to: u64) {
         let now = self.shelf.inner.config.clock.now();
         self.searchable.swap(to, self.shelf.next_state(), now);
+        self.place.open.store(Some(self.searchable.clone()));
         self.place.reached.send_replace(Some(to));
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::super::Shelf;
+use super::queue::PACE;
 
 /// How long an index that failed is left alone.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -41,9 +42,13 @@ pub async fn run(shelf: Shelf, mut shutdown: watch::Receiver<bool>) {
 }
 
 impl Shelf {
-    /// Brings a tenant's index further; after trouble it is tried again a little later.
+    /// Brings a tenant's index further; after trouble it is tried again a little later, and so is one that is being written:
+    /// nobody waits for it here, where all tenants share few places.
     async fn index_soon(&self, tenant: &TenantId) {
         let place = self.inner.search.place(tenant);
+        if place.writing.try_lock().is_err() {
+            return self.inner.search.queue.again(tenant, Instant::now() + PACE);
+        }
         match self.index(tenant).await {
             Ok(()) => {
                 if place.failed.swap(None).is_some() {

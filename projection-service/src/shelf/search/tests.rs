@@ -1,5 +1,7 @@
 //! What is found, by whom, and that it does not depend on how the index came to be.
 
+mod languages;
+
 use std::time::Duration;
 
 use promptory_events::event::*;
@@ -8,7 +10,7 @@ use promptory_platform::Clock;
 use proptest::prelude::*;
 
 use crate::ask::search::*;
-use crate::ask::{Answer, Ask, AskError, Caller, Question, Reply};
+use crate::ask::{Answer, AsOf, Ask, AskError, Caller, Question, Reply};
 use crate::testing::world::{World, ask};
 use crate::testing::{Scribe, granted};
 
@@ -250,7 +252,7 @@ async fn an_index_goes_on_after_a_restart_and_is_built_again_if_it_is_damaged() 
         },
         |folder| {
             let meta = std::fs::read_to_string(folder.join("meta.json")).unwrap();
-            let other = meta.replace("\\\"format\\\":1", "\\\"format\\\":0");
+            let other = meta.replace("\\\"format\\\":2", "\\\"format\\\":0");
             assert_ne!(meta, other);
             std::fs::write(folder.join("meta.json"), other).unwrap();
         },

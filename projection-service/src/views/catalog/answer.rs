@@ -16,13 +16,13 @@ mod why;
 pub use prompt::number;
 
 use promptory_domain::access::Action;
-use promptory_events::event::Quota;
+use promptory_events::event::{Languages, Quota};
 use promptory_events::{Content, ContentBody, ContentId, Position, Prefix, Sealed, TenantId, limits};
 use promptory_ledger::seal::aad;
 use promptory_ledger::{KeyStore, KeyStoreError};
 
 use super::point::{AnswerError, Model, Point};
-use super::row::EventRow;
+use super::row::{self, EventRow};
 use super::sight::Sight;
 use crate::ask::{Answer, AskError, Question, QuotaAnswer, Reply, StatusAnswer};
 use crate::hot::Hot;
@@ -115,6 +115,10 @@ impl<R: Rows> Desk<'_, R> {
                 (point, Answer::Dependents(self.dependents(&row, *all, *after, page(*limit), point, sight)?))
             }
             Question::Quotas => (now, Answer::Quotas(quotas(hot, sight)?)),
+            Question::Languages { as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                (point, Answer::Languages(self.languages(point)?))
+            }
             Question::Changes(ask) => {
                 let (point, answer) = self.changes(ask, page(ask.limit), sight)?;
                 (point, Answer::Changes(answer))
@@ -135,11 +139,18 @@ impl<R: Rows> Desk<'_, R> {
                 return Err(AskError::Unavailable("the catalog has no index of words".to_owned()).into());
             }
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
-            Question::Audit { .. } | Question::AuditCount { .. } | Question::Models { .. } => {
+            Question::Audit { .. } | Question::AuditCount { .. } | Question::Models { .. } | Question::Work(_) => {
                 return Err(AskError::Unavailable("this is no question to the catalog".to_owned()).into());
             }
         };
         Ok(Reply { as_of: point.and_then(|point| position(hot, point.index)), answer, cut: false })
+    }
+
+    /// The languages that prompts were searched in at a point. No secret: whoever searches meets them.
+    fn languages(&self, point: Option<Point>) -> Result<Languages, RowError> {
+        let Some(point) = point else { return Ok(Languages::default()) };
+        let set = self.model.rows.last(&Key::Languages(0), &Key::Languages(point.index))?;
+        set.map_or_else(|| Ok(Languages::default()), |(_, row)| row::decode("languages", &row))
     }
 
     /// An event's row. It is there: something in the model points to it.

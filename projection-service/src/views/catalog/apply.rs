@@ -20,6 +20,7 @@ pub(super) fn apply(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) -> Resu
         None => {
             access::apply(hot, staged, step)?;
             releases::apply(hot, staged, step)?;
+            settings(hot, staged, step);
             None
         }
     };
@@ -173,6 +174,14 @@ fn acquire(
     let holder = HolderRow { prompt: row.id, effective_at: row.effective_at, released: None };
     staged.put(&mut hot.sum, &Key::Holder(key.clone(), step.index), encode(&holder));
     Ok(())
+}
+
+/// What holds for the tenant as a whole: a row for each change, so that any point finds its own.
+fn settings(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) {
+    if let Event::SearchConfigured(e) = step.event {
+        staged.put(&mut hot.sum, &Key::Languages(step.index), encode(&e.after));
+        hot.languages = e.after;
+    }
 }
 
 /// The prompt lets its key go. The row that said it holds the key follows from the state, so nothing is read.

@@ -2,11 +2,12 @@
 //! go.
 //!
 //! The checkpoint is the commit's own payload, so it never lies: tantivy replaces one small file to make a commit true. What
-//! is damaged, of another format, language or life of the ledger is discarded and built again.
+//! is damaged, of another format or another life of the ledger is discarded and built again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use promptory_events::event::Languages;
 use promptory_events::{Incarnation, PromptId};
 use serde::{Deserialize, Serialize};
 use tantivy::tokenizer::TextAnalyzer;
@@ -14,7 +15,7 @@ use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument,
 
 use super::document::Document;
 use super::schema::{Fields, LEXER, schema};
-use super::words::{Language, Lexer};
+use super::words::Lexer;
 use super::{FORMAT, SearchError};
 use crate::points::{self, Point};
 use crate::store;
@@ -27,12 +28,18 @@ pub const WRITER_MIN_BYTES: usize = 15_000_000;
 pub struct Checkpoint {
     /// [`FORMAT`] of whoever wrote it.
     pub format: u32,
-    /// The language of its stems.
-    pub language: Language,
+    /// The languages of its stems.
+    pub languages: Languages,
     /// The life of the ledger.
     pub incarnation: Incarnation,
     /// It has every prompt as it was after this event.
     pub index: u64,
+}
+
+/// What every format of a checkpoint has.
+#[derive(Deserialize)]
+struct Written {
+    format: u32,
 }
 
 /// An open index.
@@ -41,7 +48,7 @@ pub struct Index {
     index: tantivy::Index,
     reader: IndexReader,
     fields: Fields,
-    language: Language,
+    languages: Languages,
 }
 
 impl std::fmt::Debug for Index {
@@ -51,77 +58,89 @@ impl std::fmt::Debug for Index {
 }
 
 impl Index {
-    /// Opens the index in a folder, with all its bytes checked; makes an empty one if there is none, or none of use. Blocks.
+    /// Opens the index in a folder, with all its bytes checked. What is of no use is taken away; a beginning that was never
+    /// committed is, too. Blocks.
     ///
     /// # Errors
     /// The folder can't be used.
-    pub fn open(
-        path: &Path,
-        language: Language,
-        incarnation: Incarnation,
-    ) -> Result<(Self, Option<Checkpoint>), SearchError> {
-        if path.exists() {
-            match Self::verified(path, language, incarnation) {
-                Ok(opened) => return Ok(opened),
-                Err(error) => {
-                    tracing::warn!(path = %path.display(), %error, "a search index is discarded and built again");
-                    metrics::counter!("promptory_search_discarded_total").increment(1);
-                    store::discard(path)?;
-                }
+    pub fn open(path: &Path, incarnation: Incarnation) -> Result<Option<(Self, Checkpoint)>, SearchError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        match Self::verified(path, incarnation) {
+            Ok(Some(opened)) => return Ok(Some(opened)),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a search index is discarded and built again");
+                metrics::counter!("promptory_search_discarded_total").increment(1);
             }
         }
-        Ok((Self::create(path, language)?, None))
+        Self::discard(path)?;
+        Ok(None)
     }
 
-    /// Takes an index's folder away. The next opening builds it again.
+    /// An empty index in the languages of its tenant; what is in the folder is taken away. Blocks.
+    ///
+    /// # Errors
+    /// The folder can't be used.
+    pub fn create(path: &Path, languages: Languages) -> Result<Self, SearchError> {
+        Self::discard(path)?;
+        std::fs::create_dir_all(path)?;
+        guarded(|| Self::of(path, tantivy::Index::create_in_dir(path, schema().0)?, languages))
+    }
+
+    /// Takes an index's folder away, if it is there. The next opening builds it again.
     ///
     /// # Errors
     /// The file system refuses.
     pub fn discard(path: &Path) -> Result<(), SearchError> {
-        Ok(store::discard(path)?)
+        if path.exists() { Ok(store::discard(path)?) } else { Ok(()) }
     }
 
-    fn create(path: &Path, language: Language) -> Result<Self, SearchError> {
-        std::fs::create_dir_all(path)?;
-        guarded(|| Self::of(path, tantivy::Index::create_in_dir(path, schema().0)?, language))
-    }
-
-    fn verified(
-        path: &Path,
-        language: Language,
-        incarnation: Incarnation,
-    ) -> Result<(Self, Option<Checkpoint>), SearchError> {
+    fn verified(path: &Path, incarnation: Incarnation) -> Result<Option<(Self, Checkpoint)>, SearchError> {
         let unusable = |reason: &str| SearchError::Index(reason.to_owned());
-        let (opened, checkpoint) = guarded(|| {
+        guarded(|| {
             let index = tantivy::Index::open_in_dir(path)?;
             if index.schema() != schema().0 {
                 return Err(unusable("it has other fields"));
             }
-            let checkpoint = match index.load_metas()?.payload {
-                None => None, // it was made, and nothing was committed yet
-                Some(payload) => Some(serde_json::from_str(&payload).map_err(|_| unusable("it has no checkpoint"))?),
+            let meta = index.load_metas()?;
+            let Some(payload) = meta.payload else {
+                // It was made, and nothing was committed yet.
+                return if meta.segments.is_empty() { Ok(None) } else { Err(unusable("it has no checkpoint")) };
             };
+            let written: Written = serde_json::from_str(&payload).map_err(|_| unusable("it has no checkpoint"))?;
+            if written.format != FORMAT {
+                return Err(unusable("it is of another format"));
+            }
+            let checkpoint: Checkpoint =
+                serde_json::from_str(&payload).map_err(|_| unusable("it has no checkpoint"))?;
+            if checkpoint.incarnation != incarnation {
+                return Err(unusable("it is of another life of the ledger"));
+            }
             if !index.validate_checksum()?.is_empty() {
                 return Err(unusable("it is damaged"));
             }
-            Ok((Self::of(path, index, language)?, checkpoint))
-        })?;
-        match checkpoint {
-            Some(Checkpoint { format: FORMAT, language: of, incarnation: life, .. })
-                if (of, life) == (language, incarnation) =>
-            {
-                Ok((opened, checkpoint))
-            }
-            Some(_) => Err(unusable("it is of another format, language or life of the ledger")),
-            None if opened.searcher().num_docs() > 0 => Err(unusable("it has no checkpoint")),
-            None => Ok((opened, None)),
-        }
+            Ok(Some((Self::of(path, index, checkpoint.languages)?, checkpoint)))
+        })
     }
 
-    fn of(path: &Path, index: tantivy::Index, language: Language) -> Result<Self, SearchError> {
-        index.tokenizers().register(LEXER, TextAnalyzer::from(Lexer::new(language)));
+    fn of(path: &Path, index: tantivy::Index, languages: Languages) -> Result<Self, SearchError> {
+        index.tokenizers().register(LEXER, TextAnalyzer::from(Lexer::new(languages)));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { path: path.to_owned(), index, reader, fields: schema().1, language })
+        Ok(Self { path: path.to_owned(), index, reader, fields: schema().1, languages })
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The languages of its stems.
+    #[must_use]
+    pub fn languages(&self) -> Languages {
+        self.languages
     }
 
     /// What is searched in, as of the last [`Index::reload`].
@@ -139,7 +158,7 @@ impl Index {
     /// Cuts texts as the index does.
     #[must_use]
     pub fn lexer(&self) -> Lexer {
-        Lexer::new(self.language)
+        Lexer::new(self.languages)
     }
 
     /// Makes what was committed visible to [`Index::searcher`].
@@ -208,7 +227,7 @@ impl Writer<'_> {
     /// # Errors
     /// The index can't be written: it is as it was.
     pub fn commit(&mut self, index: u64, incarnation: Incarnation) -> Result<(), SearchError> {
-        let checkpoint = Checkpoint { format: FORMAT, language: self.index.language, incarnation, index };
+        let checkpoint = Checkpoint { format: FORMAT, languages: self.index.languages, incarnation, index };
         let payload = serde_json::to_string(&checkpoint).map_err(|error| SearchError::Index(error.to_string()))?;
         guarded(|| {
             points::pass(Point::BeforeIndexCommit);

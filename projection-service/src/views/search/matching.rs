@@ -45,8 +45,8 @@ impl Docs {
         self.0.iter().map(|docs| docs.len() as u64).sum()
     }
 
-    /// Those that have one or another: how often each has any of them.
-    fn union(all: Vec<Self>, segments: usize) -> Self {
+    /// Those that have one or another, each with its times put together.
+    fn together(all: Vec<Self>, segments: usize, times: fn(u32, u32) -> u32) -> Self {
         let mut together = vec![Vec::new(); segments];
         for docs in all {
             for (one, more) in together.iter_mut().zip(docs.0) {
@@ -58,7 +58,7 @@ impl Docs {
             docs.dedup_by(|later, first| {
                 let same = later.0 == first.0;
                 if same {
-                    first.1 += later.1;
+                    first.1 = times(first.1, later.1);
                 }
                 same
             });
@@ -109,7 +109,7 @@ impl Matcher<'_> {
         let mut matched = Matched::default();
         for part in parts {
             let groups = match part {
-                Part::Word { folded, stem, open } => self.word(folded, stem, *open, &mut matched)?,
+                Part::Word { folded, stems, open } => self.word(folded, stems, *open, &mut matched)?,
                 Part::Beginning(folded) => {
                     matched.marks.beginnings.push(folded.clone());
                     self.beginning(folded, BEGINNINGS_MAX, EXACT)?
@@ -124,11 +124,17 @@ impl Matcher<'_> {
         Ok(matched)
     }
 
-    fn word(&self, folded: &str, stem: &str, open: bool, matched: &mut Matched) -> Result<Vec<Group>, SearchError> {
+    fn word(
+        &self,
+        folded: &str,
+        stems: &[String],
+        open: bool,
+        matched: &mut Matched,
+    ) -> Result<Vec<Group>, SearchError> {
         let mut groups = self.both(EXACT, |field| self.term(field, folded))?;
-        groups.extend(self.both(STEMMED, |field| self.term(field, stem))?);
+        groups.extend(self.both(STEMMED, |field| self.stemmed(field, stems))?);
         matched.marks.folded.insert(folded.to_owned());
-        matched.marks.second.insert(stem.to_owned());
+        matched.marks.stems.extend(stems.iter().cloned());
         let there = !groups.is_empty();
         if open && folded.chars().count() >= OPEN_MIN_CHARS {
             matched.marks.beginnings.push(folded.to_owned());
@@ -145,6 +151,12 @@ impl Matcher<'_> {
             matched.marks.folded.extend(words);
         }
         Ok(groups)
+    }
+
+    /// Who has any of a word's stems. A word that has two of them is there once.
+    fn stemmed(&self, field: Field, stems: &[String]) -> Result<Docs, SearchError> {
+        let docs: Vec<_> = stems.iter().map(|stem| self.term(field, stem)).collect::<Result<_, _>>()?;
+        Ok(Docs::together(docs, self.universe.segments.len(), Ord::max))
     }
 
     /// A group for each of the fields in which anybody has it.
@@ -251,7 +263,7 @@ impl Matcher<'_> {
     }
 
     fn union(&self, docs: Vec<Docs>) -> Docs {
-        Docs::union(docs, self.universe.segments.len())
+        Docs::together(docs, self.universe.segments.len(), u32::saturating_add)
     }
 
     /// Who has a term.

@@ -14,8 +14,8 @@ pub enum Part {
     Word {
         /// It, folded.
         folded: String,
-        /// The index's term for its stem.
-        stem: String,
+        /// The index's terms for its stems.
+        stems: Vec<String>,
         /// Whether whoever asks may still be typing it: then it is also looked for as a beginning.
         open: bool,
     },
@@ -72,10 +72,9 @@ fn token(text: &str, at: usize, len: usize, lexer: &Lexer, parts: &mut Vec<Part>
         }
         parts.extend(phrase(&std::mem::take(&mut run)));
         let open = n == last && at + len == text.len();
-        parts.push(match word.second {
-            _ if begins && n == last => Part::Beginning(word.folded),
-            Some(stem) => Part::Word { folded: word.folded, stem, open },
-            None => Part::Phrase(vec![(0, word.folded)]),
+        parts.push(match begins && n == last {
+            true => Part::Beginning(word.folded),
+            false => Part::Word { folded: word.folded, stems: word.stems, open },
         });
     }
     parts.extend(phrase(&run));
@@ -86,12 +85,12 @@ fn token(text: &str, at: usize, len: usize, lexer: &Lexer, parts: &mut Vec<Part>
 /// characters.
 fn phrase(words: &[Word]) -> Option<Part> {
     let first = words.first()?.place;
-    let paired = |n: usize| n > 0 && words[n - 1].dense && words[n].dense && words[n - 1].second.is_some();
+    let paired = |n: usize| n > 0 && words[n - 1].dense && words[n].dense && words[n - 1].pair.is_some();
     let mut terms = Vec::new();
     for (n, word) in words.iter().enumerate() {
         let place = u32::try_from(word.place - first).unwrap_or(u32::MAX);
-        match &word.second {
-            Some(pair) if word.dense && n + 1 < words.len() => terms.push((place, pair.clone())),
+        match &word.pair {
+            Some(pair) if n + 1 < words.len() => terms.push((place, pair.clone())),
             _ if paired(n) => {} // it is in the pair before
             _ => terms.push((place, word.folded.clone())),
         }
@@ -107,14 +106,15 @@ fn fault(text: &str, byte: usize, reason: impl Into<String>) -> QueryFault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::views::search::words::{Language, STEM};
+    use crate::views::search::words::STEM;
+    use promptory_events::event::Languages;
 
     fn read(text: &str) -> Result<Vec<Part>, QueryFault> {
-        parse(text, &Lexer::new(Language::English))
+        parse(text, &Lexer::new(Languages::default()))
     }
 
     fn word(folded: &str, stem: &str, open: bool) -> Part {
-        Part::Word { folded: folded.to_owned(), stem: format!("{STEM}{stem}"), open }
+        Part::Word { folded: folded.to_owned(), stems: vec![format!("{STEM}{stem}")], open }
     }
 
     fn words(terms: &[(u32, &str)]) -> Part {

@@ -17,7 +17,7 @@ pub struct Marks {
     /// Words.
     pub folded: HashSet<String>,
     /// Terms of stems.
-    pub second: HashSet<String>,
+    pub stems: HashSet<String>,
     /// Beginnings of words.
     pub beginnings: Vec<String>,
     /// Words one after the other.
@@ -26,15 +26,16 @@ pub struct Marks {
 
 impl Marks {
     /// Which of the words to mark.
-    fn on(&self, words: &[Word], lexer: &Lexer) -> Vec<bool> {
-        // Endings change, beginnings don't: few words need to be stemmed.
+    fn on(&self, text: &str, words: &[Word], lexer: &Lexer) -> Vec<bool> {
+        // Endings change, beginnings mostly don't: few words need to be stemmed.
         let begins = |word: &Word| {
             let first = word.folded.chars().next();
-            self.second.iter().any(|stem| stem.chars().nth(1) == first)
+            lexer.stems().take_beginnings() || self.stems.iter().any(|stem| stem.chars().nth(1) == first)
         };
+        let stemmed = |word: &Word| lexer.stems().of(&text[word.from..word.to]);
         let single = |word: &Word| {
             self.folded.contains(&word.folded)
-                || (!word.dense && begins(word) && self.second.contains(&lexer.stem(&word.folded)))
+                || (!word.dense && begins(word) && stemmed(word).iter().any(|stem| self.stems.contains(stem)))
                 || self.beginnings.iter().any(|beginning| word.folded.starts_with(beginning.as_str()))
         };
         let mut marked: Vec<_> = words.iter().map(single).collect();
@@ -50,7 +51,7 @@ impl Marks {
 /// Marks a phrase if it begins at a word.
 fn mark(phrase: &[(u32, String)], words: &[Word], at: usize, marked: &mut [bool]) {
     let word = |place: u32| words.get(at + place as usize);
-    let paired = |word: &Word, term: &str| word.dense && word.second.as_deref() == Some(term);
+    let paired = |word: &Word, term: &str| word.pair.as_deref() == Some(term);
     let has = |(place, term): &(u32, String)| word(*place).is_some_and(|w| w.folded == *term || paired(w, term));
     if !phrase.iter().all(has) {
         return;
@@ -71,7 +72,7 @@ fn mark(phrase: &[(u32, String)], words: &[Word], at: usize, marked: &mut [bool]
 pub fn snippet(text: &str, lexer: &Lexer, marks: &Marks) -> Vec<Piece> {
     let text = &text[..text.floor_char_boundary(LOOKED_AT_BYTES)];
     let words = lexer.unstemmed(text);
-    let marked = marks.on(&words, lexer);
+    let marked = marks.on(text, &words, lexer);
     let hits: Vec<&Word> = words.iter().zip(&marked).filter(|(_, marked)| **marked).map(|(word, _)| word).collect();
     let from = begin(text, &words, &hits);
     let to = text.floor_char_boundary(from + SNIPPET_BYTES);
@@ -120,10 +121,10 @@ fn pieces(text: &str, from: usize, to: usize, hits: &[&Word]) -> Vec<Piece> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::views::search::words::Language;
+    use promptory_events::event::{Language, Languages};
 
     fn shown(text: &str, marks: &Marks) -> String {
-        let pieces = snippet(text, &Lexer::new(Language::English), marks);
+        let pieces = snippet(text, &Lexer::new(Languages::default()), marks);
         pieces.iter().map(|piece| if piece.hit { format!("[{}]", piece.text) } else { piece.text.clone() }).collect()
     }
 
@@ -138,6 +139,20 @@ mod tests {
         assert_eq!(shown("", &words(&["linux"])), "");
         let beginning = Marks { beginnings: vec!["term".to_owned()], ..Marks::default() };
         assert_eq!(shown("a Terminal, in terms", &beginning), "a [Terminal], in [terms]");
+    }
+
+    #[test]
+    fn what_another_ending_has_found_is_marked_in_the_language_that_it_is_in() {
+        let marked = |language, query: &str, text: &str| {
+            let lexer = Lexer::new(Languages::of(&[language]));
+            let marks = Marks { stems: lexer.stems().of(query).into_iter().collect(), ..Marks::default() };
+            let hits = snippet(text, &lexer, &marks).into_iter().filter(|piece| piece.hit);
+            hits.map(|piece| piece.text).collect::<Vec<_>>()
+        };
+        assert_eq!(marked(Language::German, "haus", "Die Häuser am Hang"), ["Häuser"]);
+        assert_eq!(marked(Language::English, "haus", "Die Häuser am Hang"), Vec::<String>::new());
+        assert_eq!(marked(Language::Dutch, "lopen", "hij heeft gelopen"), ["gelopen"]);
+        assert_eq!(marked(Language::Russian, "переводчик", "работа с Переводчиками"), ["Переводчиками"]);
     }
 
     #[test]

@@ -1,36 +1,34 @@
 //! A text's words, as the index has them and as a query means them: one lexer for both, and for snippets.
 //!
-//! A word is folded: lower case, without accents. Beside it, at the same position, stands its stem, so that *prompts*
+//! A word is [folded](fold): lower case, without accents. Beside it, at the same position, stand its [stems], so that *prompts*
 //! finds *prompting*, and whoever writes a word exactly as it is there finds it first. Scripts without spaces between words
-//! (Chinese, Japanese, Korean) are cut into single characters and pairs of neighbours, so that any piece of a text is found.
+//! (Chinese, Japanese, Korean) are cut into single characters and pairs of neighbours, so that any piece of a text is found,
+//! whatever the tenant's languages are.
 
-use frostem::{Algorithm, Stemmer};
-use serde::{Deserialize, Serialize};
+mod fold;
+mod stems;
+
+use promptory_events::event::Languages;
 use tantivy::tokenizer::{BoxTokenStream, Token, TokenStream, Tokenizer};
-use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Begins the index's term for a stem. No folded word holds it.
-pub const STEM: char = '\u{1}';
+use fold::fold;
+use stems::Stems;
+
+pub use stems::STEM;
+
 /// Longer words are left out: they are encoded data, not words.
 const WORD_MAX_BYTES: usize = 64;
-
-/// Whose endings a tenant's stems are without.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Language {
-    /// English.
-    #[default]
-    English,
-}
 
 /// A word of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
     /// It, folded; one character of a script without spaces.
     pub folded: String,
-    /// What else the index has of it: its stem after [`STEM`], or the character with its neighbour. No stem if none was
-    /// asked for.
-    pub second: Option<String>,
+    /// Its stems, each after [`STEM`]; none if none were asked for.
+    pub stems: Vec<String>,
+    /// The character with its neighbour.
+    pub pair: Option<String>,
     /// Whether it is a character of a script without spaces.
     pub dense: bool,
     /// Where it is in the text, in bytes.
@@ -44,76 +42,65 @@ pub struct Word {
 /// Cuts texts into words.
 #[derive(Clone)]
 pub struct Lexer {
-    language: Language,
+    stems: Stems,
 }
 
 impl Lexer {
-    /// For a language.
+    /// For the languages of a tenant.
     #[must_use]
-    pub fn new(language: Language) -> Self {
-        Self { language }
+    pub fn new(languages: Languages) -> Self {
+        Self { stems: Stems::new(languages) }
     }
 
     /// The words of a text, in order.
     #[must_use]
     pub fn words(&self, text: &str) -> Vec<Word> {
-        self.cut(text, true)
+        cut(text, |word| self.stems.of(word))
     }
 
     /// The same without stems, which take most of the time.
     #[must_use]
     pub fn unstemmed(&self, text: &str) -> Vec<Word> {
-        self.cut(text, false)
+        cut(text, |_| Vec::new())
     }
 
-    /// The index's term for the stem of a folded word.
+    /// The stems of a word, as it is written or folded.
     #[must_use]
-    pub fn stem(&self, folded: &str) -> String {
-        let stemmer = Stemmer::new(match self.language {
-            Language::English => Algorithm::English,
-        });
-        format!("{STEM}{}", stemmer.stem(folded))
+    pub fn stems(&self) -> &Stems {
+        &self.stems
     }
+}
 
-    fn cut(&self, text: &str, stems: bool) -> Vec<Word> {
-        let mut words = Vec::new();
-        let mut chars = text.char_indices().peekable();
-        while let Some((from, c)) = chars.next() {
-            if !c.is_alphanumeric() {
-                continue;
-            }
-            let mut to = from + c.len_utf8();
-            if is_dense(c) {
-                let next = chars.peek().map(|(_, next)| *next).filter(|next| is_dense(*next));
-                let second = next.map(|next| format!("{c}{next}"));
-                words.push(Word { folded: c.to_string(), second, dense: true, from, to, place: words.len() });
-                continue;
-            }
-            while let Some((at, next)) = chars.next_if(|(_, next)| continues(*next)) {
-                to = at + next.len_utf8();
-            }
-            let folded = fold(&text[from..to]);
-            if folded.is_empty() || folded.len() > WORD_MAX_BYTES {
-                continue;
-            }
-            let second = stems.then(|| self.stem(&folded));
-            words.push(Word { folded, second, dense: false, from, to, place: words.len() });
+fn cut(text: &str, stems: impl Fn(&str) -> Vec<String>) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut chars = text.char_indices().peekable();
+    while let Some((from, c)) = chars.next() {
+        if !c.is_alphanumeric() {
+            continue;
         }
-        words
+        let mut to = from + c.len_utf8();
+        let mut word = |folded, stems, pair, dense, to| {
+            let place = words.len();
+            words.push(Word { folded, stems, pair, dense, from, to, place });
+        };
+        if is_dense(c) {
+            let next = chars.peek().map(|(_, next)| *next).filter(|next| is_dense(*next));
+            word(c.to_string(), Vec::new(), next.map(|next| format!("{c}{next}")), true, to);
+            continue;
+        }
+        while let Some((at, next)) = chars.next_if(|(_, next)| continues(*next)) {
+            to = at + next.len_utf8();
+        }
+        let folded = fold(&text[from..to]);
+        if !folded.is_empty() && folded.len() <= WORD_MAX_BYTES {
+            word(folded, stems(&text[from..to]), None, false, to);
+        }
     }
+    words
 }
 
 fn continues(c: char) -> bool {
     (c.is_alphanumeric() || is_combining_mark(c)) && !is_dense(c)
-}
-
-/// Lower case without accents.
-fn fold(word: &str) -> String {
-    if word.is_ascii() {
-        return word.to_ascii_lowercase();
-    }
-    let folded = word.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
-    folded.filter(|c| !is_combining_mark(*c)).collect()
 }
 
 /// Whether a character is of a script that is written without spaces, or whose words are too long to be looked for whole.
@@ -137,7 +124,7 @@ impl Tokenizer for Lexer {
                 position_length: 1,
             };
             tokens.push(token(word.folded));
-            tokens.extend(word.second.map(token));
+            tokens.extend(word.stems.into_iter().chain(word.pair).map(token));
         }
         BoxTokenStream::new(Tokens { tokens, at: 0 })
     }
@@ -170,8 +157,14 @@ impl TokenStream for Tokens {
 mod tests {
     use super::*;
 
+    use promptory_events::event::Language;
+
+    fn words(text: &str) -> Vec<Word> {
+        Lexer::new(Languages::default()).words(text)
+    }
+
     fn terms(text: &str) -> Vec<(String, Option<String>)> {
-        Lexer::new(Language::English).words(text).into_iter().map(|word| (word.folded, word.second)).collect()
+        words(text).into_iter().map(|word| (word.folded, word.stems.into_iter().next().or(word.pair))).collect()
     }
 
     fn stemmed(folded: &str, stem: &str) -> (String, Option<String>) {
@@ -190,17 +183,22 @@ mod tests {
     }
 
     #[test]
-    fn scripts_without_spaces_become_characters_and_pairs() {
+    fn scripts_without_spaces_become_characters_and_pairs_in_every_language() {
         let one = |c: &str, pair: Option<&str>| (c.to_owned(), pair.map(str::to_owned));
         assert_eq!(terms("扮演AI。"), [one("扮", Some("扮演")), one("演", None), stemmed("ai", "ai")]);
         assert_eq!(terms("プロ"), [one("プ", Some("プロ")), one("ロ", None)]);
+        for languages in [&[][..], &[Language::German], &Language::ALL] {
+            let lexer = Lexer::new(Languages::of(languages));
+            for text in ["研究方法和報告", "プロンプトを書く", "프롬프트"] {
+                assert_eq!(lexer.words(text), words(text), "{languages:?}");
+            }
+        }
     }
 
     #[test]
     fn places_and_bytes_are_those_of_the_text() {
         let text = "Ünder 研究 it";
-        let words = Lexer::new(Language::English).words(text);
-        let said: Vec<_> = words.iter().map(|word| (&text[word.from..word.to], word.place)).collect();
+        let said: Vec<_> = words(text).iter().map(|word| (&text[word.from..word.to], word.place)).collect();
         assert_eq!(said, [("Ünder", 0), ("研", 1), ("究", 2), ("it", 3)]);
     }
 }

@@ -10,8 +10,8 @@ use promptory_domain::{
     Attestation, Change, Command, Context, Material, NewTemplate, NewVersion, Presented, PromptRef, Tenant, decide,
 };
 use promptory_events::event::{
-    Action, Attempt, AttemptDenied, Door, FreezeLifted, GroupCreated, KeyScope, Kind, LabelSet, LedgerOpened,
-    MemberAdded, Quota, QuotaSet, ReleaseExecuted, RoleGranted,
+    Action, Attempt, AttemptDenied, Door, FreezeLifted, GroupCreated, KeyScope, Kind, LabelSet, Language, Languages,
+    LedgerOpened, MemberAdded, Quota, QuotaSet, ReleaseExecuted, RoleGranted, SearchConfigured,
 };
 use promptory_events::{
     BatchHeader, BatchId, Branch, CommandHash, CommandId, Commit, ContentId, DataKeyId, Evidence, FreezeId, GroupId,
@@ -253,6 +253,7 @@ fn what_decide_accepts_is_lawful() {
     let claimed = Some(acme.now.plus_ms(-60_000));
     let change = create("old");
     acme.command(&owner, Command { change, occurred_at: claimed, author: None, message: None, override_freeze: false });
+    acme.by(&owner, Change::ConfigureSearch { languages: Languages::of(&[Language::German]) });
     acme.by(&owner, Change::RemoveMember { group, principal: editor_id });
     assert_eq!(violations(&system, &acme), []);
     let mut checking = Checking::default();
@@ -277,7 +278,10 @@ fn an_event_without_right_is_found() {
     });
     let joins = Event::MemberAdded(MemberAdded { group: GroupId([1; 16]), principal: editor_id });
     let thaws = Event::FreezeLifted(FreezeLifted { freeze: FreezeId([1; 16]), prefix: "team/".parse().unwrap() });
+    let (before, after) = (Languages::default(), Languages::of(&[]));
+    let configures = Event::SearchConfigured(SearchConfigured { before, after });
     for (event, grants, what) in [
+        (configures, &[editor_grant][..], "`manage-settings`"),
         (outside, &[editor_grant][..], "`write-prompts` on `other/a`"),
         (set_event(&acme, 2), &[], "no grant that it names"),
         (lets_itself_in, &[editor_grant], "`manage-access` on `team/`"),

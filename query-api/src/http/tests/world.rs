@@ -97,6 +97,7 @@ impl World {
             open_max: 4,
             cache_bytes: 1 << 20,
             clock: promptory_platform::Clock::System,
+            keep: promptory_projection::shelf::KEEP,
         };
         let shelf = Shelf::new(config, ledger.clone(), keys.clone());
         let (stop, stopped) = watch::channel(false);

@@ -108,7 +108,7 @@ pub struct ChangePage<'a> {
     pub to_index: Option<u64>,
     /// Prompts that changed.
     pub prompts: Vec<ChangedPrompt<'a>>,
-    /// Events that set something for many: rights, protections, freeze windows, quotas.
+    /// Events that set something for many: rights, protections, freeze windows, quotas, languages.
     pub settings: Vec<Event<'a>>,
     /// Give it as `cursor` to get the next page; null on the last one.
     pub next_cursor: Option<String>,

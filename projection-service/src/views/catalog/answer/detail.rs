@@ -132,6 +132,7 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
             json!({ "minute": e.minute, "again": again.collect::<Vec<_>>(), "others": e.others })
         }
         Event::AuditRead(e) | Event::AuditExported(e) => audit_read(e),
+        Event::SearchConfigured(e) => json!({ "before": e.before, "after": e.after }),
         Event::QuotaSet(e) => json!({ "quota": e.quota, "before": e.before, "after": e.after }),
         Event::UserSet(e) => json!({ "principal": e.user, "active": e.active }),
         Event::UserRemoved(e) => json!({ "principal": e.user }),

@@ -1,0 +1,80 @@
+//! A running server, asked with an API key from a file: what the commands about read models need of HTTP.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use ureq::Agent;
+
+/// A server could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AskingError {
+    /// The key's file.
+    #[error("{0}: {1}")]
+    Key(PathBuf, io::Error),
+    /// The server can't be asked.
+    #[error("{0} can't be asked: {1}")]
+    Ask(String, Box<ureq::Error>),
+    /// The server answers something else.
+    #[error("{0} answers {1}: {2}")]
+    Answer(String, u16, Value),
+}
+
+impl AskingError {
+    /// Whether it may pass by itself: the connection, or a server that starts again.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Ask(..) | Self::Answer(_, 429 | 502..=504, _))
+    }
+}
+
+/// A server and a key.
+#[derive(Debug)]
+pub struct Asking {
+    agent: Agent,
+    url: String,
+    authorization: String,
+}
+
+impl Asking {
+    /// A server at a URL, and the key in a file.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn new(url: &str, key_file: &Path) -> Result<Self, AskingError> {
+        let key = std::fs::read_to_string(key_file).map_err(|error| AskingError::Key(key_file.to_owned(), error))?;
+        let agent = Agent::config_builder().http_status_as_error(false).build().into();
+        Ok(Self { agent, url: url.trim_end_matches('/').to_owned(), authorization: format!("Bearer {}", key.trim()) })
+    }
+
+    /// What is answered with 200.
+    ///
+    /// # Errors
+    /// It can't be asked, or answers something else.
+    pub fn get(&self, path: &str) -> Result<Value, AskingError> {
+        let url = format!("{}{path}", self.url);
+        let answer = self.agent.get(&url).header("authorization", &self.authorization).call();
+        Self::read(url, answer, 200)
+    }
+
+    /// What is answered with 202 to a request without a body.
+    ///
+    /// # Errors
+    /// It can't be asked, or answers something else.
+    pub fn post(&self, path: &str) -> Result<Value, AskingError> {
+        let url = format!("{}{path}", self.url);
+        let answer = self.agent.post(&url).header("authorization", &self.authorization).send_empty();
+        Self::read(url, answer, 202)
+    }
+
+    fn read(
+        url: String,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+        wanted: u16,
+    ) -> Result<Value, AskingError> {
+        let text = answer.and_then(|mut answer| Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?)));
+        let (status, text) = text.map_err(|error| AskingError::Ask(url.clone(), Box::new(error)))?;
+        let said = serde_json::from_str(&text).unwrap_or_default();
+        if status == wanted { Ok(said) } else { Err(AskingError::Answer(url, status, said)) }
+    }
+}
