@@ -35,6 +35,8 @@ const PAGE: usize = 500;
 /// When nobody answers for the moment: how long to wait, and how often, before the export ends.
 const PAUSE: Duration = Duration::from_millis(500);
 const PAUSES: u32 = 20;
+/// Between the line that says that the rest is missing and the breaking off, which throws away what is still waiting to be sent.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// How the records are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -192,6 +194,7 @@ impl Exporting {
         match self.step {
             Step::Done => None,
             Step::Broken => {
+                tokio::time::sleep(LAST_WORD).await;
                 self.step = Step::Done;
                 Some(Err(io::Error::other("the export could not be read to its end")))
             }
