@@ -1,6 +1,6 @@
 //! A text's words, as the index has them and as a query means them: one lexer for both, and for snippets.
 //!
-//! A word is [folded](fold): lower case, without accents. Beside it, at the same position, stand its [stems], so that *prompts*
+//! A word is folded: lower case, without accents. Beside it, at the same position, stand its stems, so that *prompts*
 //! finds *prompting*, and whoever writes a word exactly as it is there finds it first. Scripts without spaces between words
 //! (Chinese, Japanese, Korean) are cut into single characters and pairs of neighbours, so that any piece of a text is found,
 //! whatever the tenant's languages are.
