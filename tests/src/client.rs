@@ -80,6 +80,9 @@ impl Client {
     #[must_use]
     pub fn with_patience(url: &str, key: &str, patience: Option<Duration>) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).no_delay(true).timeout_global(patience);
+        // A connection for each request: one whose body was not read before the answer is closed after it, and whoever takes it
+        // for the next request at that moment gets no answer.
+        let config = config.max_idle_connections(0);
         Self {
             agent: config.build().into(),
             url: url.to_owned(),
