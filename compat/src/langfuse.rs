@@ -6,11 +6,13 @@
 //! | [`create`] | a new version as they send it |
 //! | [`list`] | prompts with their versions and labels, by page number |
 //! | [`errors`] | refusals in its form |
+//! | [`tags`] | prompts inside others, in its form and in ours |
 
 pub mod create;
 pub mod document;
 pub mod errors;
 pub mod list;
+pub mod tags;
 
 pub use create::{CreatePrompt, Creation, NewLabels};
 pub use document::{Content, Prompt, labels};

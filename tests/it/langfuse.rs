@@ -227,3 +227,67 @@ fn rights_are_those_of_every_other_route_and_the_key_comes_as_name_and_password(
     assert_eq!(refused(&elsewhere.get(&of("team/a", "")), 404, "LangfuseNotFoundError"), "prompt-not-found");
     assert_eq!(create(&elsewhere, &json!({"name": "other/a", "prompt": "x"})).expect(201).json["version"], 1);
 }
+
+#[test]
+fn prompts_inside_others_are_includes_here_and_tags_there() {
+    let world = World::new();
+    let owner = world.acme();
+    let tag = |name: &str, at: &str| format!("@@@langfusePrompt:name={name}|{at}@@@");
+    let make = |body: Value| create(&owner, &body).expect(201).json;
+    let inner = make(json!({"name": "t/inner", "prompt": "{%inner%} {{a}}", "labels": ["production"]}));
+    let text = format!("{{# [{}]", tag("t/inner", "label=production"));
+    let middle = make(json!({"name": "t/middle", "prompt": text, "labels": ["production"]}));
+    assert_eq!((middle["prompt"].as_str(), &middle["resolutionGraph"]), (Some(text.as_str()), &Value::Null));
+    let (first, second) = (tag("t/middle", "version=1"), tag("t/inner", "label=production"));
+    let sent = json!([{"role": "system", "content": format!("{first}|{second}")}, {"type": "placeholder", "name": "h"},
+        {"role": "user", "content": "{{b}} {%"}]);
+    let outer = make(json!({"name": "outer", "type": "chat", "prompt": sent, "labels": ["production"]}));
+    assert_eq!(outer["prompt"], sent, "a write is answered as it came");
+    assert_eq!(owner.get(&of("outer", "resolve=false")).expect(200).json, outer);
+    let resolved = owner.get(&of("outer", "")).expect(200);
+    assert_eq!(
+        resolved.json["prompt"],
+        json!([{"role": "system", "content": "{# [{%inner%} {{a}}]|{%inner%} {{a}}"}, {"type": "placeholder", "name": "h"},
+            {"role": "user", "content": "{{b}} {%"}])
+    );
+    let node = |of: &Value| json!({"id": of["id"], "name": of["name"], "version": of["version"]});
+    let (outer_id, middle_id) = (outer["id"].as_str().unwrap(), middle["id"].as_str().unwrap());
+    let dependencies = json!({outer_id: [node(&middle), node(&inner)], middle_id: [node(&inner)]});
+    assert_eq!(resolved.json["resolutionGraph"], json!({"root": node(&outer), "dependencies": dependencies}));
+    // Here they are includes, as recorded as any.
+    let ours = owner.prompt("outer", "").expect(200).json;
+    assert_eq!(
+        (&ours["version"]["template"], &ours["version"]["includes"]),
+        (&json!("jinja"), &json!(["t/middle@1", "t/inner@production"]))
+    );
+    let values = json!({"variables": {"a": "A", "b": "B", "h": []}});
+    let said = owner.post("/v1/prompts/outer/render", &values).expect(200).json;
+    assert_eq!(said["messages"][1]["content"], "B {%");
+    let dependents = owner.get("/v1/prompts/t%2Finner/dependents").expect(200).json;
+    assert_eq!(dependents["dependents"].as_array().unwrap().len(), 2);
+    // What a label means is as it is when somebody asks.
+    let _ = make(json!({"name": "t/inner", "prompt": "new", "labels": ["production"]}));
+    assert_eq!(owner.get(&of("t/middle", "")).expect(200).json["prompt"], "{# [new]");
+    // What is not there, goes round in a circle or has no form here is refused.
+    let refuse =
+        |prompt: String| create(&owner, &json!({"name": "t/inner", "prompt": prompt, "labels": ["production"]}));
+    assert_eq!(refused(&refuse(tag("nobody", "label=production")), 422, "InvalidRequestError"), "include-not-found");
+    assert_eq!(refused(&refuse(tag("t/middle", "version=1")), 409, "LangfuseConflictError"), "include-cycle");
+    assert_eq!(refused(&refuse(tag("t/middle", "label=A")), 400, "InvalidRequestError"), "invalid-field");
+    // A template with more in it is shown as it is, unless something would have to be filled in.
+    let jinja = |key: &str, text: &str| {
+        let body = json!({"key": key, "text": text, "template": "jinja", "labels": ["production"]});
+        let made = owner.post("/v1/prompts", &body).expect(201).json;
+        owner.wait_for(made["position"].as_str().unwrap());
+    };
+    jinja("loops", "{% for p in people %}{{ p }}{% endfor %}");
+    assert_eq!(owner.get(&of("loops", "")).expect(200).json["prompt"], "{% for p in people %}{{ p }}{% endfor %}");
+    jinja("both", "{% if a %}{% include \"t/inner@production\" %}{% endif %}");
+    assert_eq!(refused(&owner.get(&of("both", "")), 422, "InvalidRequestError"), "render-failed");
+    let raw = owner.get(&of("both", "resolve=false")).expect(200).json;
+    assert_eq!(raw["prompt"], "{% if a %}{% include \"t/inner@production\" %}{% endif %}");
+    // Who does not see what is included gets nothing of it.
+    let _ = make(json!({"name": "o/page", "prompt": tag("t/inner", "label=production"), "labels": ["production"]}));
+    let (viewer, _) = caller(&owner, &json!({"role": "viewer", "prefix": "o/"}));
+    assert_eq!(refused(&viewer.get(&of("o/page", "")), 422, "InvalidRequestError"), "include-not-found");
+}

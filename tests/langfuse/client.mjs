@@ -14,7 +14,7 @@ const langfuse = new LangfuseClient({ baseUrl: url });
 async function answered() {
   const text = await (await fetch(`${url}/metrics`)).text();
   const lines = text.split("\n").filter((line) => line.startsWith("promptory_http_request_seconds_count{"));
-  const ours = lines.filter((line) => line.includes('method="GET"') && line.includes('route="/api/public/v2/prompts/{name}"'));
+  const ours = lines.filter((line) => line.includes('method="GET"') && line.includes('route="/api/public/v2/prompts/{prompt}"'));
   return ours.reduce((sum, line) => sum + Number(line.split(" ").pop()), 0);
 }
 

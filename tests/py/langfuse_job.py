@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Langfuse's SDKs, unmodified, against a server of its own: PyPI's `langfuse` here, npm's `@langfuse/client` by
-`tests/langfuse/client.mjs`. They get by label and by version, texts and chats, compile, cache, fall back, create, move labels
-and list. What an SDK sends as traces is not looked at here.
+`tests/langfuse/client.mjs`. They get by label and by version, texts, chats and prompts inside others, compile, cache, fall
+back, create, move labels and list. What an SDK sends as traces is not looked at here.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from promptory_client import Client, Refused, Server, quote
 
 # A hang must end in a failure; nothing is measured with this.
 NODE_SECONDS = 120
-ROUTE = "/api/public/v2/prompts/{name}"
+ROUTE = "/api/public/v2/prompts/{prompt}"
 
 
 def answered(client):
@@ -108,6 +108,19 @@ def chats(checks, sdk):
     checks.raises("of another type", 409, lambda: sdk.create_prompt(name="py/chat", prompt="text"))
 
 
+def compositions(checks, sdk):
+    """A prompt in another one, by a tag of Langfuse's."""
+    sdk.create_prompt(name="py/part", prompt="Be {{tone}}.", labels=["production"])
+    text = "@@@langfusePrompt:name=py/part|label=production@@@ Ask {{name}}."
+    made = sdk.create_prompt(name="py/whole", prompt=text, labels=["production"])
+    checks.equal("composed", made.prompt, text)
+    checks.equal("resolved", sdk.get_prompt("py/whole").compile(tone="kind", name="Ada"), "Be kind. Ask Ada.")
+    raw = sdk.api.prompts.get(quote("py/whole"), resolve=False)
+    checks.equal("not resolved", (raw.prompt, raw.resolution_graph), (text, None))
+    graph = sdk.api.prompts.get(quote("py/whole")).resolution_graph
+    checks.equal("graph", [node["name"] for nodes in graph["dependencies"].values() for node in nodes], ["py/part"])
+
+
 def refusals(checks, clients, name):
     """What is not there, falling back, and what is not allowed."""
     sdk, away, stranger = clients
@@ -165,6 +178,7 @@ def python_sdk(server, public_key, secret_key):
     away, stranger = client(nowhere(), "pk_away", "x"), client(server.url, f"{public_key[:-1]}x", secret_key)
     name = texts(checks, sdk, server)
     chats(checks, sdk)
+    compositions(checks, sdk)
     lists(checks, sdk, name)
     protection(checks, sdk, server)
     refusals(checks, (sdk, away, stranger), name)

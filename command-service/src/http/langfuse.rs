@@ -6,7 +6,7 @@ use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use promptory_compat::langfuse::{
-    Content, CreatePrompt, Creation, LangfuseError, NewLabels, Prompt, create::Said, document, labels,
+    Content, CreatePrompt, Creation, LangfuseError, NewLabels, Prompt, create::Said, document, labels, tags,
 };
 use promptory_domain::Rejection;
 use promptory_events::{Position, PromptKey, TenantId};
@@ -47,8 +47,8 @@ pub async fn create(
 }
 
 /// Moves labels to a version. Those that it has stay.
-#[utoipa::path(patch, path = "/api/public/v2/prompts/{name}/versions/{version}", tag = "langfuse", operation_id = "langfuse_update_labels",
-    params(("name" = String, Path, description = "Key, percent-encoded (`/` as `%2F`)"), ("version" = u32, Path, description = "The version's number")),
+#[utoipa::path(patch, path = "/api/public/v2/prompts/{prompt}/versions/{version}", tag = "langfuse", operation_id = "langfuse_update_labels",
+    params(("prompt" = String, Path, description = "Key, percent-encoded (`/` as `%2F`)"), ("version" = u32, Path, description = "The version's number")),
     request_body = NewLabels,
     responses((status = 200, description = "The version", body = Prompt),
         (status = "4XX", description = "Refused; nothing was written", content((LangfuseError = "application/json"), (ProblemDocument = "application/problem+json"))),
@@ -74,8 +74,8 @@ pub async fn update_labels(
 }
 
 /// Refused, always: nothing is deleted here. Prompts are archived, labels removed, by other routes.
-#[utoipa::path(delete, path = "/api/public/v2/prompts/{name}", tag = "langfuse", operation_id = "langfuse_delete_prompt",
-    params(("name" = String, Path, description = "Key, percent-encoded (`/` as `%2F`)")),
+#[utoipa::path(delete, path = "/api/public/v2/prompts/{prompt}", tag = "langfuse", operation_id = "langfuse_delete_prompt",
+    params(("prompt" = String, Path, description = "Key, percent-encoded (`/` as `%2F`)"), ("label" = Option<String>, Query, description = "Makes no difference"), ("version" = Option<u32>, Query, description = "Makes no difference")),
     responses((status = "4XX", description = "Refused", content((LangfuseError = "application/json"), (ProblemDocument = "application/problem+json")))),
     security(("api_key" = [])))]
 pub async fn delete(_shown: Presented, Path(_name): Path<String>) -> Response {
@@ -100,7 +100,7 @@ fn unrepeatable(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 fn key(name: &str) -> Result<PromptKey, Problem> {
-    name.parse().map_err(|error| Problem::field("name", format!("a name is a key here, and it {error}")))
+    name.parse().map_err(|error| Problem::field("prompt", format!("a name is a key here, and it {error}")))
 }
 
 /// Adds a version, or makes the prompt: whichever it takes by the time that it is decided.
@@ -110,7 +110,7 @@ async fn written(
     creation: Creation,
     mut there: bool,
 ) -> Result<Vec<Outcome>, Failure> {
-    let Creation { key, content, config, labels, tags, message } = creation;
+    let Creation { key, content, template, config, labels, tags, message } = creation;
     let (text, messages) = match content {
         Said::Text(text) => (Some(text), None),
         Said::Messages(items) => (None, Some(read_messages(items)?)),
@@ -120,11 +120,11 @@ async fn written(
         let (config, labels) = (config.clone(), labels.clone());
         let changes = if there {
             let set = tags.clone().map(|tags| Change::SetTags { prompt: prompt.clone(), tags });
-            let (template, variables, branch) = (None, None, None);
+            let (variables, branch) = (None, None);
             let add = Change::AddVersion { prompt, text, messages, config, template, variables, labels, branch };
             std::iter::once(add).chain(set).collect()
         } else {
-            let (template, variables, metadata, tags) = (None, None, None, tags.clone().unwrap_or_default());
+            let (variables, metadata, tags) = (None, None, tags.clone().unwrap_or_default());
             let key = prompt;
             vec![Change::CreatePrompt { key, text, messages, config, template, variables, labels, tags, metadata }]
         };
@@ -173,13 +173,14 @@ fn answer(
     // What is stored was written by us, so it is JSON where it should be.
     let defect = |_| Problem::internal();
     let labels = labels(&stored.labels, stored.head, stored.number);
+    let content = tags::shown(stored.kind, version.syntax, &version.content).map_err(defect)?;
     let prompt = Prompt {
         id: stored.id,
         project_id: tenant,
         name: &stored.key,
         version: stored.number,
         r#type: stored.kind,
-        prompt: Content::of(stored.kind, &version.content).map_err(defect)?,
+        prompt: Content::of(stored.kind, &content).map_err(defect)?,
         config: document::config(version.config.as_deref()).map_err(defect)?,
         is_active: document::is_active(&labels),
         labels,

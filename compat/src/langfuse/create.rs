@@ -1,10 +1,13 @@
 //! A new version as Langfuse's clients send it, in our terms. Fields that nobody here knows are ignored, as Langfuse does.
 
+use promptory_events::event::Syntax;
 use promptory_events::{Label, PromptKey};
 use promptory_platform::Problem;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+
+use super::tags;
 
 /// A new prompt, or the next version of one.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -62,6 +65,8 @@ pub struct Creation {
     pub key: PromptKey,
     /// Its text; or its messages, each an object.
     pub content: Said,
+    /// How that is read, if it is not as every text is: with prompts in it, it is a template.
+    pub template: Option<Syntax>,
     /// The version's configuration.
     pub config: Option<Map<String, Value>>,
     /// Labels that move to it, each once, without `latest`.
@@ -92,9 +97,12 @@ impl CreatePrompt {
             .name
             .parse()
             .map_err(|error| Problem::field("/name", format!("a name is a key here, and it {error}")))?;
-        let content = match (self.r#type.unwrap_or(Type::Text), self.prompt) {
-            (Type::Text, Value::String(text)) => Said::Text(text),
-            (Type::Chat, Value::Array(items)) => Said::Messages(items.into_iter().map(message).collect()),
+        let (content, template) = match (self.r#type.unwrap_or(Type::Text), self.prompt) {
+            (Type::Text, Value::String(text)) if tags::has_tag(&text) => {
+                (Said::Text(tags::kept(&text, "/prompt")?), Some(Syntax::Jinja))
+            }
+            (Type::Text, Value::String(text)) => (Said::Text(text), None),
+            (Type::Chat, Value::Array(items)) => messages(items)?,
             (Type::Text, _) => {
                 return Err(Problem::field("/prompt", "must be a text; say `\"type\": \"chat\"` for messages"));
             }
@@ -108,7 +116,8 @@ impl CreatePrompt {
         let labels = once(self.labels.unwrap_or_default()).into_iter();
         // It is where it always is: on the newest version.
         let labels = labels.filter(|label| label != Label::LATEST).collect();
-        Ok(Creation { key, content, config, labels, tags: self.tags.map(once), message: self.commit_message })
+        let (tags, message) = (self.tags.map(once), self.commit_message);
+        Ok(Creation { key, content, template, config, labels, tags, message })
     }
 }
 
@@ -130,6 +139,20 @@ fn once(mut texts: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
     texts.retain(|text| seen.insert(text.clone()));
     texts
+}
+
+/// The items of a chat, and how they are read. If one has prompts in it, all of them are templates.
+fn messages(items: Vec<Value>) -> Result<(Said, Option<Syntax>), Problem> {
+    let mut items: Vec<Value> = items.into_iter().map(message).collect();
+    if !items.iter().filter_map(|item| item["content"].as_str()).any(tags::has_tag) {
+        return Ok((Said::Messages(items), None));
+    }
+    for (at, item) in items.iter_mut().enumerate() {
+        if let Some(Value::String(content)) = item.get_mut("content") {
+            *content = tags::kept(content, &format!("/prompt/{at}/content"))?;
+        }
+    }
+    Ok((Said::Messages(items), Some(Syntax::Jinja)))
 }
 
 /// An item of a chat. The SDKs say of a message that it is one, which goes without saying here.
@@ -167,7 +190,15 @@ mod tests {
         assert_eq!((chat.labels, chat.tags), (vec!["a".to_owned()], Some(vec!["t".to_owned()])));
         assert_eq!((chat.config.unwrap().len(), chat.message.as_deref()), (1, Some("why")));
         let text = read(json!({"name": "x", "prompt": "hi", "config": {}, "labels": [], "tags": null})).unwrap();
-        assert_eq!((text.content, text.config, text.tags), (Said::Text("hi".into()), None, None));
+        assert_eq!((text.content, text.template, text.config, text.tags), (Said::Text("hi".into()), None, None, None));
+        let tag = "@@@langfusePrompt:name=x|label=y@@@";
+        let composed = read(json!({"name": "x", "prompt": format!("{tag}{{{{a}}}}")})).unwrap();
+        let kept = Said::Text("{% include \"x@y\" %}{{a}}".into());
+        assert_eq!((composed.content, composed.template), (kept, Some(Syntax::Jinja)));
+        let items = json!([{"role": "user", "content": "{%"}, {"role": "user", "content": tag}]);
+        let composed = read(json!({"name": "x", "type": "chat", "prompt": items})).unwrap();
+        let Said::Messages(items) = composed.content else { panic!("no chat") };
+        assert_eq!((items[0]["content"].as_str(), composed.template), (Some("{{ '{' }}%"), Some(Syntax::Jinja)));
     }
 
     #[test]

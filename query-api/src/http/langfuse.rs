@@ -6,15 +6,18 @@ mod settle;
 use axum::extract::State;
 use axum::response::Response;
 use promptory_compat::langfuse::{
-    Content, LangfuseError, ListParams, Meta, PRODUCTION, Page, Prompt, PromptMeta, document, labels,
+    Content, LangfuseError, ListParams, Meta, PRODUCTION, Page, Prompt, PromptMeta, document, labels, tags,
 };
-use promptory_events::{Branch, Label, PromptKey, limits};
+use promptory_events::{Branch, Label, Position, PromptKey, limits};
 use promptory_platform::extract::{Path, Query};
 use promptory_platform::problem::ProblemDocument;
 use promptory_platform::{Presented, Problem, ProblemType};
-use promptory_projection::ask::{Answer, AsOf, AskError, PromptAnswer, PromptRef, PromptSummary, Question, Which};
+use promptory_projection::ask::{
+    Answer, AsOf, AskError, ExpandedPart, PromptAnswer, PromptRef, PromptSummary, Question, Which,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
 use super::error::problem;
@@ -35,11 +38,13 @@ pub struct GetParams {
     label: Option<Label>,
     /// The version with this number. Excludes `label`.
     version: Option<u32>,
+    /// `false`: what it includes is named by tags, as it was written. Else it is filled in.
+    resolve: Option<bool>,
 }
 
 /// One version of a prompt: by label or number.
-#[utoipa::path(get, path = "/api/public/v2/prompts/{name}", tag = "langfuse", operation_id = "langfuse_get_prompt",
-    params(("name" = String, Path, description = "Key, percent-encoded (`/` as `%2F`)"), GetParams),
+#[utoipa::path(get, path = "/api/public/v2/prompts/{prompt}", tag = "langfuse", operation_id = "langfuse_get_prompt",
+    params(("prompt" = String, Path, description = "Key, percent-encoded (`/` as `%2F`)"), GetParams),
     responses((status = 200, description = "The version", body = Prompt, headers(("ETag" = String, description = "The version's id, in quotes"))),
         (status = "4XX", description = "Refused", content((LangfuseError = "application/json"), (ProblemDocument = "application/problem+json"))),
         (status = "5XX", description = "Not available", content((LangfuseError = "application/json"), (ProblemDocument = "application/problem+json")))),
@@ -50,7 +55,8 @@ pub async fn get(
     Path(name): Path<String>,
     Query(params): Query<GetParams>,
 ) -> Result<Response, Problem> {
-    let key = name.parse().map_err(|error| Problem::field("name", format!("a name is a key here, and it {error}")))?;
+    let key =
+        name.parse().map_err(|error| Problem::field("prompt", format!("a name is a key here, and it {error}")))?;
     let which = match (params.label, params.version) {
         (Some(_), Some(_)) => return Err(Problem::field("version", "Cannot specify both version and label")),
         (None, Some(number)) => Which::Number(number),
@@ -62,12 +68,49 @@ pub async fn get(
     // As on our own route: most are of a label, now, and answered from memory.
     if let Some(hot) = app.read_side.ask_hot(&ask) {
         let hot = hot.map_err(problem)?;
-        let body = shown(&presented, hot.answer())?;
-        return Ok(respond::version(hot.as_of(), hot.answer().version.id, body));
+        return answer(&app, &presented, hot.answer(), hot.as_of(), params.resolve).await;
     }
     let reply = app.read_side.ask(ask).await.map_err(problem)?;
-    let Answer::Prompt(answer) = reply.answer else { return Err(Problem::internal()) };
-    Ok(respond::version(reply.as_of, answer.version.id, shown(&presented, &answer)?))
+    let Answer::Prompt(found) = reply.answer else { return Err(Problem::internal()) };
+    answer(&app, &presented, &found, reply.as_of, params.resolve).await
+}
+
+/// A version, if it is to be with all that it includes filled in, as it was at the same point.
+async fn answer(
+    app: &App,
+    presented: &Presented,
+    found: &PromptAnswer,
+    position: Option<Position>,
+    resolve: Option<bool>,
+) -> Result<Response, Problem> {
+    let version = &found.version;
+    let body = if version.includes.is_empty() || resolve == Some(false) {
+        // What the read side hands out is JSON where it should be.
+        let content =
+            tags::shown(found.prompt.kind, version.syntax, &found.content).map_err(|_| Problem::internal())?;
+        shown(presented, found, &content, None)?
+    } else {
+        let as_of = cursor::pinned(AsOf::Now, position);
+        let prompt = PromptRef::Id(found.prompt.id);
+        let question = Question::Expand { prompt, which: Which::Number(version.number), as_of };
+        let reply = app.read_side.ask(params::ask(presented, None, question)).await.map_err(problem)?;
+        let Answer::Expanded(expanded) = reply.answer else { return Err(Problem::internal()) };
+        shown(presented, found, &expanded.said, Some(graph(&expanded.parts)))?
+    };
+    Ok(respond::version(position, version.id, body))
+}
+
+/// What a version includes, and what that includes: by the ids of versions.
+fn graph(parts: &[ExpandedPart]) -> Value {
+    let node = |part: &ExpandedPart| {
+        let version = part.named.version;
+        json!({ "id": version.version.to_string(), "name": part.named.key.as_str(), "version": version.number })
+    };
+    let includes = |part: &ExpandedPart| part.includes.iter().filter_map(|at| parts.get(*at)).map(node).collect();
+    let some = parts.iter().filter(|part| !part.includes.is_empty());
+    let dependencies: Map<String, Value> =
+        some.map(|part| (part.named.version.version.to_string(), Value::Array(includes(part)))).collect();
+    json!({ "root": parts.first().map(node), "dependencies": dependencies })
 }
 
 fn production() -> Label {
@@ -75,8 +118,13 @@ fn production() -> Label {
 }
 
 /// A version as Langfuse's clients read it.
-fn shown(presented: &Presented, answer: &PromptAnswer) -> Result<bytes::Bytes, Problem> {
-    let PromptAnswer { prompt, version, content, config, .. } = answer;
+fn shown(
+    presented: &Presented,
+    answer: &PromptAnswer,
+    content: &str,
+    resolution_graph: Option<Value>,
+) -> Result<bytes::Bytes, Problem> {
+    let PromptAnswer { prompt, version, config, .. } = answer;
     // What the read side hands out is JSON where it should be.
     let defect = |_| Problem::internal();
     let labels = labels(&prompt.labels, head(prompt), version.number);
@@ -97,7 +145,7 @@ fn shown(presented: &Presented, answer: &PromptAnswer) -> Result<bytes::Bytes, P
         created_at: at,
         updated_at: at,
         created_by: author.map_or_else(|| version.stamp.actor.to_string(), ToString::to_string),
-        resolution_graph: None,
+        resolution_graph,
     })
 }
 

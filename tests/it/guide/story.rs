@@ -207,8 +207,8 @@ fn audit(guide: &mut Guide, owner: &Client) {
 fn other_clients(guide: &mut Guide, owner: &Client) {
     let prompts = "/api/public/v2/prompts";
     let _ = guide.play(owner, &format!("POST {prompts}"));
-    let _ = guide.play(owner, &format!("GET {prompts}/{{name}}"));
-    let _ = guide.play(owner, &format!("PATCH {prompts}/{{name}}/versions/{{version}}"));
+    let _ = guide.play(owner, &format!("GET {prompts}/{{prompt}}"));
+    let _ = guide.play(owner, &format!("PATCH {prompts}/{{prompt}}/versions/{{version}}"));
     let _ = guide.play(owner, &format!("GET {prompts}"));
-    let _ = guide.play(owner, &format!("DELETE {prompts}/{{name}}"));
+    let _ = guide.play(owner, &format!("DELETE {prompts}/{{prompt}}"));
 }
