@@ -4,6 +4,7 @@ mod admit;
 mod backup;
 mod directory;
 mod execute;
+mod stored;
 mod together;
 
 use std::io;
@@ -34,6 +35,7 @@ use crate::writer::{Answers, Handle, Job, Message, Shared};
 
 pub use backup::Stream;
 pub use directory::{Look, Who};
+pub use stored::Stored;
 
 /// How the command service is set up.
 #[derive(Clone, Debug)]

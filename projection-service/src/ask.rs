@@ -26,7 +26,9 @@ pub use audit::{AuditAnswer, AuditCounted, AuditFilter, AuditRecord, Order, Outc
 pub use changes::{AskChanges, Changed, ChangesAnswer, Of, PromptChange, Step};
 pub use graph::{Against, DiffAnswer, Fork};
 pub use promptory_domain::rollout::running::{Arm, Rollout, Rollouts};
-pub use template::{Dependent, DependentsAnswer, NotRendered, RenderedAnswer, RenderedPart};
+pub use template::{
+    Dependent, DependentsAnswer, ExpandedAnswer, ExpandedPart, NotRendered, RenderedAnswer, RenderedPart,
+};
 
 /// A question to one tenant's read models.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -310,6 +312,15 @@ pub enum Question {
     },
     /// A read model is built anew, or the one before it put back. That goes on after the answer.
     Work(AskWork),
+    /// What a version says with all that it includes filled in, and variables left as they are.
+    Expand {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which version.
+        which: Which,
+        /// When: what it includes is as it was then, too.
+        as_of: AsOf,
+    },
 }
 
 impl Question {
@@ -451,6 +462,8 @@ pub enum Answer {
     Suggested(search::Suggestions),
     /// To `Models`, and to `Work`: the one view.
     Models(Vec<ModelAnswer>),
+    /// To `Expand`.
+    Expanded(Box<ExpandedAnswer>),
 }
 
 /// How much there is of something, and may be.

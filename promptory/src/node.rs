@@ -17,7 +17,7 @@ use promptory_ledger::{KeyStore, Ledger, jetstream};
 use promptory_platform::between::ListenError;
 use promptory_platform::{ApiKey, Attestor, Clock, http, openapi as description};
 use promptory_projection::Shelf;
-use promptory_query::{ReadSide, health_router, router as query_router};
+use promptory_query::{ReadSide, health_router, router as query_router, settled};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -293,7 +293,13 @@ fn projected(config: &Config, ledger: &Ledger) -> Result<Vec<u16>, NodeError> {
 /// The routes of the process, and for those of other roles who serves them.
 fn routes(service: Option<&Service>, read_side: Option<ReadSide>, roles: &Roles, watched: Vec<ReadSide>) -> Router {
     let commands = match service {
-        Some(service) => command_router(service.clone()).0,
+        Some(service) => {
+            let commands = command_router(service.clone()).0;
+            match &read_side {
+                Some(read_side) if roles.has(Role::Query) => settled(commands, read_side.clone()),
+                _ => commands,
+            }
+        }
         None => elsewhere(Role::Command, &promptory_command::description()),
     };
     let queries = match read_side {

@@ -19,6 +19,7 @@ mod graph;
 mod guide;
 mod imported;
 mod isolation;
+mod langfuse;
 mod languages;
 mod layers;
 mod moved;

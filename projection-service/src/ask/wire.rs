@@ -132,6 +132,7 @@ fn cut(told: &mut Told) -> bool {
         | Answer::Languages(_)
         | Answer::Diff(_)
         | Answer::Rendered(_)
+        | Answer::Expanded(_)
         | Answer::AuditCount(_)
         | Answer::Models(_)
         | Answer::Why(_) => false,

@@ -73,6 +73,7 @@ impl Question {
             | Self::LabelHistory { prompt, .. }
             | Self::Comments { prompt, .. }
             | Self::Render { prompt, .. }
+            | Self::Expand { prompt, .. }
             | Self::Dependents { prompt, .. }
             | Self::Forks { prompt, .. } => (Some(prompt), None),
             Self::Diff { prompt, against: Against::Version(other, _), .. } => (Some(prompt), other.as_ref()),

@@ -109,6 +109,11 @@ impl<R: Rows> Desk<'_, R> {
                 let row = self.model.find(prompt, point, sight)?;
                 (point, Answer::Rendered(Box::new(self.rendered(&row, which, variables, point, sight)?)))
             }
+            Question::Expand { prompt, which, as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                let row = self.model.find(prompt, point, sight)?;
+                (point, Answer::Expanded(Box::new(self.expanded(&row, which, point, sight)?)))
+            }
             Question::Dependents { prompt, all, after, limit, as_of } => {
                 let point = self.model.resolve(*as_of)?;
                 let row = self.model.find(prompt, point, sight)?;
