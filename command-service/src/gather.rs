@@ -27,6 +27,7 @@ use serde_json::{Map, Value};
 use crate::failure::Failure;
 use crate::wire;
 use contents::Sealer;
+pub(crate) use names::prompt as prompt_named;
 pub use together::gather_together;
 pub use wanted::{Ahead, Sides, gather_wanted, recorded_event};
 

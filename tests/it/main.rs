@@ -32,3 +32,4 @@ mod search;
 mod templates;
 mod together;
 mod trace;
+mod usage;

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use promptory_events::{Timestamp, limits};
+use promptory_events::{PromptId, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Batch, Execution, IdHash, OutcomeRecord, Record, Score};
@@ -36,6 +36,8 @@ pub struct Sighting {
 pub struct Waiting {
     /// When it came.
     pub received_at: Timestamp,
+    /// The prompt that must have been run, if it says one.
+    pub prompt: Option<PromptId>,
     /// What it says.
     pub scores: Vec<Score>,
 }
@@ -69,7 +71,7 @@ pub struct Stretch {
     pub records: u64,
     /// Records that had come before.
     pub repeats: u64,
-    /// Outcomes for which there was no room to wait.
+    /// Outcomes that count nowhere: of another prompt than was run, or too many that wait for one execution.
     pub dropped: u64,
     /// The ids in it.
     pub seen: HashMap<IdHash, Sighting>,
@@ -150,6 +152,10 @@ impl Stretch {
         };
         if !waiting.is_empty() {
             for outcome in waiting.iter().filter(|one| is_within(one.received_at, received_at, keep_ms)) {
+                if outcome.prompt.is_some_and(|prompt| prompt != dims.prompt) {
+                    self.dropped += 1;
+                    continue;
+                }
                 self.tally(minute, &dims, |tally| tally.judge(&outcome.scores));
                 self.weigh(&outcome.scores);
             }
@@ -167,7 +173,13 @@ impl Stretch {
     ) -> Result<(), K::Error> {
         self.weigh(&outcome.scores);
         let execution = IdHash::of(&outcome.execution);
-        if let Some(Sighting { place: Some((minute, dims)), .. }) = self.lately(&execution, received_at, known, keep_ms)? {
+        if let Some(Sighting { place: Some((minute, dims)), .. }) =
+            self.lately(&execution, received_at, known, keep_ms)?
+        {
+            if outcome.prompt.is_some_and(|prompt| prompt != dims.prompt) {
+                self.dropped += 1;
+                return Ok(());
+            }
             let dims = self.interned_as(dims);
             self.tally(minute, &dims, |tally| tally.judge(&outcome.scores));
             return Ok(());
@@ -178,7 +190,7 @@ impl Stretch {
         };
         waiting.retain(|one| is_within(one.received_at, received_at, keep_ms));
         if waiting.len() < limits::USAGE_WAITING_MAX {
-            waiting.push(Waiting { received_at, scores: outcome.scores.clone() });
+            waiting.push(Waiting { received_at, prompt: outcome.prompt, scores: outcome.scores.clone() });
         } else {
             self.dropped += 1;
         }

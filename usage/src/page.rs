@@ -9,8 +9,8 @@ use std::sync::Arc;
 use promptory_events::PromptId;
 use serde::{Deserialize, Serialize};
 
-use crate::rows::{Dims, Rows, Written};
 use crate::DecodeError;
+use crate::rows::{Dims, Rows, Written};
 
 /// How long a bucket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -57,6 +57,8 @@ pub struct OutcomeRecord {
     pub id: String,
     /// The id of the run.
     pub execution: String,
+    /// The prompt that was run: then the outcome counts for a run of it and for no other.
+    pub prompt: Option<PromptId>,
     /// When it was found out.
     pub occurred_at: Timestamp,
     /// How good the run was.

@@ -101,7 +101,10 @@ impl Tally {
     #[must_use]
     pub fn size_hint(&self) -> usize {
         let scores = self.scores.iter().map(|(name, score)| {
-            name.len() + 16 + 4 * score.numbers.sketch.len() + score.categories.keys().map(|w| w.len() + 4).sum::<usize>()
+            name.len()
+                + 16
+                + 4 * score.numbers.sketch.len()
+                + score.categories.keys().map(|w| w.len() + 4).sum::<usize>()
         });
         24 + 4 * self.latency.len() + scores.sum::<usize>()
     }

@@ -55,12 +55,7 @@ impl UsageLog {
     ///
     /// # Errors
     /// `Busy`: nothing was written. `Unknown`: it may be there; append it again, records are known by their ids.
-    pub async fn append(
-        &self,
-        tenant: &TenantId,
-        received_at: Timestamp,
-        bytes: Bytes,
-    ) -> Result<u64, AppendError> {
+    pub async fn append(&self, tenant: &TenantId, received_at: Timestamp, bytes: Bytes) -> Result<u64, AppendError> {
         match self {
             Self::File(log) => log.append(tenant, received_at, bytes).await,
             Self::JetStream(log) => log.append(tenant, bytes).await,

@@ -63,10 +63,10 @@ async fn keeps_its_word(log: UsageLog) {
     let second = log.append_rollup(&a, first, Bytes::from_static(b"r2")).await.unwrap();
     assert!(matches!(log.append_rollup(&a, first, Bytes::new()).await, Err(AppendError::Conflict)));
     let rollups = log.rollups(&a, 0).await.unwrap();
-    assert_eq!(rollups.iter().map(|one| (one.sequence, &one.bytes[..])).collect::<Vec<_>>(), [
-        (first, b"r1".as_slice()),
-        (second, b"r2".as_slice())
-    ]);
+    assert_eq!(
+        rollups.iter().map(|one| (one.sequence, &one.bytes[..])).collect::<Vec<_>>(),
+        [(first, b"r1".as_slice()), (second, b"r2".as_slice())]
+    );
     assert_eq!(log.rollups(&a, second).await.unwrap(), []);
     assert_eq!(log.rolled_tenants().await.unwrap(), [a]);
 }

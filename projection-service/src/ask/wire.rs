@@ -133,6 +133,7 @@ fn cut(told: &mut Told) -> bool {
         | Answer::Diff(_)
         | Answer::Rendered(_)
         | Answer::AuditCount(_)
+        | Answer::Analytics(_)
         | Answer::Models(_)
         | Answer::Why(_) => false,
         // A page of a search is small, and says itself where the next one goes on.

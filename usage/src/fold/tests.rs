@@ -85,7 +85,8 @@ struct Story {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    let run = (0_u8..40, 0_u8..3, 1_u32..3, 0_u8..3, 0_u8..4, -200_000_i64..0, 0_u64..5_000_000, any::<bool>(), -3_i64..3);
+    let run =
+        (0_u8..40, 0_u8..3, 1_u32..3, 0_u8..3, 0_u8..4, -200_000_i64..0, 0_u64..5_000_000, any::<bool>(), -3_i64..3);
     let run = run.prop_map(|(id, prompt, version, model, caller, second, latency, fails, score)| {
         let mut run = execution(&format!("e{id}"));
         // Everything follows from the id and what is drawn: a repeat with other content may come, too.
@@ -100,13 +101,15 @@ fn record() -> impl Strategy<Value = Record> {
         run.scores[0].value = ScoreValue::Millionths(score * 250_000);
         Record::Execution(run)
     });
-    let outcome = (0_u8..40, 0_u8..40, any::<bool>()).prop_map(|(id, execution, liked)| {
+    let outcome = (0_u8..40, 0_u8..40, any::<bool>(), prop::option::of(0_u8..3));
+    let outcome = outcome.prop_map(|(id, execution, liked, prompt)| {
         let scores = vec![
             Score { name: "liked".to_owned(), value: ScoreValue::Boolean(liked) },
             Score { name: "tone".to_owned(), value: ScoreValue::Category(format!("w{}", id % 3)) },
         ];
         let (id, execution) = (format!("o{id}"), format!("e{execution}"));
-        Record::Outcome(OutcomeRecord { id, execution, occurred_at: Timestamp::from_micros(START), scores })
+        let (prompt, occurred_at) = (prompt.map(|byte| PromptId([byte; 16])), Timestamp::from_micros(START));
+        Record::Outcome(OutcomeRecord { id, execution, prompt, occurred_at, scores })
     });
     prop_oneof![3 => run, 1 => outcome]
 }
@@ -121,7 +124,12 @@ fn story() -> impl Strategy<Value = Story> {
 }
 
 fn question() -> impl Strategy<Value = Question> {
-    let step = prop_oneof![Just(None), Just(Some(page::Grain::Minute)), Just(Some(page::Grain::Hour)), Just(Some(page::Grain::Day))];
+    let step = prop_oneof![
+        Just(None),
+        Just(Some(page::Grain::Minute)),
+        Just(Some(page::Grain::Hour)),
+        Just(Some(page::Grain::Day))
+    ];
     let by = prop::collection::btree_set(prop::sample::select(Dimension::ALL.to_vec()), 0..4);
     (step, by, 0_u32..3400, 1_u32..3400, prop::option::of(1_u32..3), prop::option::of(1_u8..4)).prop_map(
         |(step, group_by, from, length, version, caller)| {
@@ -144,7 +152,8 @@ fn question() -> impl Strategy<Value = Question> {
 
 /// What of each execution counts, and the scores of its outcomes, from all records at once.
 fn truth(story: &Story) -> Vec<(Execution, Vec<Score>)> {
-    let (mut ids, mut runs, mut outcomes) = (BTreeSet::new(), Vec::new(), BTreeMap::<String, Vec<Score>>::new());
+    let (mut ids, mut runs, mut outcomes) =
+        (BTreeSet::new(), Vec::new(), BTreeMap::<String, Vec<OutcomeRecord>>::new());
     for record in story.batches.iter().flat_map(|batch| &batch.records) {
         if !ids.insert(record.id().to_owned()) {
             continue;
@@ -152,11 +161,16 @@ fn truth(story: &Story) -> Vec<(Execution, Vec<Score>)> {
         match record {
             Record::Execution(run) => runs.push(run.clone()),
             Record::Outcome(outcome) => {
-                outcomes.entry(outcome.execution.clone()).or_default().extend(outcome.scores.clone());
+                outcomes.entry(outcome.execution.clone()).or_default().push(outcome.clone());
             }
         }
     }
-    runs.into_iter().map(|run| (run.clone(), outcomes.get(&run.id).cloned().unwrap_or_default())).collect()
+    let scores = |run: &Execution| {
+        let all = outcomes.get(&run.id).into_iter().flatten();
+        let own = all.filter(|outcome| outcome.prompt.is_none_or(|prompt| prompt == run.prompt));
+        own.flat_map(|outcome| outcome.scores.clone()).collect()
+    };
+    runs.into_iter().map(|run| (run.clone(), scores(&run))).collect()
 }
 
 /// The groups that the question asks for, with their members.
@@ -271,15 +285,17 @@ fn a_stretch_is_full_before_it_is_too_large_for_a_message() {
             let mut run = execution(&format!("e{number}"));
             run.caller = Some(format!("{number:0128}"));
             run.scores = (0..16)
-                .map(|place| Score { name: format!("{place:064}"), value: ScoreValue::Category(format!("{number:064}")) })
+                .map(|place| Score {
+                    name: format!("{place:064}"),
+                    value: ScoreValue::Category(format!("{number:064}")),
+                })
                 .collect();
             Record::Execution(run)
         });
         let batch = Batch { received_at: Timestamp::from_micros(START), records: records.collect() };
         stretch.take(&batch, &(&seen, &waiting), KEEP_MS).unwrap();
     }
-    let rollup =
-        Rollup { log: u64::MAX, after: 0, through: 0, records: 0, repeats: 0, rows: stretch.rows.written() };
+    let rollup = Rollup { log: u64::MAX, after: 0, through: 0, records: 0, repeats: 0, rows: stretch.rows.written() };
     let bytes = rollup.encode().len();
     assert!(bytes <= limits::BATCH_MAX_BYTES, "{bytes}");
 }

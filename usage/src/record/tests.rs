@@ -31,6 +31,7 @@ fn outcome() -> OutcomeRecord {
     OutcomeRecord {
         id: "o1".to_owned(),
         execution: "e1".to_owned(),
+        prompt: None,
         occurred_at: Timestamp::from_micros(1_700_000_060_000_000),
         scores: vec![
             score("liked", ScoreValue::Boolean(true)),
@@ -53,8 +54,7 @@ fn the_bytes_are_for_ever() {
     let received_at = Timestamp::from_micros(1_700_000_100_000_000);
     let mut failed = execution("e2");
     failed.error = Some("timeout".to_owned());
-    let records =
-        vec![Record::Execution(execution("e1")), Record::Execution(failed), Record::Outcome(outcome())];
+    let records = vec![Record::Execution(execution("e1")), Record::Execution(failed), Record::Outcome(outcome())];
     let batch = Batch { received_at, records };
     golden("batch", &batch.encode());
     assert_eq!(Batch::decode(&batch.encode()).unwrap(), batch);

@@ -144,7 +144,8 @@ impl Init {
             Some(info) => info,
             None => {
                 let mut orphans = Vec::new();
-                for name in (1..self.shape.partitions).map(stream_name).chain([KEYS, USAGE, ROLLUP].map(str::to_owned)) {
+                for name in (1..self.shape.partitions).map(stream_name).chain([KEYS, USAGE, ROLLUP].map(str::to_owned))
+                {
                     orphans.extend(self.look(&name).await?.map(|_| name));
                 }
                 if !orphans.is_empty() {

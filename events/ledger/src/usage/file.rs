@@ -179,7 +179,10 @@ impl FileLog {
     pub(super) fn tenants(&self) -> Result<Vec<(TenantId, u64)>, ReadError> {
         let read = || -> Result<Vec<(String, u64)>, redb::Error> {
             let table = self.inner.shared.store.db.begin_read()?.open_table(ENDS)?;
-            table.iter()?.map(|row| row.map(|(key, end)| (key.value().to_owned(), end.value())).map_err(Into::into)).collect()
+            table
+                .iter()?
+                .map(|row| row.map(|(key, end)| (key.value().to_owned(), end.value())).map_err(Into::into))
+                .collect()
         };
         let ends = read().map_err(|error| read_error(error))?;
         ends.into_iter().map(|(name, end)| Ok((named(&name)?, end))).collect()

@@ -63,9 +63,8 @@ impl StreamLog {
         let deadline = Instant::now() + options.patience;
         let (usage, rollup) =
             (patient_info(&reads, USAGE, deadline).await?, patient_info(&reads, ROLLUP, deadline).await?);
-        let of = |name: &str, config| {
-            incarnation_of(config).map_err(|why| OpenError::Inconsistent(format!("{name} {why}")))
-        };
+        let of =
+            |name: &str, config| incarnation_of(config).map_err(|why| OpenError::Inconsistent(format!("{name} {why}")));
         let (incarnation, other) = (of(USAGE, &usage.config)?, of(ROLLUP, &rollup.config)?);
         if incarnation != other {
             let what = format!("{USAGE} says incarnation {incarnation}, {ROLLUP} says {other}");
@@ -179,8 +178,7 @@ impl StreamLog {
     /// The next messages of a subject, from any replica: a beginning of what the leader has.
     async fn page(&self, stream: &str, subject: &str, after: u64) -> Result<Vec<Entry>, ReadError> {
         let unavailable = |error: &dyn std::error::Error| ReadError::Unavailable(with_causes(error));
-        let question =
-            Question { seq: after + 1, next_by_subj: subject, batch: PAGE_ENTRIES, max_bytes: PAGE_BYTES };
+        let question = Question { seq: after + 1, next_by_subj: subject, batch: PAGE_ENTRIES, max_bytes: PAGE_BYTES };
         let question = serde_json::to_vec(&question).map_err(|error| unavailable(&error))?;
         let client = self.inner.reads.client();
         let inbox = client.new_inbox();
