@@ -29,7 +29,7 @@ use chunk::{Chunk, Records};
 use key::{Key, family, number_of};
 
 /// The shape of the rows.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// What the fold of one tenant's audit view has in memory: what the names mean that events are told with, and what the records
 /// of the last block are found by.
