@@ -32,7 +32,9 @@ pub const ROLLUP: Duration = Duration::from_secs(900);
 /// How often it is looked after what has come.
 const EVERY: Duration = Duration::from_millis(250);
 /// Of so many looks one goes to all tenants, whether they seem to have something new or not.
-const ALL_EVERY: u64 = 240;
+const ALL_EVERY: u64 = 3600;
+/// How often it is tried to answer while stores are closed to make room.
+const ANSWER_TRIES: usize = 3;
 /// How often old entries are removed.
 const EXPIRE_EVERY: u64 = 14_400;
 
@@ -47,6 +49,7 @@ struct Inner {
     log: UsageLog,
     clock: Clock,
     rollup: Duration,
+    open_max: usize,
     desks: Mutex<HashMap<TenantId, Arc<Desk>>>,
 }
 
@@ -84,10 +87,10 @@ impl fmt::Debug for Analytics {
 }
 
 impl Analytics {
-    /// Counts what this log holds; stores lie in `<dir>/<tenant>/`.
+    /// Counts what this log holds; stores lie in `<dir>/<tenant>/`, about `open_max` of them open at once.
     #[must_use]
-    pub fn new(dir: PathBuf, log: UsageLog, clock: Clock, rollup: Duration) -> Self {
-        Self { inner: Arc::new(Inner { dir, log, clock, rollup, desks: Mutex::default() }) }
+    pub fn new(dir: PathBuf, log: UsageLog, clock: Clock, rollup: Duration, open_max: usize) -> Self {
+        Self { inner: Arc::new(Inner { dir, log, clock, rollup, open_max, desks: Mutex::default() }) }
     }
 
     /// Answers a question about the prompts in scope, with all that has come so far.
@@ -97,9 +100,16 @@ impl Analytics {
         scope: Scope,
         question: Question,
     ) -> Result<Told, AnalyticsError> {
-        let desk = self.desk(tenant);
-        desk.catch_up(&self.inner).await?;
-        desk.answer(scope, question).await
+        let (desk, scope) = (self.desk(tenant), Arc::new(scope));
+        let mut told = Err(AnalyticsError::Closing);
+        for _ in 0..ANSWER_TRIES {
+            desk.catch_up(&self.inner).await?;
+            told = desk.answer(scope.clone(), question.clone()).await;
+            if !matches!(told, Err(AnalyticsError::Closing)) {
+                break;
+            }
+        }
+        told
     }
 
     /// Takes in what comes for the tenants of some partitions, until `shutdown` turns true or its sender is gone.
@@ -142,6 +152,22 @@ impl Analytics {
             match desk.catch_up(&self.inner).await {
                 Ok(()) => drop(looked.insert(tenant, mark)),
                 Err(error) => tracing::warn!(%tenant, %error, "usage can't be counted now"),
+            }
+        }
+        self.make_room().await;
+    }
+
+    /// Closes the stores that were used least lately until there are no more than may be open.
+    async fn make_room(&self) {
+        let mut open: Vec<Arc<Desk>> = {
+            let desks = self.inner.desks.lock().unwrap_or_else(PoisonError::into_inner);
+            desks.values().filter(|desk| desk.is_open()).cloned().collect()
+        };
+        let surplus = open.len().saturating_sub(self.inner.open_max.max(1));
+        open.sort_by_key(|desk| desk.used());
+        for desk in open.into_iter().take(surplus) {
+            if let Err(error) = desk.retire(&self.inner).await {
+                tracing::warn!(%error, "a stretch of usage could not be ended");
             }
         }
     }

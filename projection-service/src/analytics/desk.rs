@@ -4,6 +4,7 @@
 //! memory is gone. Whoever dies between reads the rollup again.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use promptory_events::{TenantId, Timestamp};
@@ -18,12 +19,16 @@ use tokio::sync::Mutex;
 use super::view::{Checkpoint, KnownHere, View};
 use super::{AnalyticsError, Inner, Scope};
 
+/// How far ahead the clock of another process may be that took records.
+const AHEAD_MS: i64 = 2_000;
 /// How often it is begun anew because somebody else made the next rollup.
 const OVERTAKEN_MAX: usize = 8;
 
 /// One tenant.
 pub(super) struct Desk {
     tenant: TenantId,
+    /// When it was last used, in uses of all of them.
+    used: AtomicU64,
     /// Who takes in what has come; questions don't wait for it but while a page is folded.
     turn: Mutex<()>,
     state: Arc<RwLock<Option<State>>>,
@@ -41,7 +46,26 @@ struct State {
 
 impl Desk {
     pub fn new(tenant: &TenantId) -> Self {
-        Self { tenant: tenant.clone(), turn: Mutex::default(), state: Arc::default() }
+        Self { tenant: tenant.clone(), used: AtomicU64::new(0), turn: Mutex::default(), state: Arc::default() }
+    }
+
+    /// Whether its store is open.
+    pub fn is_open(&self) -> bool {
+        self.with(Option::is_some)
+    }
+
+    /// When it was last used: later is more.
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Ends the stretch, if it has something, and closes the store: nothing of it is read again before something comes.
+    pub async fn retire(&self, shared: &Inner) -> Result<(), AnalyticsError> {
+        let _turn = self.turn.lock().await;
+        let has_some = self.with(|state| state.as_ref().is_some_and(|state| state.open.since.is_some()));
+        let ended = if has_some { self.end(shared).await } else { Ok(()) };
+        self.forget().await;
+        ended
     }
 
     /// Whether a stretch has been open for as long as it may.
@@ -52,6 +76,8 @@ impl Desk {
 
     /// Takes in all that has come so far. Ends a stretch that is full or old with a rollup.
     pub async fn catch_up(&self, shared: &Inner) -> Result<(), AnalyticsError> {
+        static USES: AtomicU64 = AtomicU64::new(0);
+        self.used.store(USES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         let _turn = self.turn.lock().await;
         let mut caught_up = self.caught_up(shared).await;
         for _ in 0..OVERTAKEN_MAX {
@@ -82,11 +108,14 @@ impl Desk {
                 return Err(error);
             }
         }
+        // What comes while this goes on is for the next one.
+        let enough = shared.clock.now().plus_ms(AHEAD_MS);
         loop {
             let after = self.with(|state| state.as_ref().map_or(0, |state| state.through));
             let page = shared.log.read(&self.tenant, after).await?;
-            let end = page.is_empty();
-            let full = self.fold(shared, page).await?;
+            let empty = page.is_empty();
+            let (full, last) = self.fold(shared, page).await?;
+            let end = empty || last.is_some_and(|last| last > enough);
             if full || (end && self.is_due(shared)) {
                 self.end(shared).await?;
             }
@@ -96,20 +125,22 @@ impl Desk {
         }
     }
 
-    /// Takes a page of entries in; says whether the stretch should end. Entries beyond it are read again.
-    async fn fold(&self, shared: &Inner, page: Vec<Entry>) -> Result<bool, AnalyticsError> {
+    /// Takes a page of entries in; says whether the stretch should end, and when the last entry came. Entries beyond the end are
+    /// read again.
+    async fn fold(&self, shared: &Inner, page: Vec<Entry>) -> Result<(bool, Option<Timestamp>), AnalyticsError> {
         let (keep_ms, state) = (shared.log.keep_ms(), self.state.clone());
         let folding = tokio::task::spawn_blocking(move || {
             let view = read(&state).as_ref().map(|state| state.view.clone()).ok_or_else(closing)?;
-            let known = view.known()?;
+            let (known, mut last) = (view.known()?, None);
             for entry in page {
                 let batch = decoded(&entry)?;
+                last = Some(batch.received_at);
                 // Questions come between.
                 if take(&state, &batch, entry.sequence, &known, keep_ms)? {
-                    return Ok(true);
+                    return Ok((true, last));
                 }
             }
-            Ok(false)
+            Ok((false, last))
         });
         folding.await?
     }
@@ -208,7 +239,7 @@ impl Desk {
     }
 
     /// Answers from what was taken in.
-    pub async fn answer(&self, scope: Scope, question: Question) -> Result<Told, AnalyticsError> {
+    pub async fn answer(&self, scope: Arc<Scope>, question: Question) -> Result<Told, AnalyticsError> {
         let state = self.state.clone();
         let answering = tokio::task::spawn_blocking(move || {
             let state = read(&state);
@@ -220,7 +251,7 @@ impl Desk {
                 view.read(part, &question, &scope, &mut groups)?;
             }
             for (minute, dims, tally) in open.rows.iter() {
-                let seen = match &scope {
+                let seen = match scope.as_ref() {
                     Scope::All => true,
                     Scope::These(prompts) => prompts.contains(&dims.prompt),
                 };

@@ -34,7 +34,7 @@ impl World {
     }
 
     fn view(&self, name: &str) -> Analytics {
-        Analytics::new(self.folder.path().join(name), self.log.clone(), self.clock.clone(), ROLLUP)
+        Analytics::new(self.folder.path().join(name), self.log.clone(), self.clock.clone(), ROLLUP, 64)
     }
 
     async fn send(&mut self, records: Vec<Record>) {
@@ -241,4 +241,23 @@ async fn only_what_is_in_scope_is_told() {
     let told = view.answer(&world.tenant, Scope::All, top).await.unwrap();
     assert_eq!((told.groups.len(), told.of), (2, 5));
     assert!(told.groups[0].measures.count >= told.groups[1].measures.count);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stores_make_room_for_others_and_lose_nothing() {
+    let mut world = World::new();
+    let view = Analytics::new(world.folder.path().join("a"), world.log.clone(), world.clock.clone(), ROLLUP, 1);
+    world.send_some(1).await;
+    let said = answers(&view, &world).await;
+    let acme = std::mem::replace(&mut world.tenant, "other".parse().unwrap());
+    world.send(vec![Record::Execution(execution("e", 1, world.clock.now()))]).await;
+    let mut looked = HashMap::new();
+    view.look(&[0], 1, &mut looked, true).await;
+    view.desk(&world.tenant).catch_up(&view.inner).await.unwrap();
+    view.make_room().await;
+    assert!(view.desk(&world.tenant).is_open() && !view.desk(&acme).is_open());
+    assert_eq!(world.log.rollups(&acme, 0).await.unwrap().len(), 1, "its stretch was ended first");
+    let _ = world.sent.pop();
+    world.tenant = acme;
+    assert_eq!(answers(&view, &world).await, said);
 }

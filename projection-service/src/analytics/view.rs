@@ -22,7 +22,7 @@ use super::{AnalyticsError, Scope};
 
 /// The folder's name says the format: another one leaves the stores of the release before where they are.
 const FOLDER: &str = "analytics-1";
-const CACHE_BYTES: usize = 16 * 1024 * 1024;
+const CACHE_BYTES: usize = 8 * 1024 * 1024;
 const PAGES: TableDefinition<&[u8; KEY_BYTES], &[u8]> = TableDefinition::new("pages");
 /// id -> when it last came in microseconds, its minute, and by what its dimensions are known; 0 for an outcome.
 const SEEN: TableDefinition<&[u8; 16], (i64, u32, u64)> = TableDefinition::new("seen");

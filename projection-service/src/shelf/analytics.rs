@@ -27,7 +27,13 @@ impl Shelf {
     /// Counts what this log holds from now on; a record is in a rollup after so long at the latest. Once only.
     pub fn count_usage(&self, log: UsageLog, rollup: Duration) {
         let config = &self.inner.config;
-        let _ = self.inner.analytics.set(Analytics::new(config.dir.clone(), log, config.clock.clone(), rollup));
+        let _ = self.inner.analytics.set(Analytics::new(
+            config.dir.clone(),
+            log,
+            config.clock.clone(),
+            rollup,
+            config.open_max,
+        ));
     }
 
     /// Takes in the usage of the tenants of some partitions as it comes, until `shutdown` turns true or its sender is gone.

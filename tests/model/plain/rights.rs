@@ -24,7 +24,7 @@ pub(super) enum Long {
 }
 
 /// The actions of the table, and the one that only operators have.
-pub const ACTIONS: [&str; 14] = [
+pub const ACTIONS: [&str; 16] = [
     "read",
     "write-prompts",
     "move-labels",
