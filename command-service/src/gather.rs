@@ -28,6 +28,7 @@ use serde_json::{Map, Value};
 use crate::failure::Failure;
 use crate::wire;
 use contents::Sealer;
+pub(crate) use names::prompt as prompt_named;
 pub use stored::{StoredVersion, stored_version};
 pub use together::gather_together;
 pub use wanted::{Ahead, Sides, gather_wanted, recorded_event};

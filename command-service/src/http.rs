@@ -18,6 +18,7 @@ mod rollouts;
 mod scim;
 mod settings;
 mod tenants;
+mod usage;
 
 use axum::Router;
 use axum::http::HeaderMap;
@@ -100,6 +101,7 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(tenants::resume))
         .routes(routes!(quotas::set, quotas::lift))
         .routes(routes!(settings::configure_search))
+        .routes(routes!(usage::record))
         .routes(routes!(scim::about::service_provider_config))
         .routes(routes!(scim::about::resource_types))
         .routes(routes!(scim::about::resource_type))

@@ -61,8 +61,25 @@ pub struct Config {
     pub clock: Clock,
     /// How issuers of tokens are reached.
     pub identity: promptory_identity::Config,
+    /// How usage records are kept and counted.
+    pub usage: Usage,
     /// What keys are encrypted with in a backup; without it this node gives none.
     pub backup_key: Option<promptory_ledger::backup::BackupKey>,
+}
+
+/// How usage records are kept and counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// How long the id of a record is known in a data folder. On JetStream `init` decides it.
+    pub keep: Duration,
+    /// How long after a record came at the latest it is in a rollup.
+    pub rollup: Duration,
+}
+
+impl Default for Usage {
+    fn default() -> Self {
+        Self { keep: promptory_ledger::usage::KEEP, rollup: promptory_projection::analytics::ROLLUP }
+    }
 }
 
 impl Config {
@@ -84,6 +101,7 @@ impl Config {
             keep_models: promptory_projection::shelf::KEEP,
             clock: Clock::System,
             identity: promptory_identity::Config::default(),
+            usage: Usage::default(),
             backup_key: None,
         }
     }
@@ -168,12 +186,13 @@ impl Node {
         let (attestor, firsts) = Attestor::new(config.clock.clone());
         let (mut command, mut projection) = (None, None);
         if let Some(keys) = &keys {
+            let usage = stores::open_usage(&config).await?;
             if config.roles.has(Role::Command) {
-                command = Some(Command::start(&config, &ledger, keys, nats.as_ref(), &attestor).await?);
+                command = Some(Command::start(&config, &ledger, keys, &usage, nats.as_ref(), &attestor).await?);
             }
             if config.roles.has(Role::Projection) {
                 projection =
-                    Some(Projection::start(&config, &ledger, keys, nats.as_ref(), projected, &attestor).await?);
+                    Some(Projection::start(&config, &ledger, keys, usage, nats.as_ref(), projected, &attestor).await?);
             }
         }
         let sink = match (&command, &nats) {

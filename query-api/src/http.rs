@@ -1,6 +1,7 @@
 //! The routes of the read side.
 
 mod access;
+mod analytics;
 mod audit;
 mod changes;
 mod conditional;
@@ -74,6 +75,7 @@ pub(crate) struct App {
         (name = "releases", description = "Protected labels and how they move."),
         (name = "rollouts", description = "Labels that are split over versions."),
         (name = "langfuse", description = "What clients of Langfuse speak."),
+        (name = "usage", description = "How prompts are run, and what is counted of it."),
         (name = "health", description = "How the process is. No key needed."),
     )
 )]
@@ -151,6 +153,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(audit::audit))
         .routes(routes!(audit::count))
         .routes(routes!(audit::export::export))
+        .routes(routes!(analytics::analytics))
         .routes(routes!(models::models))
         .routes(routes!(models::rebuild))
         .routes(routes!(models::rollback))

@@ -17,7 +17,8 @@ const OF_OTHERS: [&str; 2] = ["/scim/", "/api/"];
 const HELD_OTHERWISE: [(&str, &str); 1] =
     [("/v1/search", "a search holds a state of the index of words: tests of its own")];
 /// Reads without `as_of`, and why.
-const NO_AS_OF: [(&str, &str); 10] = [
+const NO_AS_OF: [(&str, &str); 11] = [
+    ("/v1/analytics", "what is counted only grows: `from` and `to` are of when prompts were run"),
     ("/v1/search", "the index of words has what is; the past is asked of the catalog"),
     ("/v1/suggest", "the same index"),
     ("/v1/audit", "records do not change: `to` and `until` are the past"),
@@ -30,7 +31,8 @@ const NO_AS_OF: [(&str, &str); 10] = [
     ("/v1/changes", "it has two points, `from` and `to`"),
 ];
 /// Writes that answer without a position, and why.
-const NO_POSITION: [(&str, &str); 6] = [
+const NO_POSITION: [(&str, &str); 7] = [
+    ("/v1/usage", "records of usage are no events"),
     ("/v1/backups", "it answers with a file"),
     ("/v1/prompts/{prompt}/render", "it reads"),
     ("/v1/models/{view}/rebuild", "nothing is written: it says how the model stands"),

@@ -34,3 +34,4 @@ mod search;
 mod templates;
 mod together;
 mod trace;
+mod usage;

@@ -72,7 +72,7 @@ impl Service {
         Ok(Stored {
             key: found.key.clone(),
             kind: found.kind,
-            labels: found.labels.clone(),
+            labels: found.labels.iter().map(|(label, number)| (label.clone(), number)).collect(),
             tags: found.tags.clone(),
             head: found.main,
             id: version.id,

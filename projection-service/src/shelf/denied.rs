@@ -43,6 +43,7 @@ fn denied(hot: &Hot, ask: &Ask, token: Option<&Token>, refused: &AskError, now: 
     let (action, target) = match refused {
         AskError::Forbidden => (Action::Read, Prefix::tenant()),
         AskError::AccessHidden(on) => (Action::ReadAccess, on.clone()),
+        AskError::AnalyticsHidden(on) => (Action::ReadAnalytics, on.clone()),
         AskError::PrincipalNotFound if caller.grant(Action::ReadAccess, "").is_none() => {
             (Action::ReadAccess, Prefix::tenant())
         }
@@ -92,6 +93,7 @@ impl Question {
             | Self::Why(_)
             | Self::Audit { .. }
             | Self::AuditCount { .. }
+            | Self::Analytics(_)
             | Self::Models { .. }
             | Self::Work(_)
             | Self::Search(_)

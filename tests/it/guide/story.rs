@@ -51,7 +51,13 @@ fn every_example_of_the_guide_is_what_the_server_answers() {
     operators(&mut guide, &world);
     audit(&mut guide, &owner);
     other_clients(&mut guide, &owner);
+    usage(&mut guide, &owner);
     guide.finish();
+}
+
+fn usage(guide: &mut Guide, owner: &Client) {
+    let _ = guide.play(owner, "POST /v1/usage");
+    let _ = guide.play(owner, "GET /v1/analytics");
 }
 
 fn first_prompt(guide: &mut Guide, owner: &Client) {

@@ -144,7 +144,11 @@ impl<R: Rows> Desk<'_, R> {
                 return Err(AskError::Unavailable("the catalog has no index of words".to_owned()).into());
             }
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
-            Question::Audit { .. } | Question::AuditCount { .. } | Question::Models { .. } | Question::Work(_) => {
+            Question::Audit { .. }
+            | Question::AuditCount { .. }
+            | Question::Analytics(_)
+            | Question::Models { .. }
+            | Question::Work(_) => {
                 return Err(AskError::Unavailable("this is no question to the catalog".to_owned()).into());
             }
         };
