@@ -93,7 +93,7 @@ impl View for Audit {
     const DIGEST_OF: &'static str = "audit-1";
     const FORMAT: u32 = FORMAT;
     // Nobody waits for it as for the catalog.
-    const GATHER: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(20));
+    const GATHER: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(40));
     const GIVES_WAY: bool = true;
 
     type Kept = Chunk;
