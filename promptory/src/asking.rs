@@ -39,7 +39,7 @@ impl AskingError {
 pub struct Asking {
     agent: Agent,
     url: String,
-    authorization: String,
+    authorization: Option<String>,
 }
 
 impl Asking {
@@ -49,16 +49,22 @@ impl Asking {
     /// The file can't be read.
     pub fn new(url: &str, key_file: &Path) -> Result<Self, AskingError> {
         let key = std::fs::read_to_string(key_file).map_err(|error| AskingError::Key(key_file.to_owned(), error))?;
-        Ok(Self::of(url, format!("Bearer {}", key.trim())))
+        Ok(Self::of(url, Some(format!("Bearer {}", key.trim()))))
     }
 
     /// A server at a URL, and a key.
     #[must_use]
     pub fn with_key(url: &str, key: &ApiKey) -> Self {
-        Self::of(url, format!("Bearer {}", key.reveal()))
+        Self::of(url, Some(format!("Bearer {}", key.reveal())))
     }
 
-    fn of(url: &str, authorization: String) -> Self {
+    /// A server of another product at a URL, and `name:password` for it, if it needs one.
+    #[must_use]
+    pub fn with_basic(url: &str, key: Option<&str>) -> Self {
+        Self::of(url, key.map(|key| format!("Basic {}", data_encoding::BASE64.encode(key.trim().as_bytes()))))
+    }
+
+    fn of(url: &str, authorization: Option<String>) -> Self {
         let mut config = Agent::config_builder().http_status_as_error(false);
         if url.parse::<Uri>().ok().and_then(|uri| uri.host().map(is_loopback)).unwrap_or_default() {
             config = config.proxy(None); // a proxy's "localhost" is another machine
@@ -72,7 +78,11 @@ impl Asking {
     /// It can't be asked, or answers something else.
     pub fn get(&self, path: &str) -> Result<Value, AskingError> {
         let url = format!("{}{path}", self.url);
-        let answer = self.agent.get(&url).header("authorization", &self.authorization).call();
+        let request = self.agent.get(&url);
+        let answer = match &self.authorization {
+            Some(authorization) => request.header("authorization", authorization).call(),
+            None => request.call(),
+        };
         Self::read(url, answer, 200)
     }
 
@@ -99,7 +109,11 @@ impl Asking {
     /// It can't be asked, or answers something else.
     pub fn post(&self, path: &str) -> Result<Value, AskingError> {
         let url = format!("{}{path}", self.url);
-        let answer = self.agent.post(&url).header("authorization", &self.authorization).send_empty();
+        let request = self.agent.post(&url);
+        let answer = match &self.authorization {
+            Some(authorization) => request.header("authorization", authorization).send_empty(),
+            None => request.send_empty(),
+        };
         Self::read(url, answer, 202)
     }
 

@@ -7,10 +7,12 @@
 //! | `source` | the commits of the tenant with their texts |
 //! | `ndjson` | the whole history as lines of JSON |
 //! | `git` | a git repository |
+//! | `langfuse` | the prompts as Langfuse has them |
 //! | `report` | what is told about it |
 
 pub mod args;
 mod git;
+mod langfuse;
 mod ndjson;
 mod report;
 mod source;
@@ -18,7 +20,7 @@ mod source;
 use std::io;
 use std::path::PathBuf;
 
-pub use args::{ExportArgs, Form, From, GitArgs, NdjsonArgs};
+pub use args::{ExportArgs, Form, From, GitArgs, LangfuseArgs, NdjsonArgs};
 pub use git::Suffix;
 pub use report::Report;
 
@@ -68,6 +70,7 @@ pub fn run(args: &ExportArgs) -> Result<Report, ExportError> {
         Form::Ndjson(NdjsonArgs { from, .. }) | Form::Git(GitArgs { from, .. }) if from.dry_run => planned(from),
         Form::Ndjson(args) => ndjson::run(args),
         Form::Git(args) => git::run(args),
+        Form::LangfuseJson(args) => langfuse::run(args),
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `edit` | one edit, whatever it was read from |
 //! | `jsonl`, `git` | the two sources of edits |
 //! | `ndjson` | the history of another tenant, as it was exported |
+//! | `foreign` | what other products keep, and folders of files |
 //! | `key`, `command` | edit -> command |
 //! | `pack`, `send`, `acks` | commands -> requests -> answers |
 //! | `dry` | what would be sent |
@@ -17,6 +18,7 @@ pub mod args;
 mod command;
 mod dry;
 mod edit;
+mod foreign;
 mod git;
 mod jsonl;
 mod key;
@@ -27,7 +29,7 @@ mod report;
 mod send;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,7 +39,7 @@ use promptory_events::{PrincipalId, TenantId};
 use crate::asking::{Asking, AskingError};
 use crate::server::KeyError;
 
-pub use args::{GitArgs, ImportArgs, JsonlArgs, NdjsonArgs, Source, Target};
+pub use args::{DirArgs, FileArgs, GitArgs, ImportArgs, JsonlArgs, NdjsonArgs, OtherArgs, Source, Target};
 pub use git::GitError;
 pub(crate) use git::Repository;
 pub use report::Report;
@@ -114,6 +116,11 @@ pub fn run(args: ImportArgs) -> Result<Report, ImportError> {
             let (source, bytes) = opened.map_err(|(path, error)| ImportError::File { path, error })?;
             import(source, Progress::new(Unit::Bytes, bytes), &to)
         }
+        Source::Langfuse(args) => other(&args, "langfuse", foreign::langfuse::file, foreign::langfuse::live),
+        Source::Mlflow(args) => other(&args, "mlflow", foreign::mlflow::file, foreign::mlflow::live),
+        Source::PromptlayerJson(args) => file(&args, "promptlayer", foreign::promptlayer::file),
+        Source::Csv(args) => file(&args, "csv", foreign::table::file),
+        Source::Dir(args) => folder(args),
         Source::Git(GitArgs { dir, glob, rev, author_salt_file, to }) => {
             let salt_file = author_salt_file.as_deref();
             let wanted = git::Wanted { folder: &dir, revision: &rev, globs: &glob, salt_file };
@@ -169,6 +176,53 @@ fn deliver(mut sender: Sender, batches: Receiver<Batch>, mut progress: Progress)
     report.took(began);
     progress.finish();
     Ok(report)
+}
+
+/// What another product keeps, in a file or at its address.
+fn other(
+    args: &OtherArgs,
+    source: &'static str,
+    read: impl Fn(&Path) -> io::Result<Vec<foreign::Item>>,
+    ask: impl Fn(&Asking, Duration) -> Result<Vec<foreign::Item>, AskingError>,
+) -> Result<Report, ImportError> {
+    let Some(url) = &args.from else {
+        let (file, to) = (args.file.clone().unwrap_or_default(), args.to.clone());
+        return self::file(&FileArgs { file, to }, source, read);
+    };
+    let key = args
+        .from_key_file
+        .as_ref()
+        .map(|path| std::fs::read_to_string(path).map_err(|error| ImportError::File { path: path.clone(), error }));
+    let asking = Asking::with_basic(url, key.transpose()?.as_deref());
+    versions(source, url, ask(&asking, Duration::from_secs(args.to.patience))?, &args.to)
+}
+
+fn file(
+    args: &FileArgs,
+    source: &'static str,
+    read: impl Fn(&Path) -> io::Result<Vec<foreign::Item>>,
+) -> Result<Report, ImportError> {
+    let items = read(&args.file).map_err(|error| ImportError::File { path: args.file.clone(), error })?;
+    versions(source, &args.file.to_string_lossy(), items, &args.to)
+}
+
+fn versions(source: &'static str, name: &str, items: Vec<foreign::Item>, to: &Target) -> Result<Report, ImportError> {
+    let reads = foreign::reads(source, name, items, &key::of_path(&to.prefix));
+    let progress = Progress::new(Unit::Versions, Some(reads.len() as u64));
+    import(reads.into_iter(), progress, to)
+}
+
+fn folder(args: DirArgs) -> Result<Report, ImportError> {
+    let DirArgs { dir, glob, strip_suffix, message, labels, to } = args;
+    let globs = git::globs(&glob).map_err(GitError::Glob)?;
+    let prefix = key::of_path(&to.prefix).into_owned();
+    let wanted = foreign::folder::Wanted { folder: dir, globs, strip_suffix, prefix, message, labels };
+    let failed = |error| ImportError::File { path: wanted.folder.clone(), error };
+    let paths = foreign::folder::paths(&wanted).map_err(failed)?;
+    let asking = Asking::with_key(&to.server.url, &to.server.api_key()?);
+    let reads = foreign::folder::reads(&wanted, paths, &asking, Duration::from_secs(to.patience))?;
+    let progress = Progress::new(Unit::Versions, Some(reads.len() as u64));
+    import(reads.into_iter(), progress, &to)
 }
 
 /// Who imports into what: ids that commands will make follow from that. A dry run asks nobody.

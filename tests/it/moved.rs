@@ -1,6 +1,7 @@
 //! A tenant out and into another one over HTTP: nothing of what an import can carry is lost, and what it can't is told.
 
 mod chance;
+mod foreign;
 mod git;
 
 use std::collections::HashMap;

@@ -9,6 +9,7 @@ NDJSON and into an empty tenant: the history digest that Python recomputes must 
 import argparse
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from main_job import import_file
 from promptory_client import Refused, Server, cores, last_position
 
 SUFFIX = ".txt"
+SYNC = Path(__file__).resolve().parents[2] / "deploy/git-sync/sync.sh"
 SHOWN = 10
 
 
@@ -148,6 +150,35 @@ def moved(binary, work, name, server):
     return [] if here == there else [f"{name}: the digest is {here}, after moving {there}"]
 
 
+def synced(binary, work):
+    """The example of a sync with a git branch: a merge goes in, a release comes out; gives what went wrong."""
+    work.mkdir()
+    remote, checkout = work / "remote.git", work / "checkout"
+    for command in (["init", "-q", "--bare", "-b", "main", remote], ["init", "-q", "-b", "main", checkout]):
+        subprocess.run(["git", *map(str, command)], check=True)
+    (checkout / "prompts/team").mkdir(parents=True)
+    shown = []
+    with Server(binary, work / "data", "sync").start() as server:
+        environment = os.environ | {"PROMPTORY": str(binary), "PROMPTORY_URL": server.url, "PROMPTORY_KEY": server.key}
+        for text in ("Hello.\n", "Good day.\n"):
+            (checkout / "prompts/team/greet.md").write_text(text)
+            who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgSign=false"]
+            git(checkout, "add", "--all")
+            git(checkout, *who, "commit", "-q", "-m", f"say {text.strip()}")
+            subprocess.run([SYNC, "in", checkout], env=environment, check=True, capture_output=True)
+            command = {"type": "set_label", "prompt": "team/greet", "label": "production", "version": len(shown) + 1}
+            done = server.client().call("POST", "/v1/commands", {"commands": [command]})["results"][0]
+            server.client().get("/v1/status", at_least=done["position"])
+            subprocess.run([SYNC, "out", work / "mirror", remote], env=environment, check=True, capture_output=True)
+            shown.append(git(remote, "show", "promptory/production:team/greet.md").decode())
+        answer = server.client().prompt("team/greet", label="staging")
+    log = git(remote, "log", "--format=%H", "promptory/production").decode().split()
+    message = answer["version"]["message"]
+    print(f"sync with a branch: released {shown}, in {len(log)} commits; the last merge's message: {message!r}")
+    holds = shown == ["Hello.\n", "Good day.\n"] and len(log) == 2 and message.startswith("say Good day. (")
+    return [] if holds else ["the sync with a git branch"]
+
+
 def run(binary, work, file):
     """One data set; gives what went wrong."""
     work.mkdir()
@@ -176,6 +207,7 @@ def main():
     args = parser.parse_args()
     work, wrong = Path(tempfile.mkdtemp(prefix="promptory-export-")), []
     try:
+        wrong += synced(Path(args.binary).resolve(), work / "sync")
         for number, file in enumerate(data_files(args.data)):
             wrong += run(Path(args.binary).resolve(), work / str(number), file)
     except (RuntimeError, AssertionError, Refused, OSError) as failure:

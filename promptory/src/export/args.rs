@@ -26,12 +26,25 @@ pub enum Form {
     ///
     /// A run after another one adds what has come since.
     Git(GitArgs),
+    /// A list of versions as Langfuse's public API has them, with the labels that point to them now.
+    LangfuseJson(LangfuseArgs),
 }
 
 /// A history as lines of JSON.
 #[derive(Args, Clone, Debug)]
 pub struct NdjsonArgs {
     /// The file; `-` is standard output. One of an earlier run is gone on with.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What is exported.
+    #[command(flatten)]
+    pub from: From,
+}
+
+/// Prompts as Langfuse has them.
+#[derive(Args, Clone, Debug)]
+pub struct LangfuseArgs {
+    /// The file; one that is there is written anew.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// What is exported.
@@ -74,6 +87,13 @@ impl ExportArgs {
         Self { form: Form::Ndjson(NdjsonArgs { file: file.to_owned(), from }) }
     }
 
+    /// The tenant whose key is in a file as Langfuse has prompts.
+    #[must_use]
+    pub fn langfuse(file: &Path, url: &str, key_file: &Path) -> Self {
+        let (file, from) = (file.to_owned(), From::new(url, key_file));
+        Self { form: Form::LangfuseJson(LangfuseArgs { file, from }) }
+    }
+
     /// The tenant whose key is in a file as a git repository.
     #[must_use]
     pub fn git(dir: &Path, url: &str, key_file: &Path) -> Self {
@@ -87,6 +107,7 @@ impl ExportArgs {
         match &mut self.form {
             Form::Ndjson(args) => &mut args.from,
             Form::Git(args) => &mut args.from,
+            Form::LangfuseJson(args) => &mut args.from,
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct Report {
     pub events: BTreeMap<String, u64>,
     /// Commits that were written into a git repository, one for each ref that changed.
     pub git_commits: u64,
+    /// Versions, of a form that knows nothing else.
+    pub versions: u64,
     /// Contents among them that were erased.
     pub erased: u64,
     /// The index up to and with which everything is there.
@@ -37,8 +39,11 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { dry_run, already_there, commits, events, git_commits, erased, until } = self;
+        let Self { dry_run, already_there, commits, events, git_commits, versions, erased, until } = self;
         let begin = if *dry_run { "dry run: would export " } else { "" };
+        if *versions > 0 {
+            return write!(f, "{begin}{versions} versions, as of index {until}");
+        }
         let count: u64 = events.values().sum();
         write!(f, "{begin}{commits} commits with {count} events, up to index {until}")?;
         if *already_there > 0 {

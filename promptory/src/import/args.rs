@@ -30,6 +30,19 @@ pub enum Source {
     /// Prompts, versions, branches, forks, merges, labels, tags, metadata, archive and restore, with their messages and
     /// what was claimed. Rights, keys, protections, releases, comments and rollouts are not carried and are told.
     Ndjson(NdjsonArgs),
+    /// The prompts of a Langfuse project: versions, labels, tags, configurations, from its public API or a file of what that
+    /// answers. The key file has `public key:secret key`.
+    Langfuse(OtherArgs),
+    /// The prompts of an MLflow registry: versions, aliases, configurations, from its REST API or a file of model versions. The
+    /// key file, if it needs one, has `user:password`.
+    Mlflow(OtherArgs),
+    /// PromptLayer's templates, from a file of what its API answers.
+    PromptlayerJson(FileArgs),
+    /// A CSV file with a header: a version a row. Columns: key (or name, act), text (or content, prompt); labels, tags (with
+    /// `;` between them), message, time, author, config, template.
+    Csv(FileArgs),
+    /// A folder of files: what is no prompt yet becomes one, what says something else a version.
+    Dir(DirArgs),
 }
 
 /// Files of edits.
@@ -74,6 +87,56 @@ pub struct NdjsonArgs {
     #[arg(long)]
     pub claim_recorded: bool,
     /// Where it goes.
+    #[command(flatten)]
+    pub to: Target,
+}
+
+/// Another product.
+#[derive(Args, Clone, Debug)]
+pub struct OtherArgs {
+    /// A file of JSON: versions in a list, or one a line.
+    #[arg(value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
+    pub file: Option<PathBuf>,
+    /// The product's address, to read from it instead.
+    #[arg(long, value_name = "URL")]
+    pub from: Option<String>,
+    /// A file with what it lets in: two words with a colon between them.
+    #[arg(long, value_name = "FILE", requires = "from", conflicts_with = "file")]
+    pub from_key_file: Option<PathBuf>,
+    /// Where it goes.
+    #[command(flatten)]
+    pub to: Target,
+}
+
+/// A file of another product.
+#[derive(Args, Clone, Debug)]
+pub struct FileArgs {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where it goes.
+    #[command(flatten)]
+    pub to: Target,
+}
+
+/// A folder of files.
+#[derive(Args, Clone, Debug)]
+pub struct DirArgs {
+    /// The folder.
+    pub dir: PathBuf,
+    /// Which paths in it are prompts: `**/*.md`. `*` stays within a folder, `**` does not.
+    #[arg(long, default_value = "**/*", num_args = 1..)]
+    pub glob: Vec<String>,
+    /// What a path ends with and its key does not; that of a chat then loses `.json`.
+    #[arg(long, value_name = "SUFFIX")]
+    pub strip_suffix: Option<String>,
+    /// Why.
+    #[arg(long)]
+    pub message: Option<String>,
+    /// Labels that go to what is new.
+    #[arg(long = "label", value_name = "LABEL")]
+    pub labels: Vec<String>,
+    /// Where it goes. A dry run needs the server and the key, too: it says what differs.
     #[command(flatten)]
     pub to: Target,
 }
@@ -130,6 +193,9 @@ impl ImportArgs {
             Source::Jsonl(args) => &mut args.to,
             Source::Git(args) => &mut args.to,
             Source::Ndjson(args) => &mut args.to,
+            Source::Langfuse(args) | Source::Mlflow(args) => &mut args.to,
+            Source::PromptlayerJson(args) | Source::Csv(args) => &mut args.to,
+            Source::Dir(args) => &mut args.to,
         }
     }
 }

@@ -215,7 +215,7 @@ impl<'a> Told<'a> {
 }
 
 /// `*` stays within a folder, `**` does not.
-fn globs(patterns: &[String]) -> Result<GlobSet, globset::Error> {
+pub fn globs(patterns: &[String]) -> Result<GlobSet, globset::Error> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         set.add(GlobBuilder::new(pattern).literal_separator(true).build()?);

@@ -33,7 +33,22 @@ fn the_command_line_takes_what_the_docs_say() {
     assert!(matches!(args.source, Source::Jsonl(JsonlArgs { files, .. }) if files.len() == 2));
     let git = parsed("import git . --glob **/*.md *.txt --rev main --author-salt-file s --key-file k").unwrap();
     assert!(matches!(git.source, Source::Git(GitArgs { glob, rev, .. }) if glob.len() == 2 && rev == "main"));
+    for good in [
+        "import ndjson a --dry-run",
+        "import ndjson - --key-file k --claim-recorded",
+        "import langfuse a.json --key-file k",
+        "import mlflow --from http://a:1 --from-key-file f --key-file k",
+        "import promptlayer-json a.json --dry-run",
+        "import csv a.csv --dry-run",
+        "import dir prompts --glob **/*.md --strip-suffix .md --label a --label b --key-file k",
+    ] {
+        assert!(parsed(good).is_ok(), "{good}");
+    }
     for bad in [
+        "import langfuse --key-file k",
+        "import langfuse a.json --from http://a:1 --key-file k",
+        "import mlflow a.json --from-key-file f --key-file k",
+        "import csv a.csv",
         "import jsonl --key-file k",
         "import jsonl a --key-file k --batch 0",
         "import jsonl a --key-file k --batch 1000",
