@@ -21,6 +21,7 @@ mod imported;
 mod isolation;
 mod languages;
 mod layers;
+mod moved;
 mod oidc;
 mod quotas;
 mod rebuild;

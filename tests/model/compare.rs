@@ -78,8 +78,11 @@ impl Contents {
         let mut branches = real.branches.clone();
         branches.insert(Branch::main(), real.main);
         same(id, prompt.branches.clone(), numbers(&branches))?;
-        same(id, prompt.labels.clone(), numbers(&real.labels))?;
-        same(id, prompt.came_from.clone(), numbers(&real.previous))?;
+        let labels = || real.labels.iter().map(|(label, to)| (label, u64::from(to)));
+        same(id, prompt.labels.clone(), labels().map(|(label, to)| (label.to_string(), to)).collect())?;
+        let before = |label| real.labels.before(label).map(u64::from);
+        let came_from = labels().filter_map(|(label, _)| Some((label.to_string(), before(label)?)));
+        same(id, prompt.came_from.clone(), came_from.collect())?;
         let known = prompt.rollouts.iter().map(|(label, rollout)| {
             let number = |number: &u64| u32::try_from(*number).unwrap();
             let arms: BTreeMap<_, _> =

@@ -38,7 +38,7 @@ pub(crate) fn pick<'a>(prompt: &'a Prompt, pick: &Pick) -> Result<(u32, &'a Vers
     let number = match pick {
         Pick::Branch(branch) => return head(prompt, branch),
         Pick::Label(label) if label.is_latest() => prompt.main,
-        Pick::Label(label) => *prompt.labels.get(label).ok_or_else(|| Rejection::LabelNotFound(label.clone()))?,
+        Pick::Label(label) => prompt.labels.get(label).ok_or_else(|| Rejection::LabelNotFound(label.clone()))?,
         Pick::Number(number) => *number,
     };
     let version = prompt.version(number);

@@ -33,7 +33,7 @@ fn selected(prompt: &Prompt, at: &Selector) -> Option<u32> {
     match at {
         Selector::Number(number) => Some(*number),
         Selector::Label(label) if label.is_latest() => Some(prompt.main),
-        Selector::Label(label) => prompt.labels.get(label).copied(),
+        Selector::Label(label) => prompt.labels.get(label),
     }
 }
 

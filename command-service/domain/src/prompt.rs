@@ -113,7 +113,7 @@ pub(crate) fn create(
         let after = inline(metadata);
         events.push(Event::MetadataSet(MetadataSet { prompt: id, before: None, after }));
     }
-    events.extend(label::moved_to(id, &std::collections::BTreeMap::new(), &new.version.labels, 1)?);
+    events.extend(label::moved_to(id, &crate::state::Labels::default(), &new.version.labels, 1)?);
     Ok(events)
 }
 

@@ -123,7 +123,7 @@ fn request(
     if expires_at.is_some_and(|end| end <= context.now) {
         return Err(Rejection::ExpiryInPast);
     }
-    let before = prompt.labels.get(label).copied();
+    let before = prompt.labels.get(label);
     let split = asked.split.map(|weights| rollout::asked(prompt, label, weights)).transpose()?;
     let version = if split.is_some() { before } else { asked.version };
     match version {
@@ -158,7 +158,7 @@ fn approve(state: &Tenant, context: &Context, actor: PrincipalId, id: RequestId)
     let request = open(state, context.now, id)?;
     let (_, prompt) = live(state, &PromptRef::Id(request.prompt))?;
     let rollout = prompt.rollouts.get(&request.label).map(|running| running.id);
-    if request.is_stale(prompt.labels.get(&request.label).copied(), rollout) {
+    if request.is_stale(prompt.labels.get(&request.label), rollout) {
         return Err(Rejection::ReleaseStale);
     }
     if actor == request.author || versions(request).any(|number| prompt.author(number) == Some(actor)) {
@@ -218,8 +218,8 @@ fn roll_back(
 ) -> Result<Vec<Event>, Rejection> {
     let (id, prompt) = live(state, prompt)?;
     check_match(pointed_to(prompt, label), if_match)?;
-    let before = *prompt.labels.get(label).ok_or_else(|| Rejection::LabelNotFound(label.clone()))?;
-    let after = *prompt.previous.get(label).ok_or(Rejection::NothingToRollBack)?;
+    let before = prompt.labels.get(label).ok_or_else(|| Rejection::LabelNotFound(label.clone()))?;
+    let after = prompt.labels.before(label).ok_or(Rejection::NothingToRollBack)?;
     let label = label.clone();
     Ok(vec![
         Event::LabelRolledBack(LabelRolledBack { prompt: id, label: label.clone(), before, after }),

@@ -104,11 +104,11 @@ fn control(prompt: &Prompt, label: &Label) -> Result<u32, Rejection> {
     if label.is_latest() {
         return Err(Rejection::LabelReserved);
     }
-    prompt.labels.get(label).copied().ok_or_else(|| Rejection::LabelNotFound(label.clone()))
+    prompt.labels.get(label).ok_or_else(|| Rejection::LabelNotFound(label.clone()))
 }
 
 fn there(prompt: &Prompt, weights: &Weights) -> Result<(), Rejection> {
-    match weights.versions().find(|version| prompt.version(*version).is_none()) {
+    match weights.versions().find(|version| !prompt.has_version(*version)) {
         Some(asked) => Err(Rejection::VersionNotFound { asked, newest: prompt.newest() }),
         None => Ok(()),
     }

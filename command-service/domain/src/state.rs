@@ -3,15 +3,15 @@
 //! The maps are persistent: a clone costs nothing and shares everything, so the writer can keep the confirmed state
 //! beside the one it is trying out, and a snapshot can be written while commands go on.
 
+mod labels;
+mod map;
 mod version;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use promptory_events::event::{Event, Include, Kind, Languages, VersionAdded};
-use promptory_events::{
-    Branch, Content, ContentBody, ContentId, Label, PrincipalId, PromptId, PromptKey, Tag, TenantId,
-};
+use promptory_events::{Branch, Content, ContentBody, ContentId, PrincipalId, PromptId, PromptKey, Tag, TenantId};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, VectorSync};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,7 @@ use crate::quota::Quotas;
 use crate::release::book::Book;
 use crate::rollout;
 use crate::rollout::running::{self, Rollouts};
+pub use labels::Labels;
 pub use version::Version;
 
 /// One tenant, as its ledger says it is after [`Tenant::next_index`] events.
@@ -30,7 +31,9 @@ pub struct Tenant {
     id: TenantId,
     next_index: u64,
     bytes: usize,
+    #[serde(deserialize_with = "map::deserialize")]
     holders: HashTrieMapSync<PromptKey, PromptId>,
+    #[serde(deserialize_with = "map::deserialize")]
     prompts: HashTrieMapSync<PromptId, Prompt>,
     rights: Rights,
     book: Book,
@@ -52,16 +55,12 @@ pub struct Prompt {
     pub archived: bool,
     /// Its versions: number n is at n - 1.
     pub versions: VectorSync<Version>,
-    /// Who added each of them.
-    pub authors: VectorSync<PrincipalId>,
     /// The head of `main`; 0 before the first version.
     pub main: u32,
     /// The other open branches and their heads. Most prompts have none, and an empty map takes no memory.
     pub branches: BTreeMap<Branch, u32>,
     /// Its labels.
-    pub labels: BTreeMap<Label, u32>,
-    /// Where each of them pointed before it moved last, if it pointed anywhere.
-    pub previous: BTreeMap<Label, u32>,
+    pub labels: Labels,
     /// What some of them are split over.
     pub rollouts: Rollouts,
     /// Its tags.
@@ -69,7 +68,7 @@ pub struct Prompt {
     /// Its metadata.
     pub metadata: Option<ContentId>,
     /// Every content that it holds, and the event that carries the bytes.
-    pub contents: HashTrieMapSync<ContentId, u64>,
+    pub contents: RedBlackTreeMapSync<ContentId, u64>,
     /// What its versions include, by number; most include nothing, and are not here.
     pub includes: RedBlackTreeMapSync<u32, Arc<[Include]>>,
 }
@@ -101,9 +100,10 @@ pub enum Inconsistent {
 
 // What one entry of each map costs in memory, nodes and shared pointers included; measured roughly
 // (`benches/decide.rs`), used for the bound on hot tenants, never for a promise.
-const PROMPT_BYTES: usize = 1_100;
+const PROMPT_BYTES: usize = 550;
 const VERSION_BYTES: usize = 120;
 const CONTENT_BYTES: usize = 96;
+const LABEL_BYTES: usize = 80;
 const ENTRY_BYTES: usize = 200;
 
 impl Tenant {
@@ -114,8 +114,8 @@ impl Tenant {
             id,
             next_index: 0,
             bytes: ENTRY_BYTES,
-            holders: HashTrieMapSync::new_sync(),
-            prompts: HashTrieMapSync::new_sync(),
+            holders: map::narrow(),
+            prompts: map::narrow(),
             rights: Rights::default(),
             book: Book::default(),
             tenants: HashTrieMapSync::new_sync(),
@@ -295,16 +295,11 @@ impl Tenant {
                 prompt.key = e.key.clone();
             }
             Event::LabelSet(e) => {
-                let prompt = self.prompt_mut(index, e.prompt)?;
-                if let Some(before) = prompt.labels.insert(e.label.clone(), e.after) {
-                    prompt.previous.insert(e.label.clone(), before);
-                }
-                self.bytes += ENTRY_BYTES;
+                self.prompt_mut(index, e.prompt)?.labels.set(&e.label, e.after);
+                self.bytes += LABEL_BYTES;
             }
             Event::LabelRemoved(e) => {
-                let prompt = self.prompt_mut(index, e.prompt)?;
-                prompt.labels.remove(&e.label);
-                prompt.previous.remove(&e.label);
+                self.prompt_mut(index, e.prompt)?.labels.remove(&e.label);
             }
             Event::BranchCreated(e) => {
                 self.prompt_mut(index, e.prompt)?.branches.insert(e.branch.clone(), e.head);
@@ -335,15 +330,13 @@ impl Prompt {
             kind,
             archived: false,
             versions: VectorSync::new_sync(),
-            authors: VectorSync::new_sync(),
             main: 0,
             branches: BTreeMap::new(),
-            labels: BTreeMap::new(),
-            previous: BTreeMap::new(),
+            labels: Labels::default(),
             rollouts: Rollouts::new(),
             tags: Vec::new(),
             metadata: None,
-            contents: HashTrieMapSync::new_sync(),
+            contents: RedBlackTreeMapSync::new_sync(),
             includes: RedBlackTreeMapSync::new_sync(),
         }
     }
@@ -372,11 +365,16 @@ impl Prompt {
         self.versions.get(usize::try_from(number.checked_sub(1)?).ok()?)
     }
 
+    /// Whether there is a version of this number. The versions themselves are not looked at.
+    #[must_use]
+    pub fn has_version(&self, number: u32) -> bool {
+        (1..=self.newest()).contains(&number)
+    }
+
     /// Who added a version.
     #[must_use]
     pub fn author(&self, number: u32) -> Option<PrincipalId> {
-        let at = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.authors.get(at).copied()
+        self.version(number).map(|version| version.author)
     }
 
     /// What one of its versions includes.
@@ -386,8 +384,7 @@ impl Prompt {
     }
 
     fn add_version(&mut self, index: u64, actor: PrincipalId, event: &VersionAdded) -> Result<(), Inconsistent> {
-        self.versions.push_back_mut(Version::new(index, event));
-        self.authors.push_back_mut(actor);
+        self.versions.push_back_mut(Version::new(index, actor, event));
         let head = match event.branch.is_main() {
             true => &mut self.main,
             false => self.branches.get_mut(&event.branch).ok_or(Inconsistent::Missing(index))?,

@@ -23,7 +23,7 @@ use author::Pseudonyms;
 use blobs::{Blob, Blobs};
 use log::{Commit, Log};
 use plan::{Plan, Put, Rename};
-use repo::Repository;
+pub(crate) use repo::Repository;
 
 /// The history could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -29,7 +29,7 @@ fn the_command_line_takes_what_the_docs_say() {
     )
     .unwrap();
     let to = args.target().clone();
-    assert_eq!((to.url.as_str(), to.prefix.as_str(), to.batch, to.patience), ("http://localhost:1", "p/", 7, 3));
+    assert_eq!((to.server.url.as_str(), to.prefix.as_str(), to.batch, to.patience), ("http://localhost:1", "p/", 7, 3));
     assert!(matches!(args.source, Source::Jsonl(JsonlArgs { files, .. }) if files.len() == 2));
     let git = parsed("import git . --glob **/*.md *.txt --rev main --author-salt-file s --key-file k").unwrap();
     assert!(matches!(git.source, Source::Git(GitArgs { glob, rev, .. }) if glob.len() == 2 && rev == "main"));
@@ -61,7 +61,7 @@ fn what_can_not_be_used_is_told_before_anything_is_sent() {
     std::fs::write(&key_file, "nothing").unwrap();
     let with = |file: &Path, url: &str| run(ImportArgs::jsonl(vec![file.to_owned()], url, &key_file));
     assert!(matches!(with(Path::new("/nowhere"), "http://localhost:1"), Err(ImportError::File { .. })));
-    assert!(matches!(with(&slice(), "http://localhost:1"), Err(ImportError::NoKey(_))));
+    assert!(matches!(with(&slice(), "http://localhost:1"), Err(ImportError::Key(KeyError::None(_)))));
     std::fs::write(&key_file, key().reveal() + "\n").unwrap();
     assert!(matches!(with(&slice(), "nowhere"), Err(ImportError::Client(_))));
     let mut args = ImportArgs::jsonl(vec![slice()], "http://localhost:1", &key_file);

@@ -21,7 +21,7 @@ fn a_prompt_is_created_with_its_first_version_tags_metadata_and_labels() {
     });
     assert_eq!(names(&events), ["prompt.created", "version.added", "tags.set", "metadata.set", "label.set"]);
     let (_, prompt) = acme.tenant.prompt(&at("team/greet")).unwrap();
-    assert_eq!((prompt.newest(), prompt.tags.len(), prompt.labels[&label("production")]), (1, 2, 1));
+    assert_eq!((prompt.newest(), prompt.tags.len(), prompt.labels.get(&label("production")).unwrap()), (1, 2, 1));
 }
 
 #[test]

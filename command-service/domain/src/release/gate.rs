@@ -97,7 +97,7 @@ impl Gate<'_> {
     /// Whether every label that a prompt carries needs as much under one key as under the other; without a key nothing.
     fn alike(&self, prompt: PromptId, before: Option<&PromptKey>, after: Option<&PromptKey>) -> Result<(), Rejection> {
         let Some((_, prompt)) = self.state.prompt(&crate::PromptRef::Id(prompt)) else { return Ok(()) };
-        for label in prompt.labels.keys() {
+        for (label, _) in prompt.labels.iter() {
             let needed = |key: Option<&PromptKey>| key.and_then(|key| self.state.book().needed(key.as_str(), label));
             let (before, after) = (needed(before), needed(after));
             if before != after {

@@ -53,7 +53,7 @@ fn protected(approvals: u16) -> Story {
 
 fn points_to(acme: &Story) -> Option<u32> {
     let (_, prompt) = acme.tenant.prompt(&at("team/greet")).unwrap();
-    prompt.labels.get(&label("production")).copied()
+    prompt.labels.get(&label("production"))
 }
 
 #[test]

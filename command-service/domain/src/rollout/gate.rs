@@ -39,7 +39,7 @@ pub(crate) fn is_approved(state: &Tenant, events: &[Event], event: &Event) -> bo
             None => return false, // a label that is removed
         },
     };
-    let control = state.by_id(prompt).and_then(|prompt| prompt.labels.get(label).copied());
+    let control = state.by_id(prompt).and_then(|prompt| prompt.labels.get(label));
     let none = BTreeSet::new();
     let approved = running(state, prompt, label).map_or(&none, |running| &running.approved);
     let may = |version: u32| Some(version) == control || approved.contains(&version);

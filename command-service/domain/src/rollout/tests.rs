@@ -65,7 +65,7 @@ fn running(acme: &Story) -> Option<Rollout> {
 
 fn points_to(acme: &Story) -> Option<u32> {
     let (_, prompt) = acme.tenant.prompt(&at("team/greet")).unwrap();
-    prompt.labels.get(&label("production")).copied()
+    prompt.labels.get(&label("production"))
 }
 
 fn refused() -> Result<Vec<Event>, Rejection> {

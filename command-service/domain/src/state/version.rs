@@ -1,7 +1,7 @@
 //! One version, small: a tenant may have millions.
 
 use promptory_events::event::{VersionAdded, VersionRef};
-use promptory_events::{ContentId, PromptId, VersionId};
+use promptory_events::{ContentId, PrincipalId, PromptId, VersionId};
 use serde::{Deserialize, Serialize};
 
 /// One version.
@@ -13,6 +13,8 @@ pub struct Version {
     pub content: ContentId,
     /// The event that added it: there is everything else.
     pub index: u64,
+    /// Who added it.
+    pub author: PrincipalId,
     parents: Parents,
 }
 
@@ -29,9 +31,9 @@ enum Parents {
 struct Several(Vec<(PromptId, u32)>);
 
 impl Version {
-    pub(super) fn new(index: u64, event: &VersionAdded) -> Self {
+    pub(super) fn new(index: u64, author: PrincipalId, event: &VersionAdded) -> Self {
         let parents = Parents::new(event.prompt, &event.parents);
-        Self { id: event.version, content: event.content.id, index, parents }
+        Self { id: event.version, content: event.content.id, index, author, parents }
     }
 
     /// What it was made from: prompt and number. `own` is the prompt that it is a version of.
@@ -64,6 +66,6 @@ mod tests {
 
     #[test]
     fn a_version_takes_little_memory() {
-        assert_eq!(size_of::<Version>(), 72, "there may be millions");
+        assert_eq!(size_of::<Version>(), 88, "there may be millions");
     }
 }
