@@ -154,6 +154,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(audit::count))
         .routes(routes!(audit::export::export))
         .routes(routes!(analytics::analytics))
+        .routes(routes!(analytics::compare::differences))
         .routes(routes!(models::models))
         .routes(routes!(models::rebuild))
         .routes(routes!(models::rollback))

@@ -17,7 +17,8 @@ const OF_OTHERS: [&str; 2] = ["/scim/", "/api/"];
 const HELD_OTHERWISE: [(&str, &str); 1] =
     [("/v1/search", "a search holds a state of the index of words: tests of its own")];
 /// Reads without `as_of`, and why.
-const NO_AS_OF: [(&str, &str); 11] = [
+const NO_AS_OF: [(&str, &str); 12] = [
+    ("/v1/analytics/compare", "the same counts"),
     ("/v1/analytics", "what is counted only grows: `from` and `to` are of when prompts were run"),
     ("/v1/search", "the index of words has what is; the past is asked of the catalog"),
     ("/v1/suggest", "the same index"),

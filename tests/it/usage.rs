@@ -76,6 +76,48 @@ fn what_is_recorded_is_counted_once() {
 }
 
 #[test]
+fn two_versions_are_compared_with_a_confidence_interval() {
+    let world = World::new();
+    let owner = world.acme();
+    prompt(&owner, "team/greet");
+    let added = owner.post("/v1/prompts/team%2Fgreet/versions", &json!({"text": "Hi"})).expect(201).json;
+    owner.wait_for(added["position"].as_str().unwrap());
+    let runs: Vec<Value> = (0..200)
+        .map(|n| {
+            let (version, number) = (1 + n % 2, n / 2);
+            // The second version is slower and fails less; both are liked alike.
+            let mut run = json!({"id": format!("e{n}"), "prompt": "team/greet", "version": version,
+                "latency_ms": 100.0 + f64::from(number % 10) + 50.0 * f64::from(n % 2),
+                "scores": {"liked": number % 4 == 0, "helpful": f64::from(number % 5) / 10.0}});
+            if number < if version == 1 { 30 } else { 5 } {
+                run["error"] = json!("timeout");
+            }
+            run
+        })
+        .collect();
+    assert_eq!(record(&owner, json!(runs)), 200);
+    let compare = |query: &str| owner.get(&format!("/v1/analytics/compare?prompt=team/greet&{query}"));
+    let told = compare("by=version&a=1&b=2").expect(200).json;
+    assert_eq!(told["count"], json!({"a": 100, "b": 100}));
+    let errors = &told["error_rate"];
+    assert_eq!((&errors["a"]["value"], &errors["b"]["value"]), (&json!(0.3), &json!(0.05)));
+    // Newcombe's interval of 5/100 less 30/100.
+    let ends = [&errors["difference"]["low"], &errors["difference"]["high"]].map(|end| end.as_f64().unwrap());
+    assert!((ends[0] + 0.34998).abs() < 1e-4 && (ends[1] + 0.14811).abs() < 1e-4, "{errors}");
+    assert_eq!((&errors["significant"], &told["latency_ms"]["significant"]), (&json!(true), &json!(true)));
+    assert_eq!(told["latency_ms"]["difference"]["value"], json!(50.0));
+    for same in ["liked", "helpful"] {
+        let score = &told["scores"][same];
+        assert_eq!((&score["difference"]["value"], &score["significant"]), (&json!(0.0), &json!(false)), "{score}");
+    }
+    let alone = compare("by=version&a=1&b=7").expect(200).json;
+    assert_eq!((&alone["count"], &alone["error_rate"]), (&json!({"a": 100, "b": 0}), &Value::Null));
+    for (query, field) in [("a=1&b=2", "by"), ("by=version&b=2", "a"), ("by=version&a=1", "b")] {
+        assert_eq!(compare(query).expect(400).json["field"], json!(field));
+    }
+}
+
+#[test]
 fn a_bad_record_is_named_and_nothing_of_its_request_is_written() {
     let world = World::new();
     let owner = world.acme();

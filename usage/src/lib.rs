@@ -10,7 +10,9 @@
 //! | [`rollup`] | what a stretch of the log adds to the rows; its bytes, kept for ever |
 //! | [`page`] | how rows lie in a view: minutes, hours and days |
 //! | [`query`] | which rows a question reads, and how they are grouped |
+//! | [`compare`] | whether two groups differ, with a confidence interval |
 
+pub mod compare;
 pub mod fold;
 pub mod page;
 pub mod query;

@@ -135,7 +135,7 @@ mod tests {
             }
             first.merge(&second);
             prop_assert_eq!(&first, &whole);
-            let mut sorted = values.clone();
+            let mut sorted = values;
             sorted.sort_unstable();
             for thousandths in [0, 1, 250, 500, 900, 950, 990, 999, 1000] {
                 let at = usize::try_from(rank(sorted.len() as u64, thousandths)).unwrap() - 1;

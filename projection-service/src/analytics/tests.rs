@@ -97,7 +97,7 @@ fn execution(id: &str, seed: u64, occurred_at: Timestamp) -> Execution {
         id: id.to_owned(),
         prompt: PromptId([u8::try_from(seed % 5).unwrap(); 16]),
         version: 1 + u32::try_from(seed % 3).unwrap(),
-        label: (seed % 2 == 0).then(|| "production".to_owned()),
+        label: seed.is_multiple_of(2).then(|| "production".to_owned()),
         arm: None,
         model: Some(format!("m{}", seed % 4)),
         caller: Some(format!("c{}", seed % 11)),
@@ -106,7 +106,7 @@ fn execution(id: &str, seed: u64, occurred_at: Timestamp) -> Execution {
         input_tokens: Some(seed % 1000),
         output_tokens: Some(3),
         cost_nanos: Some(seed * 31),
-        error: (seed % 10 == 0).then(|| "timeout".to_owned()),
+        error: seed.is_multiple_of(10).then(|| "timeout".to_owned()),
         scores: Vec::new(),
     }
 }
@@ -182,7 +182,7 @@ async fn two_that_make_rollups_at_once_say_the_same() {
         world.clock.advance_ms(25_000);
         let (a, b) = (one.desk(&world.tenant), two.desk(&world.tenant));
         let (a, b) = tokio::join!(a.catch_up(&one.inner), b.catch_up(&two.inner));
-        (a.unwrap(), b.unwrap());
+        a.and(b).unwrap();
     }
     let said = answers(&one, &world).await;
     assert_eq!(answers(&two, &world).await, said);

@@ -1,5 +1,6 @@
 //! What is counted of usage: over a range of time, by what executions differ by, as JSON or CSV.
 
+pub mod compare;
 mod params;
 mod table;
 mod wire;

@@ -58,6 +58,7 @@ fn every_example_of_the_guide_is_what_the_server_answers() {
 fn usage(guide: &mut Guide, owner: &Client) {
     let _ = guide.play(owner, "POST /v1/usage");
     let _ = guide.play(owner, "GET /v1/analytics");
+    let _ = guide.play(owner, "GET /v1/analytics/compare");
 }
 
 fn first_prompt(guide: &mut Guide, owner: &Client) {

@@ -184,7 +184,7 @@ impl FileLog {
                 .map(|row| row.map(|(key, end)| (key.value().to_owned(), end.value())).map_err(Into::into))
                 .collect()
         };
-        let ends = read().map_err(|error| read_error(error))?;
+        let ends: Vec<(String, u64)> = read().map_err(read_error)?;
         ends.into_iter().map(|(name, end)| Ok((named(&name)?, end))).collect()
     }
 
@@ -200,7 +200,7 @@ impl FileLog {
                 names.push(name);
             }
         };
-        let names = read().map_err(|error| read_error(error))?;
+        let names: Vec<String> = read().map_err(read_error)?;
         names.iter().map(|name| named(name)).collect()
     }
 }
@@ -209,8 +209,11 @@ fn named(name: &str) -> Result<TenantId, ReadError> {
     name.parse().map_err(|_| ReadError::Corrupt(format!("the usage log has a tenant {name:?}")))
 }
 
+/// One end of a range of a tenant's.
+type End<'a> = Bound<(&'a str, u64)>;
+
 /// What lies behind a sequence of a tenant.
-fn behind(tenant: &TenantId, after: u64) -> (Bound<(&str, u64)>, Bound<(&str, u64)>) {
+fn behind(tenant: &TenantId, after: u64) -> (End<'_>, End<'_>) {
     (Bound::Excluded((tenant.as_str(), after)), Bound::Included((tenant.as_str(), u64::MAX)))
 }
 

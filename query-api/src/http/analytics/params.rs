@@ -169,7 +169,7 @@ impl From<OrderBy> for Order {
     }
 }
 
-fn time<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Timestamp>, D::Error> {
+pub(super) fn time<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Timestamp>, D::Error> {
     // In a query `+` means a space, and `+02:00` is often sent as it is.
     let text = Option::<String>::deserialize(text)?;
     text.map(|text| text.replace(' ', "+").parse().map_err(de::Error::custom)).transpose()

@@ -115,7 +115,7 @@ pub fn counted<'a>(answer: &'a AnalyticsAnswer, by: &BTreeSet<Dimension>) -> Cou
 fn group<'a>(group: &'a Group, keys: &'a BTreeMap<PromptId, PromptKey>, by: &BTreeSet<Dimension>) -> CountedGroup<'a> {
     let (dims, measures) = (&group.dims, &group.measures);
     let told = |dimension: Dimension| by.contains(&dimension);
-    let name = |dimension, name: &'a Option<String>| told(dimension).then(|| name.as_deref());
+    let name = |dimension, name: &'a Option<String>| told(dimension).then_some(name.as_deref());
     CountedGroup {
         at: group.at,
         prompt: told(Dimension::Prompt).then_some(dims.prompt),
