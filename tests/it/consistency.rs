@@ -61,6 +61,7 @@ impl Read {
         let needed = match self.path.as_str() {
             "/v1/access/why" => format!("principal={}&action=read&on=team/base&", there.viewer),
             "/v1/access" => "on=team/base&".to_owned(),
+            "/v1/analytics/compare" => "prompt=team/base&by=version&a=1&b=2&".to_owned(),
             "/v1/releases" => "all=true&".to_owned(),
             "/v1/prompts/{prompt}/dependents" if !query.contains("cursor=") => "all=true&".to_owned(),
             "/v1/changes" if !query.contains("cursor=") => "from=0&".to_owned(),

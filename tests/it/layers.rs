@@ -76,6 +76,9 @@ fn the_core_has_no_runtime_no_clock_and_no_randomness() {
 fn the_openapi_document_is_the_one_that_the_code_makes() {
     let document = promptory::node::openapi();
     let made = serde_json::to_string_pretty(&document).unwrap() + "\n";
+    if std::env::var_os("PROMPTORY_WRITE_GOLDEN").is_some() {
+        std::fs::write(top().join("query-api/openapi.json"), &made).unwrap();
+    }
     let kept = std::fs::read_to_string(top().join("query-api/openapi.json")).unwrap();
     assert!(made == kept, "run: cargo run --release -- openapi --out query-api/openapi.json");
 }
