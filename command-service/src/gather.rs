@@ -11,6 +11,7 @@ mod merged;
 mod names;
 mod releases;
 mod rollouts;
+mod stored;
 mod templates;
 mod together;
 mod wanted;
@@ -27,6 +28,8 @@ use serde_json::{Map, Value};
 use crate::failure::Failure;
 use crate::wire;
 use contents::Sealer;
+pub(crate) use names::prompt as prompt_named;
+pub use stored::{StoredVersion, stored_version};
 pub use together::gather_together;
 pub use wanted::{Ahead, Sides, gather_wanted, recorded_event};
 

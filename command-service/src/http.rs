@@ -9,6 +9,7 @@ mod error;
 mod grants;
 mod groups;
 mod identity;
+mod langfuse;
 mod prompts;
 mod protections;
 mod quotas;
@@ -17,9 +18,12 @@ mod rollouts;
 mod scim;
 mod settings;
 mod tenants;
+mod usage;
 
 use axum::Router;
 use axum::http::HeaderMap;
+use axum::middleware::map_response;
+use promptory_compat::langfuse::in_its_form;
 use promptory_platform::Problem;
 use serde_json::{Map, Value};
 use utoipa::openapi::OpenApi;
@@ -36,6 +40,8 @@ pub fn router(service: Service) -> (Router, OpenApi) {
     let (router, description) = all_routes();
     // Whatever else is asked for below it is answered in its form, too.
     let router = router.route("/scim/v2/{*rest}", axum::routing::any(scim::nowhere));
+    let elsewhere = Router::new().route("/api/public/{*rest}", axum::routing::any(langfuse::nowhere));
+    let router = router.merge(elsewhere.layer(map_response(in_its_form)));
     (router.with_state(service), description)
 }
 
@@ -95,6 +101,7 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(tenants::resume))
         .routes(routes!(quotas::set, quotas::lift))
         .routes(routes!(settings::configure_search))
+        .routes(routes!(usage::record))
         .routes(routes!(scim::about::service_provider_config))
         .routes(routes!(scim::about::resource_types))
         .routes(routes!(scim::about::resource_type))
@@ -109,7 +116,17 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(scim::groups::get, scim::groups::replace, scim::groups::patch, scim::groups::remove))
         .routes(routes!(backups::ledger))
         .routes(routes!(backups::keys))
+        .merge(langfuse_routes())
         .split_for_parts()
+}
+
+/// Refusals of theirs are in their form.
+fn langfuse_routes() -> OpenApiRouter<Service> {
+    OpenApiRouter::new()
+        .routes(routes!(langfuse::create))
+        .routes(routes!(langfuse::update_labels))
+        .routes(routes!(langfuse::delete))
+        .layer(map_response(in_its_form))
 }
 
 /// A command from a body: the fields that path and headers give must not be in the body too.

@@ -4,7 +4,9 @@ mod admit;
 mod backup;
 mod directory;
 mod execute;
+mod stored;
 mod together;
+mod usage;
 
 use std::io;
 use std::path::PathBuf;
@@ -14,9 +16,9 @@ use std::time::{Duration, Instant};
 use promptory_domain::state::TenantStatus;
 use promptory_domain::{Presented, Rejection};
 use promptory_events::event::Quota;
-use promptory_events::{CommandId, PrincipalId, TenantId};
+use promptory_events::{CommandId, PrincipalId, TenantId, Timestamp};
 use promptory_identity::Identity;
-use promptory_ledger::{KeyStore, Ledger};
+use promptory_ledger::{KeyStore, Ledger, UsageLog};
 use promptory_platform::apikey::{ApiKey, Presented as Shown, Secret};
 use promptory_platform::{Attestor, Clock, Problem};
 use tokio::sync::{Mutex, oneshot};
@@ -34,6 +36,8 @@ use crate::writer::{Answers, Handle, Job, Message, Shared};
 
 pub use backup::Stream;
 pub use directory::{Look, Who};
+pub use stored::Stored;
+pub use usage::{Bad, Unplaced};
 
 /// How the command service is set up.
 #[derive(Clone, Debug)]
@@ -70,6 +74,7 @@ pub struct Service {
     system: SystemLook,
     backups: backup::Backups,
     rates: Arc<Rates>,
+    usage: Option<UsageLog>,
 }
 
 /// How often it is seen what other replicas have written to `_system`.
@@ -91,7 +96,12 @@ impl Service {
         let identity = Identity::new(config.identity, keys.clone());
         let rates = Arc::default();
         let hot = Hot::new(shared, threads, config.hot_bytes);
-        Ok(Self { hot, keys, ledger, clock, identity, system, backups, rates })
+        Ok(Self { hot, keys, ledger, clock, identity, system, backups, rates, usage: None })
+    }
+
+    /// What time it is here.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is

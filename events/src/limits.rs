@@ -138,3 +138,27 @@ pub const RENDER_VARIABLES_MAX_BYTES: usize = 1024 * 1024;
 pub const RENDER_OUTPUT_MAX_BYTES: usize = 1024 * 1024;
 /// Steps of one rendering; 64 bytes that are made on the way count as one, too.
 pub const RENDER_STEPS_MAX: u64 = 50_000;
+/// Records of one request to the usage log.
+pub const USAGE_RECORDS_MAX: usize = 1000;
+/// The id of a usage record, and of the execution that an outcome is about.
+pub const USAGE_ID_MAX_BYTES: usize = 128;
+/// Who ran a prompt, as a pseudonym.
+pub const USAGE_CALLER_MAX_BYTES: usize = 128;
+/// An arm, a kind of error, what is judged, and the word that it is judged with.
+pub const USAGE_NAME_MAX_BYTES: usize = 64;
+/// Scores of one usage record.
+pub const USAGE_SCORES_MAX: usize = 16;
+/// How long an execution may take: a day.
+pub const USAGE_LATENCY_MAX_US: u64 = 24 * 3600 * 1_000_000;
+/// Tokens of one execution, each way.
+pub const USAGE_TOKENS_MAX: u64 = 1_000_000_000;
+/// What one execution may cost, in billionths: a million units.
+pub const USAGE_COST_MAX_NANOS: u64 = 1_000_000_000_000_000;
+/// A score that is a number, in millionths: a billion either way.
+pub const USAGE_SCORE_MAX_MILLIONTHS: u64 = 1_000_000_000_000_000;
+/// How far ahead of the server's clock a usage record may be.
+pub const USAGE_AHEAD_MAX_MS: i64 = 300_000;
+/// Groups of one answer about usage.
+pub const USAGE_GROUPS_MAX: usize = 10_000;
+/// Outcomes that may wait for one execution.
+pub const USAGE_WAITING_MAX: usize = 64;

@@ -64,7 +64,7 @@ fn other_ways(openapi: &mut OpenApi) {
     let none: [&str; 0] = [];
     let bearer = SecurityRequirement::new(API_KEY, none);
     for item in openapi.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         for security in operations.into_iter().flatten().filter_map(|operation| operation.security.as_mut()) {
             for other in [BASIC, TOKEN].map(|name| SecurityRequirement::new(name, none)) {
                 if security.contains(&bearer) && !security.contains(&other) {

@@ -40,6 +40,10 @@ problem_types! {
     MALFORMED_REQUEST = 400, "malformed-request", "The request can't be understood";
     /// A field has a value that is not allowed.
     INVALID_FIELD = 400, "invalid-field", "A field has a value that is not allowed";
+    /// Records of usage that can't be taken.
+    RECORDS_INVALID = 400, "records-invalid", "Some of the records can't be taken";
+    /// More groups than one answer has.
+    TOO_MANY_GROUPS = 400, "too-many-groups", "There are more groups than one answer has";
     /// No key, or one that opens nothing.
     UNAUTHENTICATED = 401, "unauthenticated", "What was shown lets nobody in";
     /// The caller's roles don't allow it.

@@ -1,6 +1,7 @@
 //! Questions and answers as plain data: the same in process and over NATS.
 
 mod access;
+mod analytics;
 mod audit;
 mod changes;
 mod graph;
@@ -22,11 +23,14 @@ pub use crate::check::Check;
 pub use crate::rebuild::work::{AskWork, Kind as WorkKind, Stage as WorkStage, WorkAnswer};
 pub use crate::store::Share;
 pub use access::{AskHoldings, AskWho, AskWhy, HoldingsAnswer, Place, Showing, When, WhoAnswer};
+pub use analytics::{AnalyticsAnswer, AskAnalytics};
 pub use audit::{AuditAnswer, AuditCounted, AuditFilter, AuditRecord, Order, Outcome};
 pub use changes::{AskChanges, Changed, ChangesAnswer, Of, PromptChange, Step};
 pub use graph::{Against, DiffAnswer, Fork};
 pub use promptory_domain::rollout::running::{Arm, Rollout, Rollouts};
-pub use template::{Dependent, DependentsAnswer, NotRendered, RenderedAnswer, RenderedPart};
+pub use template::{
+    Dependent, DependentsAnswer, ExpandedAnswer, ExpandedPart, NotRendered, RenderedAnswer, RenderedPart,
+};
 
 /// A question to one tenant's read models.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -292,6 +296,8 @@ pub enum Question {
         /// Where the answer before said to go on.
         from: Option<u64>,
     },
+    /// What is counted of usage.
+    Analytics(Box<AskAnalytics>),
     /// How the tenant's read models stand.
     Models {
         /// Whether they are to be checked against the ledger. That goes on after the answer.
@@ -310,6 +316,15 @@ pub enum Question {
     },
     /// A read model is built anew, or the one before it put back. That goes on after the answer.
     Work(AskWork),
+    /// What a version says with all that it includes filled in, and variables left as they are.
+    Expand {
+        /// Which prompt.
+        prompt: PromptRef,
+        /// Which version.
+        which: Which,
+        /// When: what it includes is as it was then, too.
+        as_of: AsOf,
+    },
 }
 
 impl Question {
@@ -445,12 +460,16 @@ pub enum Answer {
     Audit(AuditAnswer),
     /// To `AuditCount`.
     AuditCount(AuditCounted),
+    /// To `Analytics`.
+    Analytics(Box<AnalyticsAnswer>),
     /// To `Search`.
     Found(Box<search::Found>),
     /// To `Suggest`.
     Suggested(search::Suggestions),
     /// To `Models`, and to `Work`: the one view.
     Models(Vec<ModelAnswer>),
+    /// To `Expand`.
+    Expanded(Box<ExpandedAnswer>),
 }
 
 /// How much there is of something, and may be.
@@ -645,7 +664,14 @@ impl AskError {
     /// Whether it may come from a right that is lacking, which is recorded before it is told.
     #[must_use]
     pub fn may_be_denied(&self) -> bool {
-        matches!(self, Self::Forbidden | Self::PromptNotFound | Self::AccessHidden(_) | Self::PrincipalNotFound)
+        matches!(
+            self,
+            Self::Forbidden
+                | Self::PromptNotFound
+                | Self::AccessHidden(_)
+                | Self::AnalyticsHidden(_)
+                | Self::PrincipalNotFound
+        )
     }
 
     /// Whether it comes from where the answer should have come from, and passes by itself: a process that starts again,
@@ -735,6 +761,12 @@ pub enum AskError {
     /// The caller may not see who may do what there.
     #[error("the caller may not see who may do what on {0:?}")]
     AccessHidden(Prefix),
+    /// The caller may not see what is counted there.
+    #[error("the caller may not see what is counted on {0:?}")]
+    AnalyticsHidden(Prefix),
+    /// There is more than one answer holds.
+    #[error("there are more groups than one answer has: narrow the filter, or group by less")]
+    TooManyGroups,
     /// There is no such principal at that point.
     #[error("there is no such principal at that point")]
     PrincipalNotFound,

@@ -75,6 +75,11 @@ impl Hot {
         self.prompts.get(&id)
     }
 
+    /// All prompts, archived or not.
+    pub fn prompts(&self) -> impl Iterator<Item = &Arc<PromptRow>> {
+        self.prompts.values()
+    }
+
     /// The prompt that holds a key.
     #[must_use]
     pub fn holder(&self, key: &PromptKey) -> Option<&Arc<PromptRow>> {

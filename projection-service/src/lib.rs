@@ -12,6 +12,7 @@
 //! | [`hot`] | what a model says now, in memory |
 //! | [`store`] | a tenant's rows in sled, verified whenever it is opened |
 //! | [`shelf`] | the stores that are open; lets callers in and answers |
+//! | [`analytics`] | what is counted of usage, in stores of its own |
 //! | [`ask`] | questions and answers as plain data |
 //! | [`serve`], [`there`] | the same over NATS: the answering and the asking side |
 //! | [`rebuild`], [`replay`] | the same model again from the ledger: in a new store, or in memory only |
@@ -19,6 +20,7 @@
 //! | [`digest`] | the proof that they are the same |
 //! | [`points`] | named moments between them, for the drill that ends the process there |
 
+pub mod analytics;
 pub mod ask;
 pub mod check;
 pub mod digest;

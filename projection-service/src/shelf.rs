@@ -1,5 +1,6 @@
 //! The stores this process has open, a bay for each view: on demand, capped, caught up before they answer.
 
+mod analytics;
 mod answer;
 mod audit;
 pub(crate) mod bay;
@@ -22,6 +23,7 @@ use promptory_platform::{Attestor, Clock};
 use tokio::sync::watch;
 use tracing::Instrument;
 
+use crate::analytics::Analytics;
 use crate::hot::Hot;
 use crate::hot::opened::OpenedCache;
 use crate::hot::past::PastCache;
@@ -76,6 +78,8 @@ struct Inner {
     system: Arc<Slot<Hot>>,
     /// Where denied questions are recorded.
     attestor: OnceLock<Attestor>,
+    /// What is counted of usage.
+    analytics: OnceLock<Analytics>,
     /// Rebuilds take turns.
     turns: Arc<Turns>,
 }
@@ -121,8 +125,22 @@ impl Shelf {
         let past = PastCache::default();
         let search = search::Search::new(config.search, config.open_max, config.clock.now());
         catalog.tell(search.queue.clone());
-        let inner =
-            Inner { config, ledger, keys, identity, opened, past, catalog, search, audit, system, attestor, turns };
+        let analytics = OnceLock::new();
+        let inner = Inner {
+            config,
+            ledger,
+            keys,
+            identity,
+            opened,
+            past,
+            catalog,
+            search,
+            audit,
+            system,
+            attestor,
+            analytics,
+            turns,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -160,6 +178,9 @@ impl Shelf {
         self.inner.search.close();
         self.catalog().close().await;
         self.audit().close().await;
+        if let Some(analytics) = self.inner.analytics.get() {
+            analytics.close().await;
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use clap::Args;
 use promptory_events::{BackupId, Incarnation, Timestamp};
 use promptory_ledger::backup::keys::KeysFile;
 use promptory_ledger::backup::{self, Archive, BackupError, BackupKey, BackupKeyError, Contents, RestoreError};
-use promptory_ledger::{KeyStore, Ledger, OpenError, RootKeyError, jetstream};
+use promptory_ledger::{KeyStore, Ledger, OpenError, RootKeyError, UsageLog, jetstream};
 use promptory_platform::Clock;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -153,9 +153,10 @@ async fn local(
     };
     let place = args.place.place()?;
     let (ledger, keys) = place.open().await?;
+    let usage = place.usage().await?;
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(BackupRunError::Random)?;
-    let contents = ledger_file(&ledger, BackupId(id), out).await?;
+    let contents = ledger_file(&ledger, usage.as_ref(), BackupId(id), out).await?;
     // After the ledger: see above.
     if let (Some(out), Some(key)) = (keys_out, key) {
         let keys = keys.ok_or(BackupRunError::Usage("--keys-out needs --data or --root-key"))?;
@@ -165,10 +166,15 @@ async fn local(
     Ok((contents, false))
 }
 
-async fn ledger_file(ledger: &Ledger, backup: BackupId, out: PartFile) -> Result<Contents, BackupRunError> {
+async fn ledger_file(
+    ledger: &Ledger,
+    usage: Option<&UsageLog>,
+    backup: BackupId,
+    out: PartFile,
+) -> Result<Contents, BackupRunError> {
     let (sink, stream) = mpsc::channel(4);
     let writing = tokio::task::spawn_blocking(move || out.take(stream));
-    let made = backup::write(ledger, backup, Clock::System.now(), &sink).await;
+    let made = backup::write(ledger, usage, backup, Clock::System.now(), &sink).await;
     drop(sink); // the end of the stream
     let out = writing.await.map_err(|error| BackupRunError::interrupted(&error))??;
     made?;

@@ -6,33 +6,42 @@
 //! | [`args`] | the command line |
 //! | `edit` | one edit, whatever it was read from |
 //! | `jsonl`, `git` | the two sources of edits |
+//! | `ndjson` | the history of another tenant, as it was exported |
+//! | `foreign` | what other products keep, and folders of files |
 //! | `key`, `command` | edit -> command |
 //! | `pack`, `send`, `acks` | commands -> requests -> answers |
+//! | `dry` | what would be sent |
 //! | `report`, `progress` | what is told about it |
 
 mod acks;
 pub mod args;
 mod command;
+mod dry;
 mod edit;
+mod foreign;
 mod git;
 mod jsonl;
 mod key;
+mod ndjson;
 mod pack;
 mod progress;
 mod report;
 mod send;
 
-use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use promptory_platform::ApiKey;
+use promptory_events::{PrincipalId, TenantId};
 
-pub use args::{GitArgs, ImportArgs, JsonlArgs, Source, Target};
+use crate::asking::{Asking, AskingError};
+use crate::server::KeyError;
+
+pub use args::{DirArgs, FileArgs, GitArgs, ImportArgs, JsonlArgs, NdjsonArgs, OtherArgs, Source, Target};
 pub use git::GitError;
+pub(crate) use git::Repository;
 pub use report::Report;
 pub use send::{ClientError, SendError};
 
@@ -55,9 +64,15 @@ pub enum ImportError {
         #[source]
         error: io::Error,
     },
-    /// There is no API key, or it has not the form of one.
-    #[error("{0} holds no API key; it has the form pk_<tenant>_<key id>_<secret>")]
-    NoKey(String),
+    /// There is no API key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The server does not say who asks.
+    #[error(transparent)]
+    Asking(#[from] AskingError),
+    /// The server knows the key and does not list it.
+    #[error("the server does not say whose key this is")]
+    Whose,
     /// The address.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -91,6 +106,21 @@ pub fn run(args: ImportArgs) -> Result<Report, ImportError> {
             let (source, bytes) = opened.map_err(|(path, error)| ImportError::File { path, error })?;
             import(source, Progress::new(Unit::Bytes, bytes), &to)
         }
+        Source::Ndjson(NdjsonArgs { file, claim_recorded, to }) => {
+            let into = into(&to, claim_recorded)?;
+            let readers = move || {
+                let mut lines = ndjson::Lines::new(into.clone());
+                Box::new(move |line: &[u8]| lines.read(line)) as jsonl::Reader
+            };
+            let opened = jsonl::Files::of(vec![file], Box::new(readers));
+            let (source, bytes) = opened.map_err(|(path, error)| ImportError::File { path, error })?;
+            import(source, Progress::new(Unit::Bytes, bytes), &to)
+        }
+        Source::Langfuse(args) => other(&args, "langfuse", foreign::langfuse::file, foreign::langfuse::live),
+        Source::Mlflow(args) => other(&args, "mlflow", foreign::mlflow::file, foreign::mlflow::live),
+        Source::PromptlayerJson(args) => file(&args, "promptlayer", foreign::promptlayer::file),
+        Source::Csv(args) => file(&args, "csv", foreign::table::file),
+        Source::Dir(args) => folder(args),
         Source::Git(GitArgs { dir, glob, rev, author_salt_file, to }) => {
             let salt_file = author_salt_file.as_deref();
             let wanted = git::Wanted { folder: &dir, revision: &rev, globs: &glob, salt_file };
@@ -105,7 +135,10 @@ fn import(
     progress: Progress,
     to: &Target,
 ) -> Result<Report, ImportError> {
-    let client = Client::new(&to.url, &api_key(to)?)?;
+    if to.dry_run {
+        return Ok(dry::run(source, Mapper::new(&to.prefix), progress));
+    }
+    let client = Client::new(&to.server.url, &to.server.api_key()?)?;
     let ack_log = to
         .ack_log
         .as_ref()
@@ -129,13 +162,8 @@ fn import(
 fn deliver(mut sender: Sender, batches: Receiver<Batch>, mut progress: Progress) -> Result<Report, ImportError> {
     let (mut report, began) = (Report::default(), Instant::now());
     for batch in batches {
-        for note in batch.notes {
-            if note.failed {
-                progress.say(&report.fail(&note.place, &note.why));
-            } else {
-                report.skip();
-                progress.say(&format!("{}: skipped: {}", note.place, note.why));
-            }
+        for note in &batch.notes {
+            progress.say(&report.note(note));
         }
         let sent = sender.send(batch.commands, &mut report, &progress);
         report.took(began);
@@ -150,14 +178,71 @@ fn deliver(mut sender: Sender, batches: Receiver<Batch>, mut progress: Progress)
     Ok(report)
 }
 
-fn api_key(to: &Target) -> Result<ApiKey, ImportError> {
-    // A file that is named says more than a variable that is there.
-    if let Some(path) = &to.key_file {
-        let text = fs::read_to_string(path).map_err(|error| ImportError::File { path: path.clone(), error })?;
-        return text.trim().parse().map_err(|_| ImportError::NoKey(format!("the file {}", path.display())));
+/// What another product keeps, in a file or at its address.
+fn other(
+    args: &OtherArgs,
+    source: &'static str,
+    read: impl Fn(&Path) -> io::Result<Vec<foreign::Item>>,
+    ask: impl Fn(&Asking, Duration) -> Result<Vec<foreign::Item>, AskingError>,
+) -> Result<Report, ImportError> {
+    let Some(url) = &args.from else {
+        let (file, to) = (args.file.clone().unwrap_or_default(), args.to.clone());
+        return self::file(&FileArgs { file, to }, source, read);
+    };
+    let key = args
+        .from_key_file
+        .as_ref()
+        .map(|path| std::fs::read_to_string(path).map_err(|error| ImportError::File { path: path.clone(), error }));
+    let asking = Asking::with_basic(url, key.transpose()?.as_deref());
+    versions(source, url, ask(&asking, Duration::from_secs(args.to.patience))?, &args.to)
+}
+
+fn file(
+    args: &FileArgs,
+    source: &'static str,
+    read: impl Fn(&Path) -> io::Result<Vec<foreign::Item>>,
+) -> Result<Report, ImportError> {
+    let items = read(&args.file).map_err(|error| ImportError::File { path: args.file.clone(), error })?;
+    versions(source, &args.file.to_string_lossy(), items, &args.to)
+}
+
+fn versions(source: &'static str, name: &str, items: Vec<foreign::Item>, to: &Target) -> Result<Report, ImportError> {
+    let reads = foreign::reads(source, name, items, &key::of_path(&to.prefix));
+    let progress = Progress::new(Unit::Versions, Some(reads.len() as u64));
+    import(reads.into_iter(), progress, to)
+}
+
+fn folder(args: DirArgs) -> Result<Report, ImportError> {
+    let DirArgs { dir, glob, strip_suffix, message, labels, to } = args;
+    let globs = git::globs(&glob).map_err(GitError::Glob)?;
+    let prefix = key::of_path(&to.prefix).into_owned();
+    let wanted = foreign::folder::Wanted { folder: dir, globs, strip_suffix, prefix, message, labels };
+    let failed = |error| ImportError::File { path: wanted.folder.clone(), error };
+    let paths = foreign::folder::paths(&wanted).map_err(failed)?;
+    let asking = Asking::with_key(&to.server.url, &to.server.api_key()?);
+    let reads = foreign::folder::reads(&wanted, paths, &asking, Duration::from_secs(to.patience))?;
+    let progress = Progress::new(Unit::Versions, Some(reads.len() as u64));
+    import(reads.into_iter(), progress, &to)
+}
+
+/// Who imports into what: ids that commands will make follow from that. A dry run asks nobody.
+fn into(to: &Target, claim_recorded: bool) -> Result<ndjson::Into, ImportError> {
+    let prefix = key::of_path(&to.prefix).into_owned();
+    if to.dry_run {
+        let (tenant, principal) = (TenantId::system(), PrincipalId::SYSTEM);
+        return Ok(ndjson::Into { tenant, principal, prefix, claim_recorded });
     }
-    let key = to.key.as_ref().and_then(args::KeyText::key);
-    key.ok_or_else(|| ImportError::NoKey("PROMPTORY_KEY (or --key)".into()))
+    let key = to.server.api_key()?;
+    let asking = Asking::with_key(&to.server.url, &key);
+    let (own, mut cursor) = (key.key.to_string(), String::new());
+    loop {
+        let page = asking.get_patiently(&format!("/v1/keys?limit=1000{cursor}"), Duration::from_secs(to.patience))?;
+        let found = page["keys"].as_array().into_iter().flatten().find(|one| one["key"] == own.as_str());
+        if let Some(principal) = found.and_then(|one| one["principal"].as_str()?.parse().ok()) {
+            return Ok(ndjson::Into { tenant: key.tenant, principal, prefix, claim_recorded });
+        }
+        cursor = format!("&cursor={}", page["next_cursor"].as_str().ok_or(ImportError::Whose)?);
+    }
 }
 
 #[cfg(test)]

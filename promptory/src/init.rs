@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use promptory_ledger::jetstream::{self, Drift, OpenError, Options, Shape};
@@ -44,6 +45,9 @@ pub struct InitArgs {
     /// Partitions of a new ledger. They can't be changed later.
     #[arg(long, default_value_t = 8)]
     pub partitions: u16,
+    /// How long the ids of usage records are known, in days. The records stay two days longer.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub usage_days: u16,
     /// A file for the root key of the key store: made, readable to its owner alone, unless it is there.
     #[arg(long, value_name = "FILE")]
     pub root_key: Option<PathBuf>,
@@ -133,7 +137,8 @@ pub async fn run(args: InitArgs) -> Result<Report, InitError> {
     let options = args.nats.options()?;
     let root_key = args.root_key.as_deref().map(root_key).transpose()?;
     let shape = Shape { replicas: args.replicas, partitions: args.partitions };
-    let streams = jetstream::init(&options, shape).await?;
+    let usage = Duration::from_secs(u64::from(args.usage_days) * 24 * 3600);
+    let streams = jetstream::init_keeping(&options, shape, usage).await?;
     let text = match root_key {
         Some(line) => format!("{line}\n{streams}"),
         None => streams.to_string(),

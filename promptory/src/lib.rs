@@ -8,7 +8,9 @@
 //! | [`serve`] | `serve` and `demo` |
 //! | [`keys`] | the first keys, written once |
 //! | [`init`] | `init`: the streams of a ledger on NATS JetStream |
-//! | [`import`] | histories in, over the public HTTP API |
+//! | [`import`], [`export`] | histories in and out, over the public HTTP API |
+//! | [`mod@history`] | a tenant's whole history as lines of JSON |
+//! | [`server`] | which server, and the API key for it |
 //! | [`scrub`] | `scrub`: what each replica of a ledger on NATS JetStream holds |
 //! | [`offline`] | `replay`, on a data folder that no server holds |
 //! | [`rebuild`] | `rebuild`: read models built anew, in a running server or a data folder that none holds |
@@ -19,6 +21,8 @@
 pub mod asking;
 pub mod backup;
 pub mod bench;
+pub mod export;
+pub mod history;
 pub mod import;
 pub mod init;
 pub mod keys;
@@ -29,5 +33,6 @@ pub mod restore;
 pub mod roles;
 pub mod scrub;
 pub mod serve;
+pub mod server;
 pub mod stores;
 pub mod verify;

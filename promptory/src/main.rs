@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use promptory::verify::models::ModelsArgs;
-use promptory::{backup, bench, import, init, offline, rebuild, restore, scrub, serve, verify};
+use promptory::{backup, bench, export, import, init, offline, rebuild, restore, scrub, serve, verify};
 use promptory_platform::telemetry;
 
 #[global_allocator]
@@ -40,6 +40,8 @@ enum Command {
     Scrub(scrub::ScrubArgs),
     /// A history in, over HTTP.
     Import(import::ImportArgs),
+    /// A tenant out, over HTTP.
+    Export(export::ExportArgs),
     /// What a tenant's ledger says, folded from the ledger alone.
     Replay(offline::ReplayArgs),
     /// A tenant's read model, built anew and compared; or the one before it put back.
@@ -110,6 +112,14 @@ async fn run(command: Command) -> ExitCode {
             Ok(Err(error)) => failed(&error),
             Err(error) => failed(&error),
         },
+        Command::Export(args) => match tokio::task::spawn_blocking(move || export::run(&args)).await {
+            Ok(Ok(report)) => {
+                tell(&report.to_string());
+                ExitCode::SUCCESS
+            }
+            Ok(Err(error)) => failed(&error),
+            Err(error) => failed(&error),
+        },
         Command::Replay(args) => done(offline::replay(args).await),
         Command::Rebuild(args) => done(rebuild::run(args).await),
         Command::Backup(args) => reported(backup::run(args).await),
@@ -161,6 +171,12 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
 #[allow(clippy::print_stdout, reason = "this is the command line")]
 fn say(text: &str) {
     println!("{text}");
+}
+
+/// What is no result: standard output may be what was asked for.
+#[allow(clippy::print_stderr, reason = "this is the command line")]
+fn tell(text: &str) {
+    eprintln!("{text}");
 }
 
 #[cfg(test)]

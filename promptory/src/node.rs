@@ -17,7 +17,7 @@ use promptory_ledger::{KeyStore, Ledger, jetstream};
 use promptory_platform::between::ListenError;
 use promptory_platform::{ApiKey, Attestor, Clock, http, openapi as description};
 use promptory_projection::Shelf;
-use promptory_query::{ReadSide, health_router, router as query_router};
+use promptory_query::{ReadSide, health_router, router as query_router, settled};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -61,8 +61,25 @@ pub struct Config {
     pub clock: Clock,
     /// How issuers of tokens are reached.
     pub identity: promptory_identity::Config,
+    /// How usage records are kept and counted.
+    pub usage: Usage,
     /// What keys are encrypted with in a backup; without it this node gives none.
     pub backup_key: Option<promptory_ledger::backup::BackupKey>,
+}
+
+/// How usage records are kept and counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// How long the id of a record is known in a data folder. On JetStream `init` decides it.
+    pub keep: Duration,
+    /// How long after a record came at the latest it is in a rollup.
+    pub rollup: Duration,
+}
+
+impl Default for Usage {
+    fn default() -> Self {
+        Self { keep: promptory_ledger::usage::KEEP, rollup: promptory_projection::analytics::ROLLUP }
+    }
 }
 
 impl Config {
@@ -84,6 +101,7 @@ impl Config {
             keep_models: promptory_projection::shelf::KEEP,
             clock: Clock::System,
             identity: promptory_identity::Config::default(),
+            usage: Usage::default(),
             backup_key: None,
         }
     }
@@ -168,12 +186,13 @@ impl Node {
         let (attestor, firsts) = Attestor::new(config.clock.clone());
         let (mut command, mut projection) = (None, None);
         if let Some(keys) = &keys {
+            let usage = stores::open_usage(&config).await?;
             if config.roles.has(Role::Command) {
-                command = Some(Command::start(&config, &ledger, keys, nats.as_ref(), &attestor).await?);
+                command = Some(Command::start(&config, &ledger, keys, &usage, nats.as_ref(), &attestor).await?);
             }
             if config.roles.has(Role::Projection) {
                 projection =
-                    Some(Projection::start(&config, &ledger, keys, nats.as_ref(), projected, &attestor).await?);
+                    Some(Projection::start(&config, &ledger, keys, usage, nats.as_ref(), projected, &attestor).await?);
             }
         }
         let sink = match (&command, &nats) {
@@ -293,7 +312,13 @@ fn projected(config: &Config, ledger: &Ledger) -> Result<Vec<u16>, NodeError> {
 /// The routes of the process, and for those of other roles who serves them.
 fn routes(service: Option<&Service>, read_side: Option<ReadSide>, roles: &Roles, watched: Vec<ReadSide>) -> Router {
     let commands = match service {
-        Some(service) => command_router(service.clone()).0,
+        Some(service) => {
+            let commands = command_router(service.clone()).0;
+            match &read_side {
+                Some(read_side) if roles.has(Role::Query) => settled(commands, read_side.clone()),
+                _ => commands,
+            }
+        }
         None => elsewhere(Role::Command, &promptory_command::description()),
     };
     let queries = match read_side {

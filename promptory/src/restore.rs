@@ -15,10 +15,11 @@ use promptory_command::Service;
 use promptory_events::event::{LedgerRestored, RestoredHead};
 use promptory_ledger::backup::keys::KeysFile;
 use promptory_ledger::backup::restore::{record_id, restore};
-use promptory_ledger::backup::{Archive, BackupKey, Contents};
+use promptory_ledger::backup::{self, Archive, BackupKey, Contents};
 use promptory_ledger::embedded::Embedded;
 use promptory_ledger::jetstream::JetStream;
-use promptory_ledger::{KeyStore, Ledger, RootKey};
+use promptory_ledger::usage::{FileLog, KEEP, StreamLog};
+use promptory_ledger::{KeyStore, Ledger, RootKey, UsageLog};
 use promptory_platform::Clock;
 use serde_json::{Value, json};
 
@@ -74,6 +75,8 @@ pub async fn run(args: RestoreArgs) -> Result<Value, BackupRunError> {
     let bar =
         if std::io::stderr().is_terminal() { ProgressBar::new(contents.batches()) } else { ProgressBar::hidden() };
     bar.set_style(style());
+    // Before `_system`, without which no server lets anybody in.
+    backup::usage::restore(&target.usage, &args.from, args.resume).await?;
     restore(&target.ledger, &args.from, &contents, args.resume, |progress| bar.set_position(progress.done)).await?;
     bar.finish_and_clear();
     record(&target, &contents).await?;
@@ -87,6 +90,7 @@ pub async fn run(args: RestoreArgs) -> Result<Value, BackupRunError> {
         "tenants": contents.tenants.len(),
         "batches": contents.batches(),
         "events": contents.events(),
+        "rollups": contents.rollups,
         "seconds": began.elapsed().as_secs_f64(),
     }))
 }
@@ -135,6 +139,7 @@ async fn record(target: &Target, contents: &Contents) -> Result<(), BackupRunErr
 struct Target {
     ledger: Ledger,
     keys: KeyStore,
+    usage: UsageLog,
     /// Files on their way, and the names that they get in this order.
     names: Vec<(PathBuf, PathBuf)>,
 }
@@ -147,7 +152,8 @@ impl Target {
                 let root_key = root_key.as_ref().ok_or(BackupRunError::Usage("--ledger needs --root-key"))?;
                 let (options, root_key) = (nats.options()?, RootKey::read(root_key)?);
                 let ledger = Ledger::JetStream(JetStream::open(&options).await?);
-                Ok(Self { ledger, keys: KeyStore::on_jetstream(&options, &root_key).await?, names: Vec::new() })
+                let usage = UsageLog::JetStream(StreamLog::open(&options).await?);
+                Ok(Self { ledger, keys: KeyStore::on_jetstream(&options, &root_key).await?, usage, names: Vec::new() })
             }
         }
     }
@@ -161,17 +167,20 @@ impl Target {
         }
         let mut names = Vec::new();
         let keys = on_its_way(&data.join("keystore.redb"), args.resume, &mut names)?;
+        let usage = on_its_way(&data.join("usage.redb"), args.resume, &mut names)?;
+        let usage = FileLog::open(&usage, KEEP).map_err(|e| BackupRunError::Store("the usage log", e))?;
         // Last: a folder with a ledger is a whole one.
         let ledger = on_its_way(&data.join("ledger.redb"), args.resume, &mut names)?;
         let ledger = Embedded::open(&ledger, args.partitions).map_err(|e| BackupRunError::Store("the ledger", e))?;
-        Ok(Self { ledger: Ledger::Embedded(ledger), keys: key_store(&keys)?, names })
+        let usage = UsageLog::File(usage);
+        Ok(Self { ledger: Ledger::Embedded(ledger), keys: key_store(&keys)?, usage, names })
     }
 
     /// Closes everything and gives the files their names.
     async fn finish(self) -> Result<(), BackupRunError> {
-        let Self { ledger, keys, names } = self;
+        let Self { ledger, keys, usage, names } = self;
         let finishing = tokio::task::spawn_blocking(move || {
-            drop((ledger, keys)); // closes them
+            drop((ledger, keys, usage)); // closes them
             for (from, to) in names {
                 let _ = fs::remove_file(from.with_added_extension("lock")); // empty, and there only while a file is made
                 rename(&from, &to)?;

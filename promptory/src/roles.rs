@@ -126,6 +126,7 @@ pub(crate) fn elsewhere(role: Role, description: &OpenApi) -> Router {
             (MethodFilter::POST, item.post.is_some()),
             (MethodFilter::PUT, item.put.is_some()),
             (MethodFilter::DELETE, item.delete.is_some()),
+            (MethodFilter::PATCH, item.patch.is_some()),
         ];
         for (method, _) in methods.into_iter().filter(|(_, there)| *there) {
             let problem = problem.clone();

@@ -14,7 +14,7 @@ use promptory_platform::shutdown;
 use crate::import;
 use crate::init::{InitError, NatsArgs};
 use crate::keys;
-use crate::node::{Config, Node, NodeError};
+use crate::node::{Config, Node, NodeError, Usage};
 use crate::roles::{Partitions, Roles};
 
 /// A server: every role in one process on a data folder, or roles apart on a ledger on NATS JetStream.
@@ -66,6 +66,13 @@ pub struct ServeArgs {
     /// Issuers of tokens on this machine may do without TLS. For tests.
     #[arg(long)]
     pub oidc_loopback_http: bool,
+    /// How long the id of a usage record is known in a data folder, in days; on JetStream `init` says it. The records stay two
+    /// days longer, what is counted of them for ever.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub usage_days: u16,
+    /// How long after a usage record came at the latest it is in what is kept for ever, in seconds.
+    #[arg(long, default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub usage_rollup_s: u32,
     /// What keys are encrypted with in a backup: a file of 64 hex digits that only its owner reads.
     #[arg(long)]
     pub backup_key: Option<PathBuf>,
@@ -125,6 +132,10 @@ impl ServeArgs {
             identity: promptory_identity::Config {
                 loopback_http: self.oidc_loopback_http,
                 ..promptory_identity::Config::default()
+            },
+            usage: Usage {
+                keep: Duration::from_secs(u64::from(self.usage_days) * 24 * 3600),
+                rollup: Duration::from_secs(self.usage_rollup_s.into()),
             },
             ..Config::new(&self.data)
         })

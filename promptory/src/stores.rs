@@ -5,7 +5,8 @@ use std::io;
 
 use promptory_ledger::embedded::{self, Embedded};
 use promptory_ledger::jetstream::{self, JetStream};
-use promptory_ledger::{KeyStore, Ledger, RootKey, RootKeyError};
+use promptory_ledger::usage::{FileLog, StreamLog};
+use promptory_ledger::{KeyStore, Ledger, RootKey, RootKeyError, UsageLog};
 
 use crate::node::Config;
 
@@ -61,6 +62,20 @@ pub async fn open_ledger(config: &Config) -> Result<Ledger, StoreError> {
         None => {
             let opened = Embedded::open(&config.data.join("ledger.redb"), config.partitions);
             Ok(Ledger::Embedded(opened.map_err(|error| StoreError::File("the ledger", error))?))
+        }
+    }
+}
+
+/// Opens the usage log, which lies where the ledger lies.
+///
+/// # Errors
+/// As [`Stores::open`].
+pub async fn open_usage(config: &Config) -> Result<UsageLog, StoreError> {
+    match &config.nats {
+        Some(options) => Ok(UsageLog::JetStream(StreamLog::open(options).await?)),
+        None => {
+            let opened = FileLog::open(&config.data.join("usage.redb"), config.usage.keep);
+            Ok(UsageLog::File(opened.map_err(|error| StoreError::File("the usage log", error))?))
         }
     }
 }

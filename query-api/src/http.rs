@@ -1,6 +1,7 @@
 //! The routes of the read side.
 
 mod access;
+mod analytics;
 mod audit;
 mod changes;
 mod conditional;
@@ -10,6 +11,7 @@ mod error;
 mod events;
 mod health;
 mod history;
+mod langfuse;
 mod models;
 mod params;
 mod prompts;
@@ -28,6 +30,8 @@ mod wire;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::map_response;
+use promptory_compat::langfuse::in_its_form;
 use promptory_platform::openapi;
 use tokio::sync::Semaphore;
 use utoipa::OpenApi as _;
@@ -35,6 +39,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::read_side::ReadSide;
+
+pub use langfuse::settled;
 
 /// Event streams at once. Each costs a task's memory and one page, so many are fine, but not any number.
 const STREAMS_MAX: usize = 8192;
@@ -68,6 +74,8 @@ pub(crate) struct App {
         (name = "audit", description = "Who did what, when and by which right, and what was denied."),
         (name = "releases", description = "Protected labels and how they move."),
         (name = "rollouts", description = "Labels that are split over versions."),
+        (name = "langfuse", description = "What clients of Langfuse speak."),
+        (name = "usage", description = "How prompts are run, and what is counted of it."),
         (name = "health", description = "How the process is. No key needed."),
     )
 )]
@@ -145,12 +153,21 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(audit::audit))
         .routes(routes!(audit::count))
         .routes(routes!(audit::export::export))
+        .routes(routes!(analytics::analytics))
+        .routes(routes!(analytics::compare::differences))
         .routes(routes!(models::models))
         .routes(routes!(models::rebuild))
         .routes(routes!(models::rollback))
+        .merge(langfuse_routes())
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)
+}
+
+/// Refusals of theirs are in their form.
+fn langfuse_routes() -> OpenApiRouter<App> {
+    let routes = OpenApiRouter::new().routes(routes!(langfuse::get)).routes(routes!(langfuse::list));
+    routes.layer(map_response(in_its_form))
 }
 
 #[cfg(test)]

@@ -11,5 +11,5 @@
 mod http;
 pub mod read_side;
 
-pub use http::{description, health_description, health_router, router};
+pub use http::{description, health_description, health_router, router, settled};
 pub use read_side::ReadSide;

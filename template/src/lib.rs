@@ -9,6 +9,7 @@
 //! | [`variables`] | variables that a version declares, and whether values fit |
 //! | [`inspect`](mod@inspect) | what a content needs, read from its syntax |
 //! | [`render`](mod@render) | what contents say together |
+//! | [`plain`] | templates of text, variables and includes alone, and what they say with the latter filled in |
 //! | [`simple`] | the syntax that every text has: `{{ name }}` and nothing else |
 //! | [`chat`] | messages and placeholders |
 
@@ -17,6 +18,7 @@ pub mod chat;
 mod engine;
 pub mod inspect;
 mod needs;
+pub mod plain;
 pub mod render;
 pub mod simple;
 mod stack;

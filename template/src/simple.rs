@@ -49,6 +49,11 @@ fn variable(text: &str) -> Option<(&str, &str)> {
     is_name(name).then_some((name, after))
 }
 
+/// What comes after the variable that a text begins with.
+pub(crate) fn after_variable(text: &str) -> Option<&str> {
+    variable(text).map(|(_, after)| after)
+}
+
 /// The same text for the other syntax: what stands for itself there, too, and variables if they are to stay such.
 pub fn to_jinja(text: &str, variables: bool) -> String {
     let mut out = String::with_capacity(text.len());
@@ -63,7 +68,7 @@ pub fn to_jinja(text: &str, variables: bool) -> String {
 }
 
 /// A brace that would begin something, or that stands before something that begins with one, is said by an expression.
-fn literal(text: &str, out: &mut String) {
+pub(crate) fn literal(text: &str, out: &mut String) {
     let mut rest = text;
     while let Some(at) = rest.find('{') {
         let (before, from) = rest.split_at(at);

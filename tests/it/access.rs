@@ -43,7 +43,7 @@ fn who_may_do_what_is_told_now_and_as_of_then_with_what_it_is_by() {
     assert!(by["member_index"].as_u64().unwrap() < at && by["role_defined_index"].as_u64().unwrap() < at);
     assert_eq!(entry["keys"][0]["actions"], json!(["read", "write-prompts"]));
     assert_eq!(of(&ask(&format!("on=poems/a&as_of={}", at - 1))), None, "before the grant");
-    assert_eq!(of(&ask("on=prose/")), Some(vec!["read".to_owned()]));
+    assert_eq!(of(&ask("on=prose/")), Some(vec!["read".to_owned(), "read-analytics".to_owned()]));
     assert_eq!(of(&ask("on=")), None, "nothing on the whole tenant");
     assert_eq!(of(&ask("below=true")), Some(vec![]), "but on parts of it");
 

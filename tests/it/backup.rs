@@ -11,7 +11,9 @@ use promptory::node::{Config, Node};
 use promptory::restore::RestoreArgs;
 use promptory::verify::VerifyArgs;
 use promptory::{backup, init, keys, restore, verify};
+use promptory_ledger::UsageLog;
 use promptory_ledger::backup::BackupKey;
+use promptory_ledger::usage::{FileLog, KEEP};
 use promptory_test_nats::{Server, User};
 use promptory_tests::{Client, World};
 use serde_json::{Value, json};
@@ -238,14 +240,32 @@ impl Nats {
     }
 }
 
+/// An execution that is in a rollup.
+fn use_it(world: &World) {
+    let acme = world.acme();
+    let made = acme.post("/v1/prompts", &json!({"key": "used", "text": ""})).expect(201).json;
+    let _ = acme.post("/v1/usage", &json!({"records": [{"id": "e1", "prompt": "used", "version": 1}]})).expect(200);
+    world.clock.advance_ms(1_000_000);
+    let counted = acme.get(&format!("/v1/analytics?at_least={}", made["position"].as_str().unwrap())).expect(200).json;
+    assert_eq!(counted["groups"][0]["count"], json!(1));
+}
+
+fn rollups(runtime: &Runtime, data: &Path) -> Vec<Vec<u8>> {
+    let log = UsageLog::File(FileLog::open(&data.join("usage.redb"), KEEP).unwrap());
+    let rollups = runtime.block_on(log.rollups(&"acme".parse().unwrap(), 0)).unwrap();
+    rollups.into_iter().map(|rollup| rollup.bytes.to_vec()).collect()
+}
+
 #[test]
 fn from_one_machine_to_nats_servers_and_back_every_digest_is_the_same() {
     let (safe, runtime) = (Safe::new(), Runtime::new().unwrap());
     let mut world = World::new();
     write(&world.acme(), 0, 30);
     write(&world.owner_of("other"), 0, 3);
-    let mut first = Value::Null;
+    use_it(&world);
+    let (mut first, mut counted) = (Value::Null, Vec::new());
     world.restart(|data| {
+        counted = rollups(&runtime, data);
         runtime.block_on(backup::run(safe.stopped("first", folder(data)))).unwrap();
         let stopped = VerifyArgs { against: None, ..safe.verify("first", folder(data)) };
         first = runtime.block_on(verify::run(stopped)).unwrap().json();
@@ -255,7 +275,13 @@ fn from_one_machine_to_nats_servers_and_back_every_digest_is_the_same() {
     assert!(tenants(&first).iter().all(|(_, _, model, history)| model.len() == 64 && history.len() == 64));
 
     let nats = Nats::start(&safe);
-    let init = init::InitArgs { nats: nats.args(), replicas: 1, partitions: 4, root_key: Some(safe.at("root.key")) };
+    let init = init::InitArgs {
+        nats: nats.args(),
+        replicas: 1,
+        partitions: 4,
+        root_key: Some(safe.at("root.key")),
+        usage_days: 30,
+    };
     runtime.block_on(init::run(init)).unwrap();
     runtime.block_on(restore::run(safe.restore("first", nats.place()))).unwrap();
     let there = runtime.block_on(verify::run(safe.verify("first", nats.place()))).unwrap();
@@ -265,11 +291,12 @@ fn from_one_machine_to_nats_servers_and_back_every_digest_is_the_same() {
     assert!(matches!(&again, Err(BackupRunError::Restore(e)) if e.to_string().contains("not empty")), "{again:?}");
 
     runtime.block_on(backup::run(safe.stopped("second", nats.place()))).unwrap();
-    let back = tempfile::tempdir().unwrap();
-    runtime.block_on(restore::run(safe.restore("second", folder(back.path())))).unwrap();
-    let back = runtime.block_on(verify::run(safe.verify("first", folder(back.path())))).unwrap();
+    let back_folder = tempfile::tempdir().unwrap();
+    runtime.block_on(restore::run(safe.restore("second", folder(back_folder.path())))).unwrap();
+    let back = runtime.block_on(verify::run(safe.verify("first", folder(back_folder.path())))).unwrap();
     assert!(back.holds(), "{:#}", back.json());
     assert_eq!(tenants(&back.json()), tenants(&first), "and after the way back");
+    assert_eq!((counted.len(), rollups(&runtime, back_folder.path())), (1, counted), "what is counted came along");
     let file = VerifyArgs {
         place: nowhere(),
         backup: Some(safe.at("first.ledger")),

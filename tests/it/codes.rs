@@ -183,6 +183,7 @@ const OTHERS: &[(&str, Provoke)] = &[
         let much = "{% for i in range(1000) %}{% for j in range(1000) %}{{ j }}{% endfor %}{% endfor %}";
         code(&g.rendered("t/6", much))
     }),
+    ("records-invalid", |g| code(&g.owner.post("/v1/usage", &json!({"records": [{"id": "x"}]})))),
     ("not-found", |g| code(&g.owner.get("/v1/nowhere"))),
     ("method-not-allowed", |g| code(&g.delete("/v1/prompts"))),
     ("uri-too-long", |g| code(&g.owner.get(&format!("/v1/prompts?prefix={}", "x".repeat(9000))))),
@@ -241,6 +242,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "tests/roles/apart.rs",
         "what_one_command_replica_writes_a_query_replica_reads_at_that_position_and_says_who_serves_the_rest",
     ),
+    ("too-many-groups", "query-api/src/http/error.rs", "more_groups_than_one_answer_has_are_a_problem"),
     ("cursor-expired", "tests/it/search.rs", "bad_searches_are_refused_with_the_place_and_old_pages_are_gone"),
 ];
 

@@ -10,13 +10,16 @@ use crate::rights::caller;
 
 /// Reads that are of the process and not of a tenant.
 const OF_THE_PROCESS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
-/// Below this all is as another standard has it (RFC 7644): a directory asks what is, and pages by numbers.
-const SCIM: &str = "/scim/";
+/// Below these all is as others have it, a standard (RFC 7644) or another product: their clients ask what is, and page by
+/// numbers.
+const OF_OTHERS: [&str; 2] = ["/scim/", "/api/"];
 /// Lists whose pages are not held to one point by an index, and why.
 const HELD_OTHERWISE: [(&str, &str); 1] =
     [("/v1/search", "a search holds a state of the index of words: tests of its own")];
 /// Reads without `as_of`, and why.
-const NO_AS_OF: [(&str, &str); 10] = [
+const NO_AS_OF: [(&str, &str); 12] = [
+    ("/v1/analytics/compare", "the same counts"),
+    ("/v1/analytics", "what is counted only grows: `from` and `to` are of when prompts were run"),
     ("/v1/search", "the index of words has what is; the past is asked of the catalog"),
     ("/v1/suggest", "the same index"),
     ("/v1/audit", "records do not change: `to` and `until` are the past"),
@@ -29,7 +32,8 @@ const NO_AS_OF: [(&str, &str); 10] = [
     ("/v1/changes", "it has two points, `from` and `to`"),
 ];
 /// Writes that answer without a position, and why.
-const NO_POSITION: [(&str, &str); 6] = [
+const NO_POSITION: [(&str, &str); 7] = [
+    ("/v1/usage", "records of usage are no events"),
     ("/v1/backups", "it answers with a file"),
     ("/v1/prompts/{prompt}/render", "it reads"),
     ("/v1/models/{view}/rebuild", "nothing is written: it says how the model stands"),
@@ -72,9 +76,13 @@ fn description(client: &Client) -> Value {
     client.get("/openapi.json").expect(200).json
 }
 
+fn of_others(path: &str) -> bool {
+    OF_OTHERS.iter().any(|base| path.starts_with(base))
+}
+
 fn reads(description: &Value) -> Vec<Read> {
     let paths = description["paths"].as_object().unwrap().iter();
-    let ours = |path: &str| !OF_THE_PROCESS.contains(&path) && !path.starts_with(SCIM);
+    let ours = |path: &str| !OF_THE_PROCESS.contains(&path) && !of_others(path);
     let reads = paths.filter(|(path, item)| item["get"].is_object() && ours(path));
     let query = |item: &Value| {
         let parameters = item["get"]["parameters"].as_array().cloned().unwrap_or_default();
@@ -171,7 +179,7 @@ fn every_read_has_what_it_should_and_every_exception_is_one() {
     }
     // Every write says where it is in the ledger.
     let exempt: Vec<_> = NO_POSITION.iter().map(|(path, _)| *path).collect();
-    let ours = description["paths"].as_object().unwrap().iter().filter(|(path, _)| !path.starts_with(SCIM));
+    let ours = description["paths"].as_object().unwrap().iter().filter(|(path, _)| !of_others(path));
     for (path, item) in ours {
         for method in ["post", "put", "delete", "patch"] {
             let Some(write) = item.get(method).filter(|_| !exempt.contains(&path.as_str())) else { continue };

@@ -12,7 +12,7 @@ fn top() -> PathBuf {
 
 /// Which of our crates each of our crates may use.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let below_services = vec!["events", "ledger", "domain", "compare", "template", "platform", "identity"];
+    let below_services = vec!["events", "ledger", "domain", "compare", "template", "usage", "platform", "identity"];
     let all =
         ["events", "ledger", "domain", "compare", "template", "platform", "identity", "command", "projection", "query"];
     BTreeMap::from([
@@ -21,12 +21,14 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("promptory-domain", vec!["events"]),
         ("promptory-compare", vec!["events"]),
         ("promptory-template", vec!["events"]),
+        ("promptory-usage", vec!["events"]),
         ("promptory-scim", vec![]),
         ("promptory-platform", vec!["events"]),
+        ("promptory-compat", vec!["events", "platform", "template"]),
         ("promptory-identity", vec!["events", "ledger", "domain", "platform"]),
-        ("promptory-command", [below_services.clone(), vec!["scim"]].concat()),
+        ("promptory-command", [below_services.clone(), vec!["scim", "compat"]].concat()),
         ("promptory-projection", below_services),
-        ("promptory-query", vec!["events", "compare", "template", "platform", "projection"]),
+        ("promptory-query", vec!["events", "compare", "compat", "template", "usage", "platform", "projection"]),
         ("promptory", all.to_vec()),
         ("promptory-test-nats", vec![]),
         ("promptory-test-faults", vec!["events", "ledger", "projection", "test-nats", "tests"]),

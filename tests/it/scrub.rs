@@ -28,7 +28,7 @@ async fn a_scrub_says_what_it_found_to_people_and_to_machines() {
     let nobody = ScrubArgs { monitor: vec!["http://127.0.0.1:1".into()], ..args.clone() };
     assert!(matches!(scrub::run(nobody).await, Err(ScrubError::Monitor(_))));
 
-    init::run(InitArgs { nats, replicas: 3, partitions: 2, root_key: None }).await.unwrap();
+    init::run(InitArgs { nats, replicas: 3, partitions: 2, root_key: None, usage_days: 30 }).await.unwrap();
     let found = scrub::run(args.clone()).await.unwrap();
     let text = found.to_string();
     assert!(found.is_whole(), "{text}");

@@ -46,7 +46,7 @@ def found(client):
     return {
         "prompt": prompt, "label": "production", "branch": "try", "role": "poet", "group": group, "issuer": issuer,
         "freeze": freeze, "release": release, "principal": issued["principal"], "key": issued["key_id"], "value": "poets",
-        "quota": "prompts",
+        "quota": "prompts", "version": 1,
     }
 
 

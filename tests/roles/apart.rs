@@ -42,6 +42,14 @@ fn what_one_command_replica_writes_a_query_replica_reads_at_that_position_and_sa
     let changes = format!("/v1/changes?from={}&limit=1", made.json["events"][1]["index"]);
     let changed = reader.get(&changes).expect(200).json;
     assert_eq!(changed["prompts"][0]["labels"], json!({"production": {"from": null, "to": 2}}));
+    // Usage is taken by two processes, counted by a third and told by a fourth.
+    let run = json!({"records": [{"id": "e1", "prompt": "greet", "version": 2, "label": "production"}]});
+    for replica in [&acme, &at_b] {
+        assert_eq!(replica.post("/v1/usage", &run).expect(200).json, json!({"records": 1}));
+    }
+    let counted = reader.get(&format!("/v1/analytics?group_by=prompt,label&at_least={position}")).expect(200).json;
+    let group = &counted["groups"][0];
+    assert_eq!((&group["key"], &group["label"], &group["count"]), (&json!("greet"), &json!("production"), &json!(1)));
     // Who did that; and that somebody asked is written by another process than answers.
     let audit = reader.get(&format!("/v1/audit?action=label.set&at_least={position}")).expect(200).json;
     assert_eq!(audit["records"][0]["key"], "greet", "{audit}");

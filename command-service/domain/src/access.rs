@@ -37,12 +37,16 @@ pub fn allowed(role: Role) -> Actions {
     match role {
         Role::Owner => Actions::all_but(&[ManageTenants]),
         Role::Admin => Actions::all_but(&[ManageTenants, Import, OverrideFreeze]),
-        Role::Editor => Actions::of(&[Read, WritePrompts, MoveLabels, Comment, RequestRelease]),
-        Role::Reviewer => Actions::of(&[Read, Comment, ApproveRelease]),
-        Role::Viewer | Role::Service => Actions::of(&[Read]),
-        Role::Auditor => Actions::of(&[Read, ReadAccess]),
+        Role::Editor => {
+            Actions::of(&[Read, WritePrompts, MoveLabels, Comment, RequestRelease, RecordUsage, ReadAnalytics])
+        }
+        Role::Reviewer => Actions::of(&[Read, Comment, ApproveRelease, ReadAnalytics]),
+        Role::Viewer => Actions::of(&[Read, ReadAnalytics]),
+        Role::Service => Actions::of(&[Read, RecordUsage]),
+        Role::Auditor => Actions::of(&[Read, ReadAccess, ReadAnalytics]),
         Role::Importer => Actions::of(&[Read, WritePrompts, MoveLabels, Import]),
-        Role::Operator => Actions::of(&[Read, ReadAccess, ManageAccess, ManageTenants]),
+        // What viewers have they have: they let them in.
+        Role::Operator => Actions::of(&[Read, ReadAccess, ManageAccess, ManageTenants, ReadAnalytics]),
     }
 }
 
@@ -75,6 +79,10 @@ mod tests {
         assert_eq!(who(Action::ApproveRelease), [Role::Owner, Role::Admin, Role::Reviewer]);
         assert_eq!(who(Action::OverrideFreeze), [Role::Owner]);
         assert_eq!(who(Action::Read), Role::ALL);
+        assert_eq!(who(Action::RecordUsage), [Role::Owner, Role::Editor, Role::Admin, Role::Service]);
+        let none = [Role::Importer, Role::Service];
+        let counted: Vec<_> = Role::ALL.into_iter().filter(|role| !none.contains(role)).collect();
+        assert_eq!(who(Action::ReadAnalytics), counted);
         assert!(!allowed(Role::Operator).has(Action::WritePrompts), "operators do not touch a tenant's prompts");
     }
 }

@@ -6,7 +6,9 @@
 use promptory_compare::Version;
 use promptory_domain::{Change, Copied, MergeOutcome, Tenant, Wanted};
 use promptory_events::event::{Include, Kind, Syntax, VersionAdded, VersionRef};
-use promptory_events::{Batch, CommandId, Content, ContentBody, ContentId, Event, Sealed, TenantId, limits};
+use promptory_events::{
+    Batch, CommandId, CommitHeader, Content, ContentBody, ContentId, Event, Sealed, TenantId, Timestamp, limits,
+};
 use promptory_ledger::{KeyStore, KeyStoreError, Ledger, seal};
 use promptory_platform::problem::{Problem, ProblemType};
 
@@ -97,7 +99,7 @@ pub async fn gather_wanted(
 }
 
 /// A version's contents as the ledger has them.
-struct SealedVersion {
+pub(super) struct SealedVersion {
     of: VersionRef,
     event: VersionAdded,
     content: Sealed,
@@ -105,7 +107,12 @@ struct SealedVersion {
     variables: Option<Sealed>,
 }
 
-async fn version(ledger: &Ledger, tenant: &TenantId, ahead: &Ahead, wanted: &Wanted) -> Result<SealedVersion, Failure> {
+pub(super) async fn version(
+    ledger: &Ledger,
+    tenant: &TenantId,
+    ahead: &Ahead,
+    wanted: &Wanted,
+) -> Result<SealedVersion, Failure> {
     let event = match event(ledger, tenant, ahead, wanted.index).await? {
         Event::VersionAdded(event) if event.version == wanted.version.version => event,
         _ => return Err(Failure::Unavailable(format!("event {} adds another version", wanted.index))),
@@ -145,23 +152,37 @@ async fn event(ledger: &Ledger, tenant: &TenantId, ahead: &Ahead, index: u64) ->
 /// # Errors
 /// The ledger can't be read, or has no such event.
 pub async fn recorded_event(ledger: &Ledger, tenant: &TenantId, index: u64) -> Result<(CommandId, Event), Failure> {
+    recorded(ledger, tenant, index).await.map(|recorded| (recorded.header.command_id, recorded.event))
+}
+
+/// An event as it was recorded.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub event: Event,
+    /// Of its commit.
+    pub header: CommitHeader,
+    pub at: Timestamp,
+}
+
+/// An event of the ledger with what is said about it.
+pub(super) async fn recorded(ledger: &Ledger, tenant: &TenantId, index: u64) -> Result<Recorded, Failure> {
     let broken = |what: &str| Failure::Unavailable(format!("event {index}: {what}"));
-    let recorded = ledger.get(tenant, index).await?.ok_or_else(|| broken("it is not there"))?;
-    let batch = Batch::parse(recorded.bytes).map_err(|error| broken(&error.to_string()))?;
+    let found = ledger.get(tenant, index).await?.ok_or_else(|| broken("it is not there"))?;
+    let batch = Batch::parse(found.bytes).map_err(|error| broken(&error.to_string()))?;
     let commit = batch.indexed().take_while(|(first, _)| *first <= index).last();
     let (first, commit) = commit.ok_or_else(|| broken("it is not in its batch"))?;
     let place = usize::try_from(index - first).unwrap_or(usize::MAX);
     let bytes = commit.events.get(place).ok_or_else(|| broken("it is not in its commit"))?;
     let event = Event::decode(bytes).map_err(|error| broken(&error.to_string()))?;
-    Ok((commit.header.command_id, event))
+    Ok(Recorded { event, header: commit.header.clone(), at: batch.header.recorded_at })
 }
 
 /// A version's contents.
-struct Opened {
+pub(super) struct Opened {
     of: VersionRef,
-    content: String,
-    config: Option<String>,
-    syntax: Syntax,
+    pub content: String,
+    pub config: Option<String>,
+    pub syntax: Syntax,
     variables: Option<String>,
     includes: Vec<Include>,
 }
@@ -174,7 +195,7 @@ impl Opened {
     }
 }
 
-fn open_version(keys: &KeyStore, tenant: &TenantId, sealed: &SealedVersion) -> Result<Opened, Failure> {
+pub(super) fn open_version(keys: &KeyStore, tenant: &TenantId, sealed: &SealedVersion) -> Result<Opened, Failure> {
     let event = &sealed.event;
     let opened = |content: Option<&Content>, sealed: Option<&Sealed>| {
         content.zip(sealed).map(|(content, sealed)| open(keys, tenant, content.id, sealed)).transpose()

@@ -14,6 +14,7 @@ use promptory_platform::{BearerToken, Problem, ProblemType};
 use super::{Service, refresh};
 use crate::failure::Failure;
 use crate::gather::Origin;
+use crate::load::Confirmed;
 use crate::writer::Handle;
 
 /// A caller who was let in.
@@ -49,6 +50,33 @@ impl Service {
             TenantStatus::Active => Ok(Admitted { writer, principal, presented }),
             TenantStatus::Suspended => Err(Failure::Suspended),
         }
+    }
+
+    /// Whether a caller may do something on a key or prefix that no command asks about: the read that an answer is. A denial
+    /// is recorded.
+    pub(super) async fn may(
+        &self,
+        caller: &Admitted,
+        state: &Confirmed,
+        action: Action,
+        path: &str,
+    ) -> Result<(), Failure> {
+        let (rights, now) = (state.state.rights(), self.clock.now());
+        let (rightful, credential) = match &caller.presented {
+            Presented::ApiKey { key, .. } => {
+                let credential = Credential::ApiKey { tenant: state.state.id().clone(), key: *key };
+                (rights.caller(caller.principal, Some(*key), now), credential)
+            }
+            Presented::Token(token) => (rights.token_caller(token, now), Credential::Token(token.evidence(Vec::new()))),
+            Presented::System | Presented::Operator { .. } => return Err(Rejection::Unauthenticated.into()),
+        };
+        if rightful.grant(action, path).is_some() {
+            return Ok(());
+        }
+        let attempt = Attempt { principal: caller.principal, action, target: Prefix::of(path) };
+        let denied = AttemptDenied { attempt, credential, door: Door::Question, minute: now.minute() };
+        self.attestor().denied(state.state.id(), denied).await;
+        Err(Rejection::Forbidden(action).into())
     }
 
     async fn authenticated(&self, writer: &Handle, shown: &Shown) -> Result<(PrincipalId, Presented), Failure> {

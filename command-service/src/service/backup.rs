@@ -65,10 +65,10 @@ impl Service {
         let backup = BackupId(id);
         // Recorded before the first byte leaves.
         self.record_backup(presented, backup, BackupPart::Ledger).await?;
-        let (ledger, taken_at) = (self.ledger.clone(), self.backups.clock.now());
+        let (ledger, usage, taken_at) = (self.ledger.clone(), self.usage.clone(), self.backups.clock.now());
         let (sink, stream) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
-            let ended = backup::write(&ledger, backup, taken_at, &sink).await;
+            let ended = backup::write(&ledger, usage.as_ref(), backup, taken_at, &sink).await;
             let ended =
                 ended.map(|contents| tracing::info!(%backup, batches = contents.batches(), "a backup was made"));
             tell(&sink, backup, ended).await;

@@ -3,16 +3,14 @@
 
 use std::sync::Arc;
 
+use promptory_domain::Rejection;
 use promptory_domain::access::directory::{Directory, Entry};
 use promptory_domain::access::{Action, Rights};
-use promptory_domain::{Presented, Rejection};
-use promptory_events::event::{Attempt, AttemptDenied, Door};
-use promptory_events::{Credential, Event, GroupId, Prefix, PrincipalId, Sealed, TenantId, limits};
+use promptory_events::{Event, GroupId, PrincipalId, Sealed, TenantId, limits};
 use promptory_ledger::{KeyStore, KeyStoreError, Ledger, Name, seal};
 use promptory_platform::apikey::Presented as Shown;
 use promptory_scim::{Error, Filter, Kind, Object};
 
-use super::admit::Admitted;
 use super::execute::gathering;
 use super::{Service, refresh};
 use crate::failure::Failure;
@@ -71,27 +69,8 @@ impl Service {
             refresh(&caller.writer).await; // another replica may have written
         }
         let state = caller.writer.published.load_full();
-        self.may_look(&caller, &state).await?;
+        self.may(&caller, &state, Action::ReadAccess, "").await?;
         Ok(Look { state, ledger: self.ledger.clone(), keys: self.keys.clone(), shared: self.system.shared })
-    }
-
-    async fn may_look(&self, caller: &Admitted, state: &Confirmed) -> Result<(), Failure> {
-        let (rights, now, action) = (state.state.rights(), self.clock.now(), Action::ReadAccess);
-        let (rightful, credential) = match &caller.presented {
-            Presented::ApiKey { key, .. } => {
-                let credential = Credential::ApiKey { tenant: state.state.id().clone(), key: *key };
-                (rights.caller(caller.principal, Some(*key), now), credential)
-            }
-            Presented::Token(token) => (rights.token_caller(token, now), Credential::Token(token.evidence(Vec::new()))),
-            Presented::System | Presented::Operator { .. } => return Err(Rejection::Unauthenticated.into()),
-        };
-        if rightful.grant(action, "").is_some() {
-            return Ok(());
-        }
-        let attempt = Attempt { principal: caller.principal, action, target: Prefix::tenant() };
-        let denied = AttemptDenied { attempt, credential, door: Door::Question, minute: now.minute() };
-        self.attestor().denied(state.state.id(), denied).await;
-        Err(Rejection::Forbidden(action).into())
     }
 }
 

@@ -31,6 +31,11 @@ impl Service {
     /// # Errors
     /// What stops all of them: the caller is not let in, or too much waits. What stops one is in its place.
     pub async fn execute(&self, shown: &Shown, requests: Vec<wire::Request>) -> Result<Answers, Failure> {
+        // On the heap: it is large, and what it is part of is moved from layer to layer of the HTTP side.
+        Box::pin(self.execute_in_order(shown, requests)).await
+    }
+
+    async fn execute_in_order(&self, shown: &Shown, requests: Vec<wire::Request>) -> Result<Answers, Failure> {
         let caller = self.admit(shown).await?;
         self.in_time(&caller.writer, requests.len())?;
         let mut answers = Answers::with_capacity(requests.len());

@@ -11,6 +11,7 @@
 //! | [`mod@write`] | ledger to file, while it is written to |
 //! | [`read`] | the file again, checked as it is read |
 //! | [`restore`](mod@restore) | file to ledger |
+//! | [`usage`] | the rollups in it to a usage log |
 //! | [`keys`] | the key store as an encrypted file, and back |
 
 mod format;
@@ -18,6 +19,7 @@ pub mod keys;
 pub mod lineage;
 pub mod read;
 pub mod restore;
+pub mod usage;
 pub mod write;
 
 use std::io;
@@ -61,6 +63,8 @@ pub struct Contents {
     pub header: Header,
     /// The tenants in it, in order of their names.
     pub tenants: Vec<Summary>,
+    /// Rollups of usage in it.
+    pub rollups: u64,
 }
 
 impl Contents {

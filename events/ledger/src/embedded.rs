@@ -21,6 +21,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use crate::storage::OpenError;
 pub use read::EmbeddedReader;
+pub(crate) use tables::read_error;
 pub use tail::EmbeddedTail;
 
 use crate::acceptable::acceptable;

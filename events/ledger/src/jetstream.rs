@@ -28,7 +28,7 @@ use async_nats::jetstream::stream::{Config, Info};
 use bytes::Bytes;
 use promptory_events::{Cursor, Incarnation, TenantId, partition};
 
-pub use init::{Report, Shape, init};
+pub use init::{Report, Shape, init, init_keeping};
 pub use layout::{Drift, INCARNATION_KEY, PARTITIONS_MAX};
 pub use link::Connection;
 pub use options::Options;
@@ -260,7 +260,7 @@ async fn identity(link: &Link, partition: u16, deadline: Instant) -> Result<Iden
 }
 
 /// What a stream says about itself; waits for one that has no leader for the moment.
-async fn patient_info(link: &Link, stream: &str, deadline: Instant) -> Result<Info, OpenError> {
+pub(crate) async fn patient_info(link: &Link, stream: &str, deadline: Instant) -> Result<Info, OpenError> {
     let began = Instant::now();
     loop {
         match fetch::info(link, stream).await {
@@ -275,12 +275,12 @@ async fn patient_info(link: &Link, stream: &str, deadline: Instant) -> Result<In
 }
 
 /// Says aloud what is not as `init` would have made it.
-fn note(info: &Info, wanted: &Config) {
+pub(crate) fn note(info: &Info, wanted: &Config) {
     for drift in drift(&info.config, wanted) {
         tracing::warn!(%drift, "a stream is not set as it should be");
     }
     let (stream, has, end) = (&wanted.name, info.state.messages, info.state.last_sequence);
-    if has != end {
+    if has != end && layout::lacks_nothing(stream) {
         tracing::error!(stream, end, has, "a stream has lost messages");
     }
 }

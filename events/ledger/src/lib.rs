@@ -8,6 +8,7 @@
 //! | [`jetstream`] | the form on NATS JetStream: a stream a partition, a subject a tenant |
 //! | [`keystore`] | data keys, wrapped by the tenant's epoch key; the tenant's content key; in a file or on JetStream |
 //! | [`seal`] | how a text is sealed and opened |
+//! | [`usage`] | what programs say of running prompts, and the rollups made from it |
 //! | [`storage`] | the file under redb, counted and (in tests) broken on purpose |
 
 mod acceptable;
@@ -20,8 +21,10 @@ pub mod keystore;
 pub mod port;
 pub mod seal;
 pub mod storage;
+pub mod usage;
 
 pub use keystore::{DataKey, KeyStore, KeyStoreError, Name, RootKey, RootKeyError};
 pub use port::{AppendError, Head, Ledger, ReadError, Reader, Recorded, Tail};
 pub use seal::SealError;
 pub use storage::OpenError;
+pub use usage::UsageLog;

@@ -46,7 +46,7 @@ async fn back_up(ledger: &Ledger, file: &Path) -> Contents {
         }
         fs::write(file, bytes).unwrap();
     });
-    let contents = backup::write(ledger, BACKUP, Timestamp::from_micros(1), &sink).await.unwrap();
+    let contents = backup::write(ledger, None, BACKUP, Timestamp::from_micros(1), &sink).await.unwrap();
     drop(sink);
     writing.await.unwrap();
     contents

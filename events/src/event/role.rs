@@ -41,11 +41,15 @@ pub enum Action {
     OverrideFreeze,
     /// Set what holds for the tenant as a whole: the languages that its prompts are searched in.
     ManageSettings,
+    /// Say how prompts were run, and what became of it.
+    RecordUsage,
+    /// See what is counted of that.
+    ReadAnalytics,
 }
 
 impl Action {
     /// All of them, in order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Read,
         Self::WritePrompts,
         Self::MoveLabels,
@@ -60,6 +64,8 @@ impl Action {
         Self::ManageProtection,
         Self::OverrideFreeze,
         Self::ManageSettings,
+        Self::RecordUsage,
+        Self::ReadAnalytics,
     ];
 
     /// The name that users see.
@@ -80,6 +86,8 @@ impl Action {
             Self::ManageProtection => "manage-protection",
             Self::OverrideFreeze => "override-freeze",
             Self::ManageSettings => "manage-settings",
+            Self::RecordUsage => "record-usage",
+            Self::ReadAnalytics => "read-analytics",
         }
     }
 }

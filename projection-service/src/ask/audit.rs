@@ -78,6 +78,15 @@ pub enum Order {
 }
 
 impl Order {
+    /// Which of two indexes comes last.
+    #[must_use]
+    pub fn last(self, one: u64, other: u64) -> u64 {
+        match self {
+            Self::OldestFirst => one.max(other),
+            Self::NewestFirst => one.min(other),
+        }
+    }
+
     /// The index to go on from after one; `None`: there is nothing beyond it.
     #[must_use]
     pub fn after(self, index: u64) -> Option<u64> {

@@ -29,6 +29,24 @@ pub struct RenderedPart {
     pub version: VersionRef,
 }
 
+/// What a version says with all that it includes filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpandedAnswer {
+    /// A text, or a chat's items as JSON text. Variables and placeholders are as they are written.
+    pub said: String,
+    /// The versions that it is made of; the first is the one that was asked for.
+    pub parts: Vec<ExpandedPart>,
+}
+
+/// A version, and those that it includes itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpandedPart {
+    /// Which.
+    pub named: RenderedPart,
+    /// Their places among the parts.
+    pub includes: Vec<usize>,
+}
+
 /// Why a version says nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{}", self.detail())]

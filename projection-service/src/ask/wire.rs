@@ -132,7 +132,9 @@ fn cut(told: &mut Told) -> bool {
         | Answer::Languages(_)
         | Answer::Diff(_)
         | Answer::Rendered(_)
+        | Answer::Expanded(_)
         | Answer::AuditCount(_)
+        | Answer::Analytics(_)
         | Answer::Models(_)
         | Answer::Why(_) => false,
         // A page of a search is small, and says itself where the next one goes on.

@@ -82,6 +82,9 @@ impl Shelf {
             drop(open);
             return self.searched(&slot, reader, ask).await;
         }
+        if let Question::Analytics(asked) = &ask.question {
+            return self.counted(&open, &reader, ask, asked).await;
+        }
         if let Some(audited) = self.audited(&open, &reader, ask).await {
             return audited;
         }

@@ -43,6 +43,7 @@ fn denied(hot: &Hot, ask: &Ask, token: Option<&Token>, refused: &AskError, now: 
     let (action, target) = match refused {
         AskError::Forbidden => (Action::Read, Prefix::tenant()),
         AskError::AccessHidden(on) => (Action::ReadAccess, on.clone()),
+        AskError::AnalyticsHidden(on) => (Action::ReadAnalytics, on.clone()),
         AskError::PrincipalNotFound if caller.grant(Action::ReadAccess, "").is_none() => {
             (Action::ReadAccess, Prefix::tenant())
         }
@@ -73,6 +74,7 @@ impl Question {
             | Self::LabelHistory { prompt, .. }
             | Self::Comments { prompt, .. }
             | Self::Render { prompt, .. }
+            | Self::Expand { prompt, .. }
             | Self::Dependents { prompt, .. }
             | Self::Forks { prompt, .. } => (Some(prompt), None),
             Self::Diff { prompt, against: Against::Version(other, _), .. } => (Some(prompt), other.as_ref()),
@@ -91,6 +93,7 @@ impl Question {
             | Self::Why(_)
             | Self::Audit { .. }
             | Self::AuditCount { .. }
+            | Self::Analytics(_)
             | Self::Models { .. }
             | Self::Work(_)
             | Self::Search(_)

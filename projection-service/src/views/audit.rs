@@ -29,7 +29,7 @@ use chunk::{Chunk, Records};
 use key::{Key, family, number_of};
 
 /// The shape of the rows.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// What the fold of one tenant's audit view has in memory: what the names mean that events are told with, and what the records
 /// of the last block are found by.
@@ -93,7 +93,7 @@ impl View for Audit {
     const DIGEST_OF: &'static str = "audit-1";
     const FORMAT: u32 = FORMAT;
     // Nobody waits for it as for the catalog.
-    const GATHER: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(20));
+    const GATHER: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(40));
     const GIVES_WAY: bool = true;
 
     type Kept = Chunk;

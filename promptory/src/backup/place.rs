@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use promptory_ledger::embedded::Embedded;
 use promptory_ledger::jetstream::JetStream;
-use promptory_ledger::{KeyStore, Ledger, RootKey};
+use promptory_ledger::usage::{FileLog, KEEP, StreamLog};
+use promptory_ledger::{KeyStore, Ledger, RootKey, UsageLog};
 
 use super::BackupRunError;
 use crate::init::NatsArgs;
@@ -77,6 +78,27 @@ impl Place {
                 };
                 Ok((Ledger::JetStream(ledger), keys))
             }
+        }
+    }
+}
+
+impl Place {
+    /// Opens the usage log that is there; none in a folder that never had one. Makes nothing.
+    ///
+    /// # Errors
+    /// As [`Place::open`].
+    pub async fn usage(&self) -> Result<Option<UsageLog>, BackupRunError> {
+        match self {
+            Self::Data(data) => {
+                let path = data.join("usage.redb");
+                if !path.is_file() {
+                    return Ok(None);
+                }
+                // How long ids are known matters to who counts alone.
+                let log = FileLog::open(&path, KEEP).map_err(|e| BackupRunError::Store("the usage log", e))?;
+                Ok(Some(UsageLog::File(log)))
+            }
+            Self::Nats(nats, _) => Ok(Some(UsageLog::JetStream(StreamLog::open(&nats.options()?).await?))),
         }
     }
 }

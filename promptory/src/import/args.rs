@@ -1,11 +1,10 @@
 //! The command line of the import.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::{Args, Subcommand, value_parser};
-use promptory_platform::ApiKey;
+
+use crate::server::Server;
 
 /// A history in, over HTTP.
 #[derive(Args, Clone, Debug)]
@@ -26,6 +25,24 @@ pub enum Source {
     Jsonl(JsonlArgs),
     /// The first-parent history of a git repository.
     Git(GitArgs),
+    /// The whole history of another tenant, as `promptory export ndjson` wrote it.
+    ///
+    /// Prompts, versions, branches, forks, merges, labels, tags, metadata, archive and restore, with their messages and
+    /// what was claimed. Rights, keys, protections, releases, comments and rollouts are not carried and are told.
+    Ndjson(NdjsonArgs),
+    /// The prompts of a Langfuse project: versions, labels, tags, configurations, from its public API or a file of what that
+    /// answers. The key file has `public key:secret key`.
+    Langfuse(OtherArgs),
+    /// The prompts of an MLflow registry: versions, aliases, configurations, from its REST API or a file of model versions. The
+    /// key file, if it needs one, has `user:password`.
+    Mlflow(OtherArgs),
+    /// PromptLayer's templates, from a file of what its API answers.
+    PromptlayerJson(FileArgs),
+    /// A CSV file with a header: a version a row. Columns: key (or name, act), text (or content, prompt); labels, tags (with
+    /// `;` between them), message, time, author, config, template.
+    Csv(FileArgs),
+    /// A folder of files: what is no prompt yet becomes one, what says something else a version.
+    Dir(DirArgs),
 }
 
 /// Files of edits.
@@ -59,18 +76,77 @@ pub struct GitArgs {
     pub to: Target,
 }
 
+/// An exported history.
+#[derive(Args, Clone, Debug)]
+pub struct NdjsonArgs {
+    /// The file, plain or compressed with gzip; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Claims the recorded time and the actor's pseudonym where the history claims nothing. The times stay what they
+    /// were; the history digest becomes another one.
+    #[arg(long)]
+    pub claim_recorded: bool,
+    /// Where it goes.
+    #[command(flatten)]
+    pub to: Target,
+}
+
+/// Another product.
+#[derive(Args, Clone, Debug)]
+pub struct OtherArgs {
+    /// A file of JSON: versions in a list, or one a line.
+    #[arg(value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
+    pub file: Option<PathBuf>,
+    /// The product's address, to read from it instead.
+    #[arg(long, value_name = "URL")]
+    pub from: Option<String>,
+    /// A file with what it lets in: two words with a colon between them.
+    #[arg(long, value_name = "FILE", requires = "from", conflicts_with = "file")]
+    pub from_key_file: Option<PathBuf>,
+    /// Where it goes.
+    #[command(flatten)]
+    pub to: Target,
+}
+
+/// A file of another product.
+#[derive(Args, Clone, Debug)]
+pub struct FileArgs {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where it goes.
+    #[command(flatten)]
+    pub to: Target,
+}
+
+/// A folder of files.
+#[derive(Args, Clone, Debug)]
+pub struct DirArgs {
+    /// The folder.
+    pub dir: PathBuf,
+    /// Which paths in it are prompts: `**/*.md`. `*` stays within a folder, `**` does not.
+    #[arg(long, default_value = "**/*", num_args = 1..)]
+    pub glob: Vec<String>,
+    /// What a path ends with and its key does not; that of a chat then loses `.json`.
+    #[arg(long, value_name = "SUFFIX")]
+    pub strip_suffix: Option<String>,
+    /// Why.
+    #[arg(long)]
+    pub message: Option<String>,
+    /// Labels that go to what is new.
+    #[arg(long = "label", value_name = "LABEL")]
+    pub labels: Vec<String>,
+    /// Where it goes. A dry run needs the server and the key, too: it says what differs.
+    #[command(flatten)]
+    pub to: Target,
+}
+
 /// Where edits go.
 #[derive(Args, Clone, Debug)]
 pub struct Target {
-    /// The server's address.
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
-    pub url: String,
-    /// A file with an API key that may import (an importer's or an owner's).
-    #[arg(long, value_name = "FILE", required_unless_present = "key")]
-    pub key_file: Option<PathBuf>,
-    /// The API key itself; a file or the variable is safer, because everybody sees a command line.
-    #[arg(long, env = "PROMPTORY_KEY", hide_env_values = true)]
-    pub key: Option<KeyText>,
+    /// The server that they go to.
+    #[command(flatten)]
+    pub server: Server,
     /// Put before every path to make the key.
     #[arg(long, default_value = "")]
     pub prefix: String,
@@ -83,6 +159,9 @@ pub struct Target {
     /// For how many seconds a server that is away or busy is tried again.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub patience: u64,
+    /// Reads everything, says what would be sent, and sends nothing: no server and no key are needed.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 impl ImportArgs {
@@ -100,45 +179,30 @@ impl ImportArgs {
         Self { source: Source::Git(GitArgs { dir, glob, rev: "HEAD".into(), author_salt_file: None, to }) }
     }
 
+    /// An exported history into the tenant whose key is in a file, everything else as usual.
+    #[must_use]
+    pub fn ndjson(file: &Path, url: &str, key_file: &Path) -> Self {
+        let (file, to) = (file.to_owned(), Target::new(url, key_file));
+        Self { source: Source::Ndjson(NdjsonArgs { file, claim_recorded: false, to }) }
+    }
+
     /// Where the edits go.
     #[must_use]
     pub fn target(&mut self) -> &mut Target {
         match &mut self.source {
             Source::Jsonl(args) => &mut args.to,
             Source::Git(args) => &mut args.to,
+            Source::Ndjson(args) => &mut args.to,
+            Source::Langfuse(args) | Source::Mlflow(args) => &mut args.to,
+            Source::PromptlayerJson(args) | Source::Csv(args) => &mut args.to,
+            Source::Dir(args) => &mut args.to,
         }
     }
 }
 
 impl Target {
     fn new(url: &str, key_file: &Path) -> Self {
-        let (url, key_file) = (url.to_owned(), Some(key_file.to_owned()));
-        Self { url, key_file, key: None, prefix: String::new(), ack_log: None, batch: 500, patience: 120 }
-    }
-}
-
-/// The text of an API key, as it was given. No message ever shows it, whether it is a key or not.
-#[derive(Clone)]
-pub struct KeyText(String);
-
-impl KeyText {
-    /// The key that it is.
-    #[must_use]
-    pub fn key(&self) -> Option<ApiKey> {
-        self.0.trim().parse().ok()
-    }
-}
-
-impl FromStr for KeyText {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for KeyText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("pk_…")
+        let server = Server::new(url, key_file);
+        Self { server, prefix: String::new(), ack_log: None, batch: 500, patience: 120, dry_run: false }
     }
 }

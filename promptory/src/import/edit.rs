@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use promptory_command::wire::Request;
 use promptory_events::{Author, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -37,6 +38,8 @@ pub struct Read {
 pub enum Found {
     /// An edit to be sent.
     Edit(Box<Edit>),
+    /// What the source has as a command already.
+    Command(Box<Request>),
     /// Something that should have been an edit, and why it is none. Never holds prompt text.
     Bad(String),
     /// Something that is no prompt and is left out on purpose, and why.
@@ -129,12 +132,17 @@ impl Edit {
             // The same history under another prefix is other prompts.
             parts.push(prefix);
         }
-        let mut hash = Sha256::new();
-        for part in parts {
-            // With its length, so that no two lists of parts are the same bytes.
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
-        }
-        format!("import:{}", data_encoding::HEXLOWER.encode(&hash.finalize()))
+        idempotency_key(&parts)
     }
+}
+
+/// The same for the same parts in every run: `import:` and 64 hex digits.
+pub fn idempotency_key(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // With its length, so that no two lists of parts are the same bytes.
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    format!("import:{}", data_encoding::HEXLOWER.encode(&hash.finalize()))
 }

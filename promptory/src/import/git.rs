@@ -23,7 +23,7 @@ use author::Pseudonyms;
 use blobs::{Blob, Blobs};
 use log::{Commit, Log};
 use plan::{Plan, Put, Rename};
-use repo::Repository;
+pub(crate) use repo::Repository;
 
 /// The history could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -215,7 +215,7 @@ impl<'a> Told<'a> {
 }
 
 /// `*` stays within a folder, `**` does not.
-fn globs(patterns: &[String]) -> Result<GlobSet, globset::Error> {
+pub fn globs(patterns: &[String]) -> Result<GlobSet, globset::Error> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         set.add(GlobBuilder::new(pattern).literal_separator(true).build()?);

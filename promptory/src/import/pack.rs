@@ -45,25 +45,22 @@ pub struct Bounds {
 /// Nobody takes the batches any more.
 pub fn pack(
     source: impl Iterator<Item = Read>,
-    mut mapper: Mapper,
+    mapper: Mapper,
     bounds: Bounds,
     out: &SyncSender<Batch>,
 ) -> Result<(), SendError<Batch>> {
-    let (mut batch, mut file) = (Batch::default(), None);
-    for Read { place, found, progress } in source {
-        if !file.as_ref().is_some_and(|file| Arc::ptr_eq(file, &place.file)) {
-            file = Some(Arc::clone(&place.file));
-            mapper.next_source();
-        }
-        match packed(&mut mapper, place, found) {
-            Ok(command) => {
+    let (mut batch, mut mapping) = (Batch::default(), Mapping::new(mapper));
+    for read in source {
+        let progress = read.progress;
+        match mapping.packed(read) {
+            Packed::Command(command) => {
                 if batch.bytes + command.json.len() > bounds.bytes && !batch.commands.is_empty() {
                     out.send(std::mem::take(&mut batch))?;
                 }
                 batch.bytes += command.json.len();
                 batch.commands.push(command);
             }
-            Err(note) => batch.notes.push(note),
+            Packed::Note(note) => batch.notes.push(note),
         }
         batch.progress = progress;
         if batch.commands.len() + batch.notes.len() >= bounds.count {
@@ -73,15 +70,44 @@ pub fn pack(
     if batch.commands.is_empty() && batch.notes.is_empty() { Ok(()) } else { out.send(batch) }
 }
 
-fn packed(mapper: &mut Mapper, place: Place, found: Found) -> Result<Command, Note> {
-    let command = match found {
-        Found::Edit(edit) => mapper.map(*edit),
-        Found::Bad(why) => Err(why),
-        Found::Skipped(why) => return Err(Note { place, why, failed: false }),
-    };
-    match command.and_then(|command| serde_json::to_vec(&command).map_err(|error| error.to_string())) {
-        Ok(json) => Ok(Command { place, json, known: None }),
-        Err(why) => Err(Note { place, why, failed: true }),
+/// What a place led to.
+#[derive(Debug)]
+pub enum Packed {
+    /// A command.
+    Command(Command),
+    /// Nothing, and why.
+    Note(Note),
+}
+
+/// Turns what is found into commands, file by file.
+#[derive(Debug)]
+pub struct Mapping {
+    mapper: Mapper,
+    file: Option<Arc<str>>,
+}
+
+impl Mapping {
+    /// Before the first.
+    pub fn new(mapper: Mapper) -> Self {
+        Self { mapper, file: None }
+    }
+
+    /// What a place leads to.
+    pub fn packed(&mut self, Read { place, found, .. }: Read) -> Packed {
+        if !self.file.as_ref().is_some_and(|file| Arc::ptr_eq(file, &place.file)) {
+            self.file = Some(Arc::clone(&place.file));
+            self.mapper.next_source();
+        }
+        let command = match found {
+            Found::Edit(edit) => self.mapper.map(*edit),
+            Found::Command(command) => Ok(*command),
+            Found::Bad(why) => Err(why),
+            Found::Skipped(why) => return Packed::Note(Note { place, why, failed: false }),
+        };
+        match command.and_then(|command| serde_json::to_vec(&command).map_err(|error| error.to_string())) {
+            Ok(json) => Packed::Command(Command { place, json, known: None }),
+            Err(why) => Packed::Note(Note { place, why, failed: true }),
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Unit {
     Bytes,
     /// Commits of a history.
     Commits,
+    /// Versions of prompts.
+    Versions,
 }
 
 /// Shows how far an import is.
@@ -84,6 +86,7 @@ fn bar(unit: Unit, total: Option<u64>) -> ProgressBar {
         (Unit::Bytes, Some(_)) => "{bar:30} {bytes}/{total_bytes}  {msg}  ETA {eta}",
         (Unit::Bytes, None) => "{spinner} {bytes}  {msg}",
         (Unit::Commits, _) => "{bar:30} {pos}/{len} commits  {msg}  ETA {eta}",
+        (Unit::Versions, _) => "{bar:30} {pos}/{len} versions  {msg}  ETA {eta}",
     };
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
     bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))

@@ -1,9 +1,11 @@
 //! What an import did, kept as the answers come in.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
 use super::edit::Place;
+use super::pack::Note;
 
 /// So many lines that failed are kept with their reasons; all are counted, and all are told as they fail.
 const LISTED_MAX: usize = 20;
@@ -25,6 +27,8 @@ pub struct Report {
     pub seconds: f64,
     /// The first lines that failed, with where they are and why.
     pub failures: Vec<String>,
+    /// Of a dry run: what would be sent, by type of command, and how often.
+    pub would_send: BTreeMap<String, u64>,
 }
 
 impl Report {
@@ -39,6 +43,10 @@ impl Report {
     pub(super) fn counts(&self) -> String {
         let Self { lines, added, already_there, failed, skipped, seconds, .. } = self;
         let skipped = if *skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+        if !self.would_send.is_empty() {
+            let kinds: Vec<String> = self.would_send.iter().map(|(kind, times)| format!("{times} {kind}")).collect();
+            return format!("dry run: {lines} lines: would send {}; {failed} failed{skipped}", kinds.join(", "));
+        }
         let rate = self.rate();
         format!(
             "{lines} lines: {added} added, {already_there} already there, {failed} failed{skipped}; {seconds:.1} s, \
@@ -59,9 +67,19 @@ impl Report {
         }
     }
 
-    pub(super) fn skip(&mut self) {
+    pub(super) fn would_send(&mut self, command: &str) {
+        self.lines += 1;
+        *self.would_send.entry(command.to_owned()).or_default() += 1;
+    }
+
+    /// Counts a place that leads to no command; gives the line to tell.
+    pub(super) fn note(&mut self, note: &Note) -> String {
+        if note.failed {
+            return self.fail(&note.place, &note.why);
+        }
         self.lines += 1;
         self.skipped += 1;
+        format!("{}: skipped: {}", note.place, note.why)
     }
 
     /// Gives the line to tell.

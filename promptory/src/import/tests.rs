@@ -29,11 +29,26 @@ fn the_command_line_takes_what_the_docs_say() {
     )
     .unwrap();
     let to = args.target().clone();
-    assert_eq!((to.url.as_str(), to.prefix.as_str(), to.batch, to.patience), ("http://localhost:1", "p/", 7, 3));
+    assert_eq!((to.server.url.as_str(), to.prefix.as_str(), to.batch, to.patience), ("http://localhost:1", "p/", 7, 3));
     assert!(matches!(args.source, Source::Jsonl(JsonlArgs { files, .. }) if files.len() == 2));
     let git = parsed("import git . --glob **/*.md *.txt --rev main --author-salt-file s --key-file k").unwrap();
     assert!(matches!(git.source, Source::Git(GitArgs { glob, rev, .. }) if glob.len() == 2 && rev == "main"));
+    for good in [
+        "import ndjson a --dry-run",
+        "import ndjson - --key-file k --claim-recorded",
+        "import langfuse a.json --key-file k",
+        "import mlflow --from http://a:1 --from-key-file f --key-file k",
+        "import promptlayer-json a.json --dry-run",
+        "import csv a.csv --dry-run",
+        "import dir prompts --glob **/*.md --strip-suffix .md --label a --label b --key-file k",
+    ] {
+        assert!(parsed(good).is_ok(), "{good}");
+    }
     for bad in [
+        "import langfuse --key-file k",
+        "import langfuse a.json --from http://a:1 --key-file k",
+        "import mlflow a.json --from-key-file f --key-file k",
+        "import csv a.csv",
         "import jsonl --key-file k",
         "import jsonl a --key-file k --batch 0",
         "import jsonl a --key-file k --batch 1000",
@@ -61,7 +76,7 @@ fn what_can_not_be_used_is_told_before_anything_is_sent() {
     std::fs::write(&key_file, "nothing").unwrap();
     let with = |file: &Path, url: &str| run(ImportArgs::jsonl(vec![file.to_owned()], url, &key_file));
     assert!(matches!(with(Path::new("/nowhere"), "http://localhost:1"), Err(ImportError::File { .. })));
-    assert!(matches!(with(&slice(), "http://localhost:1"), Err(ImportError::NoKey(_))));
+    assert!(matches!(with(&slice(), "http://localhost:1"), Err(ImportError::Key(KeyError::None(_)))));
     std::fs::write(&key_file, key().reveal() + "\n").unwrap();
     assert!(matches!(with(&slice(), "nowhere"), Err(ImportError::Client(_))));
     let mut args = ImportArgs::jsonl(vec![slice()], "http://localhost:1", &key_file);

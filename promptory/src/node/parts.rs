@@ -4,7 +4,7 @@ use std::{io, thread};
 
 use async_nats::Client;
 use promptory_command::{Exchange, Service};
-use promptory_ledger::{KeyStore, Ledger};
+use promptory_ledger::{KeyStore, Ledger, UsageLog};
 use promptory_platform::between::Answering;
 use promptory_platform::{ApiKey, Attestor};
 use promptory_projection::shelf::search::indexer;
@@ -48,6 +48,7 @@ impl Command {
         config: &Config,
         ledger: &Ledger,
         keys: &KeyStore,
+        usage: &UsageLog,
         nats: Option<&Client>,
         attestor: &Attestor,
     ) -> Result<Self, NodeError> {
@@ -60,6 +61,7 @@ impl Command {
         };
         let service = Service::open(commands, ledger.clone(), keys.clone(), config.clock.clone())?;
         let service = service.with_backup_key(config.backup_key.clone()).with_attestor(attestor.clone());
+        let service = service.with_usage(usage.clone());
         let operator = keys::bootstrap(&config.data, &service).await?;
         let (mut forwarded, mut following) = (None, None);
         if let Some(exchange) = exchange {
@@ -98,6 +100,7 @@ pub(super) struct Projection {
     no_more_batches: watch::Sender<bool>,
     workers: Vec<thread::JoinHandle<()>>,
     indexing: JoinHandle<()>,
+    counting: JoinHandle<()>,
     serving: Option<serve::Serving>,
 }
 
@@ -106,12 +109,14 @@ impl Projection {
         config: &Config,
         ledger: &Ledger,
         keys: &KeyStore,
+        usage: UsageLog,
         nats: Option<&Client>,
         projected: Vec<u16>,
         attestor: &Attestor,
     ) -> Result<Self, NodeError> {
         let shelf = Shelf::new(models(config), ledger.clone(), keys.clone());
         shelf.attest_to(attestor.clone());
+        shelf.count_usage(usage, config.usage.rollup);
         let whole = projected.len() == usize::from(ledger.partitions());
         let (no_more_batches, told) = watch::channel(false);
         let workers = Scope::of_process(&projected, ledger.partitions())
@@ -124,12 +129,14 @@ impl Projection {
         tokio::spawn(async move { checking.check_now_and_then(until).await });
         let (tidying, until) = (shelf.clone(), told.clone());
         tokio::spawn(async move { tidying.tidy_now_and_then(until).await });
+        let (counting, until, whose) = (shelf.clone(), told.clone(), projected.clone());
+        let counting = tokio::spawn(async move { counting.count_now_and_then(whose, until).await });
         let indexing = tokio::spawn(indexer::run(shelf.clone(), told));
         let serving = match nats {
             Some(client) => Some(serve::start(client.clone(), shelf.clone(), projected).await?),
             None => None,
         };
-        Ok(Self { shelf, whole, no_more_batches, workers, indexing, serving })
+        Ok(Self { shelf, whole, no_more_batches, workers, indexing, counting, serving })
     }
 
     pub(super) fn shelf(&self) -> &Shelf {
@@ -148,6 +155,9 @@ impl Projection {
         }
         if let Err(error) = self.indexing.await {
             tracing::error!(%error, "the indexer ended badly");
+        }
+        if let Err(error) = self.counting.await {
+            tracing::error!(%error, "the counting of usage ended badly");
         }
         self.shelf.close().await;
     }

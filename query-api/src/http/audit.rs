@@ -1,6 +1,6 @@
 //! Who did what, when and by which right, and what was denied. Listing, counting and exporting take the same filter.
 
-mod csv;
+pub(super) mod csv;
 pub mod export;
 mod ocsf;
 mod params;

@@ -17,6 +17,12 @@ pub fn problem(error: AskError) -> Problem {
         AskError::AccessHidden(_) => {
             Problem::new(ProblemType::FORBIDDEN, detail).with("right", Action::ReadAccess.name())
         }
+        AskError::AnalyticsHidden(_) => {
+            Problem::new(ProblemType::FORBIDDEN, detail).with("right", Action::ReadAnalytics.name())
+        }
+        AskError::TooManyGroups => {
+            Problem::new(ProblemType::TOO_MANY_GROUPS, detail).with("limit", promptory_events::limits::USAGE_GROUPS_MAX)
+        }
         AskError::PrincipalNotFound => Problem::new(ProblemType::PRINCIPAL_NOT_FOUND, detail),
         AskError::Suspended => Problem::new(ProblemType::TENANT_SUSPENDED, detail),
         AskError::PromptNotFound => Problem::new(ProblemType::PROMPT_NOT_FOUND, detail),
@@ -105,6 +111,11 @@ problem_set! {
         INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, URI_TOO_LONG, OTHER_INCARNATION, OVERLOADED,
         INTERNAL, UNAVAILABLE, BEHIND,
     ];
+    /// What is counted of usage.
+    pub AnalyticsProblems = [
+        INVALID_FIELD, TOO_MANY_GROUPS, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, PROMPT_NOT_FOUND, URI_TOO_LONG,
+        OTHER_INCARNATION, OVERLOADED, INTERNAL, UNAVAILABLE, BEHIND,
+    ];
     /// Going back to the store that was replaced.
     pub RollbackProblems = [
         INVALID_FIELD, UNAUTHENTICATED, FORBIDDEN, TENANT_SUSPENDED, NO_PREVIOUS_MODEL, URI_TOO_LONG, OTHER_INCARNATION,
@@ -190,5 +201,13 @@ mod tests {
         let fault = problem(AskError::QueryInvalid(QueryFault { position: 4, reason: "no end".into() }));
         assert_eq!((&fault.document()["field"], &fault.document()["position"]), (&json!("q"), &json!(4)));
         assert_eq!(problem(AskError::CursorExpired).kind.code, "cursor-expired");
+    }
+
+    #[test]
+    fn more_groups_than_one_answer_has_are_a_problem() {
+        let problem = problem(AskError::TooManyGroups);
+        assert_eq!((problem.kind.code, &problem.members["limit"]), ("too-many-groups", &10_000.into()));
+        let hidden = super::problem(AskError::AnalyticsHidden(promptory_events::Prefix::tenant()));
+        assert_eq!((hidden.kind.code, &hidden.members["right"]), ("forbidden", &"read-analytics".into()));
     }
 }

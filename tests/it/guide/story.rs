@@ -50,7 +50,15 @@ fn every_example_of_the_guide_is_what_the_server_answers() {
     directory(&mut guide, &owner);
     operators(&mut guide, &world);
     audit(&mut guide, &owner);
+    other_clients(&mut guide, &owner);
+    usage(&mut guide, &owner);
     guide.finish();
+}
+
+fn usage(guide: &mut Guide, owner: &Client) {
+    let _ = guide.play(owner, "POST /v1/usage");
+    let _ = guide.play(owner, "GET /v1/analytics");
+    let _ = guide.play(owner, "GET /v1/analytics/compare");
 }
 
 fn first_prompt(guide: &mut Guide, owner: &Client) {
@@ -201,4 +209,13 @@ fn audit(guide: &mut Guide, owner: &Client) {
         audited(owner);
         let _ = guide.play(owner, read);
     }
+}
+
+fn other_clients(guide: &mut Guide, owner: &Client) {
+    let prompts = "/api/public/v2/prompts";
+    let _ = guide.play(owner, &format!("POST {prompts}"));
+    let _ = guide.play(owner, &format!("GET {prompts}/{{prompt}}"));
+    let _ = guide.play(owner, &format!("PATCH {prompts}/{{prompt}}/versions/{{version}}"));
+    let _ = guide.play(owner, &format!("GET {prompts}"));
+    let _ = guide.play(owner, &format!("DELETE {prompts}/{{prompt}}"));
 }

@@ -24,7 +24,7 @@ pub(super) enum Long {
 }
 
 /// The actions of the table, and the one that only operators have.
-pub const ACTIONS: [&str; 14] = [
+pub const ACTIONS: [&str; 16] = [
     "read",
     "write-prompts",
     "move-labels",
@@ -38,13 +38,15 @@ pub const ACTIONS: [&str; 14] = [
     "manage-access",
     "read-access",
     "manage-settings",
+    "record-usage",
+    "read-analytics",
     "manage-tenants",
 ];
 
 /// The columns of the table.
 fn built_in(role: &str) -> Option<&'static [&'static str]> {
     Some(match role {
-        "owner" => &ACTIONS[..13],
+        "owner" => &ACTIONS[..15],
         "admin" => &[
             "read",
             "write-prompts",
@@ -57,13 +59,18 @@ fn built_in(role: &str) -> Option<&'static [&'static str]> {
             "manage-access",
             "read-access",
             "manage-settings",
+            "record-usage",
+            "read-analytics",
         ],
-        "editor" => &["read", "write-prompts", "move-labels", "comment", "request-release"],
-        "reviewer" => &["read", "comment", "approve-release"],
-        "viewer" | "service" => &["read"],
-        "auditor" => &["read", "read-access"],
+        "editor" => {
+            &["read", "write-prompts", "move-labels", "comment", "request-release", "record-usage", "read-analytics"]
+        }
+        "reviewer" => &["read", "comment", "approve-release", "read-analytics"],
+        "viewer" => &["read", "read-analytics"],
+        "service" => &["read", "record-usage"],
+        "auditor" => &["read", "read-access", "read-analytics"],
         "importer" => &["read", "write-prompts", "move-labels", "import"],
-        "operator" => &["read", "manage-access", "read-access", "manage-tenants"],
+        "operator" => &["read", "manage-access", "read-access", "read-analytics", "manage-tenants"],
         _ => return None,
     })
 }

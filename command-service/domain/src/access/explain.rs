@@ -166,7 +166,15 @@ mod tests {
         let can: Vec<_> = caller.actions("team/a/x").iter().collect();
         assert_eq!(
             can,
-            [Action::Read, Action::WritePrompts, Action::MoveLabels, Action::Comment, Action::RequestRelease]
+            [
+                Action::Read,
+                Action::WritePrompts,
+                Action::MoveLabels,
+                Action::Comment,
+                Action::RequestRelease,
+                Action::RecordUsage,
+                Action::ReadAnalytics
+            ]
         );
         assert_eq!(caller.actions("other/x"), Actions::default());
     }

@@ -25,6 +25,10 @@ pub(super) const HEADER: u8 = b'H';
 pub(super) const BATCH: u8 = b'B';
 /// What there is of one tenant, JSON.
 pub(super) const TENANT: u8 = b'T';
+/// A rollup of usage: length of the tenant's name (1 byte), the name, the rollup; each tenant's in order.
+pub(super) const ROLLUP: u8 = b'R';
+/// How many rollups there are, JSON; behind them.
+pub(super) const ROLLUPS: u8 = b'U';
 /// SHA-256 over every byte before this frame.
 pub(super) const SUM: u8 = b'S';
 /// Ciphertext; more follows.

@@ -11,12 +11,18 @@ use bytes::Bytes;
 use promptory_events::{Cursor, TenantId};
 use serde::de::DeserializeOwned;
 
-use super::format::{self, BATCH, Frames, HEADER, SUM, TENANT};
+use super::format::{self, BATCH, Frames, HEADER, ROLLUP, ROLLUPS, SUM, TENANT};
 use super::lineage::{Lineages, Summary};
 use super::{BackupError, Contents, FORMAT, Header};
 use crate::port::Recorded;
 
 const BUFFER_BYTES: usize = 1024 * 1024;
+
+/// Something that a file holds.
+enum Part {
+    Batch(TenantId, Recorded),
+    Rollup(TenantId, Bytes),
+}
 
 /// A ledger's file that is being read.
 pub struct Archive {
@@ -24,6 +30,8 @@ pub struct Archive {
     frames: Frames<BufReader<File>>,
     lineages: Lineages,
     tenants: Vec<Summary>,
+    /// Rollups that were read, and that there are.
+    rollups: (u64, Option<u64>),
     /// The last frame was a sum: the file may end here.
     summed: bool,
     ended: bool,
@@ -47,7 +55,7 @@ impl Archive {
             return Err(BackupError::NotOurs(what));
         }
         let lineages = Lineages::new(header.incarnation);
-        Ok(Self { header, frames, lineages, tenants: Vec::new(), summed: false, ended: false })
+        Ok(Self { header, frames, lineages, tenants: Vec::new(), rollups: (0, None), summed: false, ended: false })
     }
 
     /// Reads a whole file and gives what is in it. Blocks.
@@ -75,7 +83,7 @@ impl Archive {
     /// What is in it; whole after [`Archive::next`] gave `None`.
     #[must_use]
     pub fn contents(self) -> Contents {
-        Contents { header: self.header, tenants: self.tenants }
+        Contents { header: self.header, tenants: self.tenants, rollups: self.rollups.0 }
     }
 
     /// The next batch with its tenant, each tenant's in order; `None` at the end, when everything was found as it should
@@ -85,6 +93,30 @@ impl Archive {
     /// The file is damaged or cut off, or a batch in it can't be where it is.
     #[allow(clippy::should_implement_trait, reason = "an iterator would have to be asked again after an error")]
     pub fn next(&mut self) -> Result<Option<(TenantId, Recorded)>, BackupError> {
+        loop {
+            match self.part()? {
+                Some(Part::Batch(tenant, recorded)) => return Ok(Some((tenant, recorded))),
+                Some(Part::Rollup(..)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The next rollup of usage with its tenant, each tenant's in order; `None` at the end, as [`Archive::next`]. Blocks.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn next_rollup(&mut self) -> Result<Option<(TenantId, Bytes)>, BackupError> {
+        loop {
+            match self.part()? {
+                Some(Part::Rollup(tenant, rollup)) => return Ok(Some((tenant, rollup))),
+                Some(Part::Batch(..)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    fn part(&mut self) -> Result<Option<Part>, BackupError> {
         while !self.ended {
             let Some((kind, payload)) = self.frames.next()? else {
                 self.end()?;
@@ -93,7 +125,11 @@ impl Archive {
             };
             self.summed = kind == SUM;
             match kind {
-                BATCH if self.tenants.is_empty() => return self.batch(payload).map(Some),
+                BATCH if self.tenants.is_empty() => {
+                    return self.batch(payload).map(|(tenant, recorded)| Some(Part::Batch(tenant, recorded)));
+                }
+                ROLLUP if self.rollups.1.is_none() => return self.rollup(payload).map(Some),
+                ROLLUPS => self.rollups.1 = Some(parse(&self.frames, &payload)?),
                 TENANT => {
                     let summary = parse(&self.frames, &payload)?;
                     self.tenants.push(summary);
@@ -103,6 +139,19 @@ impl Archive {
             }
         }
         Ok(None)
+    }
+
+    fn rollup(&mut self, payload: Vec<u8>) -> Result<Part, BackupError> {
+        let mut payload = Bytes::from(payload);
+        let place = |payload: &mut Bytes| {
+            let end = 1 + usize::from(*payload.first()?);
+            let tenant: TenantId = std::str::from_utf8(payload.get(1..end)?).ok()?.parse().ok()?;
+            Some((tenant, payload.split_off(end)))
+        };
+        let place = place(&mut payload);
+        let (tenant, rollup) = place.ok_or_else(|| self.frames.damaged("a rollup's place can't be read".to_owned()))?;
+        self.rollups.0 += 1;
+        Ok(Part::Rollup(tenant, rollup))
     }
 
     fn batch(&mut self, payload: Vec<u8>) -> Result<(TenantId, Recorded), BackupError> {
@@ -125,11 +174,15 @@ impl Archive {
 
     /// The file ends here: is it whole?
     fn end(&self) -> Result<(), BackupError> {
-        if !self.summed || self.tenants.len() < self.lineages.len() {
+        if !self.summed || self.tenants.len() < self.lineages.len() || self.rollups.1.is_none() {
             return Err(BackupError::Cut(self.frames.at));
         }
         if !self.tenants.iter().cloned().eq(self.lineages.summaries()) {
             return Err(self.frames.damaged("what it says of its tenants is not what it holds".to_owned()));
+        }
+        let (read, said) = self.rollups;
+        if said != Some(read) {
+            return Err(self.frames.damaged(format!("{read} rollups, said were {}", said.unwrap_or_default())));
         }
         let (said, held) = (self.header.ends.iter().sum::<u64>(), self.tenants.iter().map(|t| t.batches).sum::<u64>());
         if said == held { Ok(()) } else { Err(self.frames.damaged(format!("{held} batches, said were {said}"))) }

@@ -10,10 +10,11 @@ use sha2::{Digest, Sha256};
 use std::io;
 use tokio::sync::mpsc;
 
-use super::format::{self, BATCH, HEADER, SUM, TENANT};
+use super::format::{self, BATCH, HEADER, ROLLUP, ROLLUPS, SUM, TENANT};
 use super::lineage::Lineages;
 use super::{BackupError, Contents, FORMAT, Header};
 use crate::port::{Ledger, ReadError, Recorded, Tail};
+use crate::usage::UsageLog;
 
 /// After so many bytes comes a sum.
 const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
@@ -23,13 +24,14 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// Where the bytes of a backup go. A small queue: a slow taker slows the backup and nothing else.
 pub type Sink = mpsc::Sender<io::Result<Bytes>>;
 
-/// Writes a ledger's file into `sink`. Whoever takes the bytes must look whether this ended well: a file without its end
+/// Writes a ledger's file into `sink`, with the rollups of a usage log if there is one. Whoever takes the bytes must look whether this ended well: a file without its end
 /// is refused by every reader.
 ///
 /// # Errors
 /// The ledger can't be read, what is in it can't be so, or nobody takes the bytes.
 pub async fn write(
     ledger: &Ledger,
+    usage: Option<&UsageLog>,
     backup: BackupId,
     taken_at: Timestamp,
     sink: &Sink,
@@ -53,9 +55,14 @@ pub async fn write(
         out.json(TENANT, &summary).await?;
         tenants.push(summary);
     }
+    let rollups = match usage {
+        Some(usage) => out.rollups(usage).await?,
+        None => 0,
+    };
+    out.json(ROLLUPS, &rollups).await?;
     out.sum()?;
     out.hand_on().await?;
-    Ok(Contents { header, tenants })
+    Ok(Contents { header, tenants, rollups })
 }
 
 /// A walk over everything that is in a ledger when it begins.
@@ -125,6 +132,27 @@ impl Out<'_> {
         let len = u8::try_from(tenant.len()).map_err(io::Error::other)?; // a tenant id has at most 63 bytes
         format::put(&mut self.chunk, BATCH, &[&sequence.to_le_bytes(), &[len], tenant, bytes])?;
         self.may_hand_on().await
+    }
+
+    /// Everything that is left of usage once the records have expired. What they say that is in no rollup yet is not in it.
+    async fn rollups(&mut self, usage: &UsageLog) -> Result<u64, BackupError> {
+        let mut count = 0;
+        for tenant in usage.rolled_tenants().await? {
+            let name = tenant.as_str().as_bytes();
+            let len = u8::try_from(name.len()).map_err(io::Error::other)?;
+            let mut after = 0;
+            loop {
+                let page = usage.rollups(&tenant, after).await?;
+                let Some(last) = page.last() else { break };
+                after = last.sequence;
+                for rollup in &page {
+                    format::put(&mut self.chunk, ROLLUP, &[&[len], name, &rollup.bytes])?;
+                    self.may_hand_on().await?;
+                    count += 1;
+                }
+            }
+        }
+        Ok(count)
     }
 
     async fn may_hand_on(&mut self) -> Result<(), BackupError> {

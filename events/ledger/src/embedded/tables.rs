@@ -85,7 +85,7 @@ fn ends(txn: &ReadTransaction, partitions: u16) -> Result<Vec<u64>, OpenError> {
 }
 
 /// What a reader is told when redb fails.
-pub(super) fn read_error(error: impl Into<redb::Error>) -> ReadError {
+pub(crate) fn read_error(error: impl Into<redb::Error>) -> ReadError {
     match error.into() {
         redb::Error::Corrupted(why) => ReadError::Corrupt(why),
         other => ReadError::Unavailable(other.to_string()),

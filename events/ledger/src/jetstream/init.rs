@@ -10,9 +10,13 @@ use async_nats::jetstream::stream::{Config, Info};
 use promptory_events::Incarnation;
 
 use super::fetch::{InfoError, info};
-use super::layout::{Drift, Identity, KEYS, PARTITIONS_MAX, drift, stream_name, wanted, wanted_keys};
+use super::layout::{
+    Drift, Identity, KEYS, PARTITIONS_MAX, ROLLUP, USAGE, drift, lacks_nothing, stream_name, wanted, wanted_keys,
+    wanted_rollup, wanted_usage,
+};
 use super::link::{Link, with_causes};
 use super::{OpenError, Options};
+use crate::usage;
 
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -66,6 +70,14 @@ impl fmt::Display for Report {
 /// The servers can't be reached, are too old or take too small messages; the shape is impossible; a stream can't be
 /// created. Drift is no error.
 pub async fn init(options: &Options, shape: Shape) -> Result<Report, OpenError> {
+    init_keeping(options, shape, usage::KEEP).await
+}
+
+/// The same, with how long the ids of usage records are to be known; the records are kept a little longer.
+///
+/// # Errors
+/// As [`init`].
+pub async fn init_keeping(options: &Options, shape: Shape, usage: Duration) -> Result<Report, OpenError> {
     if !(1..=PARTITIONS_MAX).contains(&shape.partitions) || !matches!(shape.replicas, 1 | 3 | 5) {
         let Shape { replicas, partitions } = shape;
         let allowed = format!("1 to {PARTITIONS_MAX} partitions with 1, 3 or 5 replicas");
@@ -74,13 +86,15 @@ pub async fn init(options: &Options, shape: Shape) -> Result<Report, OpenError> 
         )));
     }
     let link = Link::connect(options, "promptory init").await?;
-    Init { link, deadline: Instant::now() + options.patience, shape }.run().await
+    let max_age = usage::max_age(usage);
+    Init { link, deadline: Instant::now() + options.patience, shape, max_age }.run().await
 }
 
 struct Init {
     link: Link,
     deadline: Instant,
     shape: Shape,
+    max_age: Duration,
 }
 
 impl Init {
@@ -99,6 +113,8 @@ impl Init {
             streams.push(wanted(partition, identity, self.shape.replicas));
         }
         streams.push(wanted_keys(identity.incarnation, self.shape.replicas));
+        streams.push(wanted_usage(identity.incarnation, self.shape.replicas, self.max_age));
+        streams.push(wanted_rollup(identity.incarnation, self.shape.replicas));
         let mut there = Vec::new();
         for wanted in &streams {
             there.push(self.look(&wanted.name).await?);
@@ -128,7 +144,8 @@ impl Init {
             Some(info) => info,
             None => {
                 let mut orphans = Vec::new();
-                for name in (1..self.shape.partitions).map(stream_name).chain([KEYS.to_owned()]) {
+                for name in (1..self.shape.partitions).map(stream_name).chain([KEYS, USAGE, ROLLUP].map(str::to_owned))
+                {
                     orphans.extend(self.look(&name).await?.map(|_| name));
                 }
                 if !orphans.is_empty() {
@@ -215,7 +232,7 @@ impl Init {
 fn compare(info: &Info, wanted: &Config, report: &mut Report) {
     report.drift.extend(drift(&info.config, wanted));
     let (stream, state) = (wanted.name.clone(), &info.state);
-    if state.messages != state.last_sequence {
+    if state.messages != state.last_sequence && lacks_nothing(&stream) {
         report.drift.push(Drift {
             stream: stream.clone(),
             setting: "messages",

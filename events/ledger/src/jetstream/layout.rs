@@ -100,6 +100,40 @@ pub(crate) fn wanted_keys(incarnation: Incarnation, replicas: usize) -> Config {
     }
 }
 
+/// The stream of usage records.
+pub(crate) const USAGE: &str = "USAGE";
+/// The stream of what is counted from them.
+pub(crate) const ROLLUP: &str = "ROLLUP";
+
+/// What the stream of usage records is created with: the servers drop what is older than `max_age`.
+pub(crate) fn wanted_usage(incarnation: Incarnation, replicas: usize, max_age: Duration) -> Config {
+    Config { max_age, ..wanted_log(USAGE, "usage.*", incarnation, replicas) }
+}
+
+/// What the stream of rollups is created with. They are what is left of usage for ever.
+pub(crate) fn wanted_rollup(incarnation: Incarnation, replicas: usize) -> Config {
+    wanted_log(ROLLUP, "rollup.*", incarnation, replicas)
+}
+
+fn wanted_log(name: &str, subject: &str, incarnation: Incarnation, replicas: usize) -> Config {
+    Config {
+        name: name.to_owned(),
+        subjects: vec![subject.to_owned()],
+        deny_delete: true,
+        allow_direct: true,
+        metadata: HashMap::from([
+            (FORMAT_KEY.to_owned(), FORMAT.to_owned()),
+            (INCARNATION_KEY.to_owned(), incarnation.to_string()),
+        ]),
+        ..kept_for_ever(replicas)
+    }
+}
+
+/// Whether a stream holds every message that it ever had.
+pub(super) fn lacks_nothing(stream: &str) -> bool {
+    stream != USAGE
+}
+
 /// What every stream has in common: in files, without limits, never purged, never changed by the server.
 fn kept_for_ever(replicas: usize) -> Config {
     Config {

@@ -17,7 +17,7 @@ const OLDEST_SERVER: (u64, u64, u64) = (2, 15, 1);
 /// A batch and room for the headers of its message.
 const MAX_PAYLOAD_NEEDED: usize = limits::BATCH_MAX_BYTES + 4096;
 /// How long any one replica is waited for.
-pub(super) const REPLICA_TIMEOUT: Duration = Duration::from_millis(500);
+pub(crate) const REPLICA_TIMEOUT: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A connection to the servers that is looked after: it moves away from a server that has lost the others. Clones are the
@@ -67,7 +67,7 @@ impl Link {
         self.client.connection_state() == State::Connected
     }
 
-    pub(super) fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         self.client.clone()
     }
 

@@ -60,6 +60,6 @@ async fn fresh(options: &Options, partitions: u16, replicas: usize) -> Ledger {
 /// Makes a ledger, with the stream of its key store, and opens it.
 pub async fn made(options: &Options, partitions: u16, replicas: usize) -> JetStream {
     let report = init(options, Shape { replicas, partitions }).await.unwrap();
-    assert_eq!((report.created.len(), report.drift.as_slice()), (usize::from(partitions) + 1, [].as_slice()));
+    assert_eq!((report.created.len(), report.drift.as_slice()), (usize::from(partitions) + 3, [].as_slice()));
     JetStream::open(options).await.unwrap()
 }

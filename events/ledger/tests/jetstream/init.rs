@@ -57,7 +57,7 @@ async fn what_was_changed_is_said_and_left_as_it_is() {
             "KEYS: max_msgs_per_subject is 1, expected unlimited",
         ];
         assert_eq!(drift(&report), expected);
-        assert_eq!((report.created.len(), report.found.len()), (0, 4), "three partitions and KEYS");
+        assert_eq!((report.created.len(), report.found.len()), (0, 6), "three partitions, KEYS, USAGE and ROLLUP");
     }
     let other = init(&options, Shape { replicas: 1, partitions: 8 }).await.unwrap();
     assert!(drift(&other).contains(&"LEDGER-0: partitions of the ledger is 3, expected 8".to_owned()), "{other}");

@@ -89,9 +89,13 @@ impl Secrets {
 async fn each_credential_does_its_work_and_no_other(secrets: &Secrets, servers: &str, replicas: usize) {
     let shape = Shape { replicas, partitions: 2 };
     let made = init(&secrets.operator(servers), shape).await.unwrap();
-    assert_eq!((made.created.len(), made.found.len(), made.drift.len()), (3, 0, 0), "two partitions and KEYS");
+    assert_eq!(
+        (made.created.len(), made.found.len(), made.drift.len()),
+        (5, 0, 0),
+        "two partitions, KEYS, USAGE and ROLLUP"
+    );
     let again = init(&secrets.operator(servers), shape).await.unwrap();
-    assert_eq!((again.created.len(), again.found.len(), again.drift.len()), (0, 3, 0), "{again}");
+    assert_eq!((again.created.len(), again.found.len(), again.drift.len()), (0, 5, 0), "{again}");
     assert_eq!(again.incarnation, made.incarnation);
 
     let ledger = JetStream::open(&secrets.service(servers)).await.unwrap();

@@ -8,7 +8,7 @@ use promptory_events::TenantId;
 use tokio::sync::Notify;
 
 /// Between two commits of one index there is at least this much time: a commit costs the same for one prompt as for many.
-pub(super) const PACE: Duration = Duration::from_millis(250);
+pub(super) const PACE: Duration = Duration::from_millis(350);
 
 /// Who waits.
 #[derive(Debug, Default)]

@@ -81,8 +81,13 @@ pub struct AuditDesk<'a, R> {
     pub reach: Reach<'a>,
 }
 
-/// A record that a filter may mean, and what it says; nothing, if that was not read: then it has what was looked for.
-type Candidate = (u64, Option<Bytes>);
+/// What was come upon where records are looked for.
+enum Candidate {
+    /// A record that a filter may mean, and what it says; nothing, if that was not read: then it has what was looked for.
+    Record(u64, Option<Bytes>),
+    /// A block that has none.
+    NoneIn(u64),
+}
 
 /// Where records are looked for, and how many more.
 struct Looking<'q> {
@@ -156,14 +161,17 @@ impl<R: Rows> AuditDesk<'_, R> {
         mut take: impl FnMut(Option<AuditRecord>) -> bool,
     ) -> Result<Option<u64>, AnswerError> {
         for candidate in self.candidates(span, records, looking.order) {
-            let (index, value) = candidate?;
             looking.looked += 1;
-            let enough = if unread && (value.is_none() || span.posting.is_none()) {
-                !take(None)
-            } else {
-                let value = value.map_or_else(|| records.get(index), Ok)?;
-                let meant = self.meant(index, row::decode("record", &value)?, records, looking)?;
-                meant.is_some_and(|record| !take(Some(record)))
+            let (index, enough) = match candidate? {
+                Candidate::NoneIn(block) => (looking.order.last(block::start(block), block::end(block)), false),
+                Candidate::Record(index, value) if unread && (value.is_none() || span.by.is_none()) => {
+                    (index, !take(None))
+                }
+                Candidate::Record(index, value) => {
+                    let value = value.map_or_else(|| records.get(index), Ok)?;
+                    let meant = self.meant(index, row::decode("record", &value)?, records, looking)?;
+                    (index, meant.is_some_and(|record| !take(Some(record))))
+                }
             };
             if enough || looking.looked >= LOOKED_AT_MAX || looking.opened >= OPENED_MAX {
                 let within = |next: &u64| (span.low..=span.high).contains(next);
@@ -173,34 +181,36 @@ impl<R: Rows> AuditDesk<'_, R> {
         Ok(None)
     }
 
-    /// What a span finds: in full blocks by its posting, and then every record of the block that is not full. The rows may be
-    /// ahead: whether a block is full is for the state to say.
+    /// What a span finds. The rows may be ahead: whether a block is full is for the state to say.
     fn candidates<'r>(
         &'r self,
         span: &Span,
         records: &'r Records<'r, R>,
         order: Order,
     ) -> Box<dyn Iterator<Item = Result<Candidate, RowError>> + 'r> {
-        let each =
-            |low| records.range(low, span.high).map(|record| record.map(|(index, record)| (index, Some(record))));
-        let unfinished = block::of(records.next());
-        let Some(posting) = &span.posting else { return ordered(each(span.low), order) };
-        let rest = each(span.low.max(block::start(unfinished)));
-        let Some(last) = unfinished.checked_sub(1) else { return ordered(rest, order) };
-        let key = |block| Key::Posting(posting.clone(), block).bytes();
-        let blocks = self.rows.range(&key(block::of(span.low)), &key(block::of(span.high).min(last)));
         let (low, high) = (span.low, span.high);
-        let found = blocks.flat_map(move |row| {
-            let indexes = row.and_then(|(key, marks)| Ok((numbered(&key)?, row::decode("posting", &marks)?)));
-            match indexes {
-                Ok((block, marks)) => {
-                    let within = block::marked(block, marks).filter(|index| (low..=high).contains(index));
-                    within.map(|index| Ok((index, None))).collect()
-                }
-                Err(error) => vec![Err(error)],
-            }
+        let Some(by) = span.by else {
+            let each = records.range(low, high);
+            return ordered(
+                each.map(|record| record.map(|(index, record)| Candidate::Record(index, Some(record)))),
+                order,
+            );
+        };
+        let within = move |block, marks| -> Vec<_> {
+            let indexes = block::marked(block, marks).filter(|index| (low..=high).contains(index));
+            let found: Vec<_> = indexes.map(|index| Ok(Candidate::Record(index, None))).collect();
+            if found.is_empty() { vec![Ok(Candidate::NoneIn(block))] } else { found }
+        };
+        let (unfinished, posting) = (block::of(records.next()), by.posting());
+        let rest = (block::of(high) == unfinished).then(|| within(unfinished, self.audit.block.marks(posting)));
+        let rest = rest.into_iter().flatten();
+        let Some(last) = unfinished.checked_sub(1) else { return ordered(rest, order) };
+        let key = |block| Key::Block(block).bytes();
+        let full = self.rows.range(&key(block::of(low)), &key(block::of(high).min(last))).flat_map(move |row| {
+            let found = row.and_then(|(key, row)| Ok((numbered(&key)?, block::marks_in(&row, posting)?)));
+            found.map_or_else(|error| vec![Err(error)], |(block, marks)| within(block, marks))
         });
-        ordered(found.chain(rest), order)
+        ordered(full.chain(rest), order)
     }
 
     /// The record, if the filter means it and the reader may see it.

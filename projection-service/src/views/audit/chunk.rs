@@ -1,11 +1,13 @@
-//! Records as they are stored: sixteen to a row. sled takes a time for each row, whatever is in it. Those of the last, unfinished
-//! row go with the checkpoint, in the same atomic batch, so that nothing is missing at any event.
+//! Records as they are stored: sixteen to a row, and compressed, since records that follow each other are much alike. sled
+//! takes a time for each row, and writes its neighbours with it. Those of the last, unfinished row go with the checkpoint, in
+//! the same atomic batch, so that nothing is missing at any event.
 //!
 //! The digest is of records, not of rows: how they lie together makes no difference to it.
 
 use std::cell::RefCell;
 
 use bytes::Bytes;
+use lz4_flex::block;
 use serde::{Deserialize, Serialize};
 
 use super::key::{Key, number_of};
@@ -18,6 +20,9 @@ use crate::views::stage::Staged;
 /// Records in a row.
 pub const LEN: u64 = 16;
 
+/// What the records of a row may take, decompressed: far beyond what sixteen can have.
+const BYTES_MAX: usize = 16 << 20;
+
 /// The encoded records of one row, or of one that is not full yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk(Vec<Bytes>);
@@ -28,7 +33,7 @@ impl Chunk {
         sum.add(&Key::Record(index).bytes(), &record);
         self.0.push(record);
         if self.0.len() as u64 == LEN {
-            staged.write(&Key::Records(index / LEN), row::encode(self));
+            staged.write(&Key::Records(index / LEN), self.encode());
             self.0.clear();
         }
     }
@@ -43,12 +48,22 @@ impl Chunk {
         self.records(chunk).for_each(|(index, record)| sum.add(&Key::Record(index).bytes(), record));
     }
 
+    /// The row of a full chunk: how long it is, as LZ4 blocks have it in front, and what it is compressed to.
+    fn encode(&self) -> Vec<u8> {
+        block::compress_prepend_size(&row::encode(self))
+    }
+
     /// The chunk in a row.
     ///
     /// # Errors
     /// The row can't be read.
     pub(super) fn decode(row: &[u8]) -> Result<Self, RowError> {
-        row::decode("records", row)
+        let unreadable = |_| RowError::Row("records");
+        let (len, compressed) = block::uncompressed_size(row).map_err(unreadable)?;
+        if len > BYTES_MAX {
+            return Err(RowError::Row("records"));
+        }
+        row::decode("records", &block::decompress(compressed, len).map_err(unreadable)?)
     }
 }
 

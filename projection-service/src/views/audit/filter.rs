@@ -2,8 +2,8 @@
 
 use promptory_events::Timestamp;
 
+use super::block::Posting;
 use super::chunk::Records;
-use super::key::Posting;
 use super::record::RecordRow;
 use crate::ask::{AuditFilter, Outcome};
 use crate::store::rows::{RowError, Rows};
@@ -17,7 +17,29 @@ pub struct Span {
     /// The last one.
     pub high: u64,
     /// What they have in common; nothing: all of them.
-    pub posting: Option<Posting>,
+    pub by: Option<By>,
+}
+
+/// What of a filter records are found by: the first of these that it names, which is the narrowest, mostly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The target.
+    Target(Posting),
+    /// The actor.
+    Actor(Posting),
+    /// That it was denied.
+    Denied(Posting),
+    /// The action.
+    Action(Posting),
+}
+
+impl By {
+    /// The posting.
+    #[must_use]
+    pub fn posting(self) -> Posting {
+        let (Self::Target(posting) | Self::Actor(posting) | Self::Denied(posting) | Self::Action(posting)) = self;
+        posting
+    }
 }
 
 impl Span {
@@ -26,11 +48,11 @@ impl Span {
     /// # Errors
     /// The store can't be read.
     pub fn of(filter: &AuditFilter, records: &Records<'_, impl Rows>, end: u64) -> Result<Option<Self>, RowError> {
-        let posting = match filter {
-            AuditFilter { target: Some(target), .. } => Some(Posting::Target(target.clone())),
-            AuditFilter { actor: Some(actor), .. } => Some(Posting::Actor(*actor)),
-            AuditFilter { outcome: Some(Outcome::Denied), .. } => Some(Posting::Denied),
-            AuditFilter { action: Some(action), .. } => Some(Posting::Action(action.clone())),
+        let by = match filter {
+            AuditFilter { target: Some(target), .. } => Some(By::Target(Posting::target(target))),
+            AuditFilter { actor: Some(actor), .. } => Some(By::Actor(Posting::actor(*actor))),
+            AuditFilter { outcome: Some(Outcome::Denied), .. } => Some(By::Denied(Posting::denied())),
+            AuditFilter { action: Some(action), .. } => Some(By::Action(Posting::action(action))),
             _ => None,
         };
         let mut low = filter.from.unwrap_or(0);
@@ -41,7 +63,7 @@ impl Span {
         if let Some(until) = filter.until {
             past = past.min(first(records, end, |time| time >= until)?);
         }
-        Ok((low < past).then(|| Self { low, high: past - 1, posting }))
+        Ok((low < past).then(|| Self { low, high: past - 1, by }))
     }
 
     /// Whether every record that is found by the posting, or every one if there is none, is one that the filter means, so that
@@ -51,10 +73,10 @@ impl Span {
         let AuditFilter { actor, author, action, target, prefix, role, outcome, words, .. } = filter;
         let others = [author.is_some(), prefix.is_some(), role.is_some(), words.is_some()];
         let named = [
-            target.is_some() && !matches!(self.posting, Some(Posting::Target(_))),
-            actor.is_some() && !matches!(self.posting, Some(Posting::Actor(_))),
-            action.is_some() && !matches!(self.posting, Some(Posting::Action(_))),
-            outcome.is_some() && !matches!(self.posting, Some(Posting::Denied)),
+            target.is_some() && !matches!(self.by, Some(By::Target(_))),
+            actor.is_some() && !matches!(self.by, Some(By::Actor(_))),
+            action.is_some() && !matches!(self.by, Some(By::Action(_))),
+            outcome.is_some() && !matches!(self.by, Some(By::Denied(_))),
         ];
         !others.into_iter().chain(named).any(|is| is)
     }

@@ -109,6 +109,11 @@ impl<R: Rows> Desk<'_, R> {
                 let row = self.model.find(prompt, point, sight)?;
                 (point, Answer::Rendered(Box::new(self.rendered(&row, which, variables, point, sight)?)))
             }
+            Question::Expand { prompt, which, as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                let row = self.model.find(prompt, point, sight)?;
+                (point, Answer::Expanded(Box::new(self.expanded(&row, which, point, sight)?)))
+            }
             Question::Dependents { prompt, all, after, limit, as_of } => {
                 let point = self.model.resolve(*as_of)?;
                 let row = self.model.find(prompt, point, sight)?;
@@ -139,7 +144,11 @@ impl<R: Rows> Desk<'_, R> {
                 return Err(AskError::Unavailable("the catalog has no index of words".to_owned()).into());
             }
             Question::Status => (now, Answer::Status(status(hot, reader, sight))),
-            Question::Audit { .. } | Question::AuditCount { .. } | Question::Models { .. } | Question::Work(_) => {
+            Question::Audit { .. }
+            | Question::AuditCount { .. }
+            | Question::Analytics(_)
+            | Question::Models { .. }
+            | Question::Work(_) => {
                 return Err(AskError::Unavailable("this is no question to the catalog".to_owned()).into());
             }
         };

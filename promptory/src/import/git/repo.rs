@@ -66,7 +66,11 @@ impl Repository {
         self.git(args).stdin(stdin).stdout(Stdio::piped()).spawn().map_err(GitError::Run)
     }
 
-    fn ask(&self, args: &[&str]) -> Result<String, GitError> {
+    /// What git says, without the last line end.
+    ///
+    /// # Errors
+    /// It can't be run, or refuses.
+    pub fn ask(&self, args: &[&str]) -> Result<String, GitError> {
         let output = self.git(args).stdin(Stdio::null()).output().map_err(GitError::Run)?;
         if !output.status.success() {
             return Err(GitError::Refused(String::from_utf8_lossy(&output.stderr).trim().to_owned()));

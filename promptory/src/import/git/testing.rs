@@ -97,6 +97,7 @@ impl Repo {
                         apply(&mut tree, *edit);
                     }
                     Found::Bad(why) => shown.push(format!("bad {}", without_commit(&why, commit))),
+                    Found::Command(command) => panic!("{command:?}"),
                     Found::Skipped(why) => shown.push(format!("skipped {}", without_commit(&why, commit))),
                 }
             }

@@ -11,7 +11,7 @@ use crate::import::edit::Change;
 use crate::import::testing::{edits, slice};
 
 fn reads(bytes: &[u8]) -> Vec<Read> {
-    Lines::new("f", Box::new(Cursor::new(bytes.to_vec())), &Arc::default()).collect()
+    Lines::new("f", Box::new(Cursor::new(bytes.to_vec())), &Arc::default(), super::edits()).collect()
 }
 
 fn line() -> Value {
@@ -45,6 +45,7 @@ fn shown(bytes: &[u8]) -> Vec<String> {
         .map(|read| match read.found {
             Found::Edit(edit) => format!("{}: {} {}", read.place.line, edit.change.name(), edit.path),
             Found::Bad(why) | Found::Skipped(why) => format!("{}: {why}", read.place.line),
+            Found::Command(command) => panic!("{command:?}"),
         })
         .collect()
 }
@@ -209,7 +210,7 @@ proptest! {
         prop_assume!(!lines.first().is_some_and(|line| line.starts_with(&[0x1f, 0x8b])));
         let bytes = lines.join(&b'\n');
         let reader = Pieces(Cursor::new(bytes), piece);
-        let reads: Vec<Read> = Lines::new("f", Box::new(reader), &Arc::default()).collect();
+        let reads: Vec<Read> = Lines::new("f", Box::new(reader), &Arc::default(), super::edits()).collect();
         let told: Vec<u64> = reads.iter().map(|read| read.place.line).collect();
         let blank = |line: &[u8]| line.trim_ascii().is_empty();
         let expected: Vec<u64> = (1..).zip(&lines).filter(|(_, line)| !blank(line)).map(|(n, _)| n).collect();

@@ -9,6 +9,8 @@ use ureq::Agent;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use ureq::http::{HeaderValue, Response, Uri};
 
+use crate::asking::is_loopback;
+
 /// A stuck server must not hold an import for ever; the request is sent again then.
 const REQUEST_MAX: Duration = Duration::from_secs(120);
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -138,11 +140,6 @@ fn body_of<'a>(commands: impl Iterator<Item = &'a [u8]>) -> (Vec<u8>, usize) {
     }
     body.extend_from_slice(b"]}");
     (body, count)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Whether the request arrived is not known; the idempotency keys make it safe to send it again.

@@ -91,7 +91,7 @@ fn row(record: &wire::Record<'_>) -> [String; COLUMNS.len()] {
 }
 
 /// A cell that no spreadsheet takes for a formula: what could be one begins with `'`, which a spreadsheet does not show.
-fn harmless(cell: String) -> String {
+pub fn harmless(cell: String) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{cell}") } else { cell }
 }
 

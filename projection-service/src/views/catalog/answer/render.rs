@@ -6,12 +6,16 @@ use std::sync::Arc;
 use promptory_events::event::{Event, Include, Selector, VersionAdded, VersionRef, Written};
 use promptory_events::limits::{INCLUDE_DEPTH_MAX, RENDER_CONTENT_MAX_BYTES, RENDER_PARTS_MAX};
 use promptory_events::{Label, PromptId};
+use promptory_template::plain::expand;
 use promptory_template::{Part, Refusal, render};
 use serde_json::{Map, Value};
 
 use super::prompt::number;
 use super::{AnswerError, Desk};
-use crate::ask::{AskError, Dependent, DependentsAnswer, NotRendered, RenderedAnswer, RenderedPart, Which};
+use crate::ask::{
+    AskError, Dependent, DependentsAnswer, ExpandedAnswer, ExpandedPart, NotRendered, RenderedAnswer, RenderedPart,
+    Which,
+};
 use crate::store::key::Key;
 use crate::store::rows::{RowError, Rows};
 use crate::views::catalog::point::Point;
@@ -37,14 +41,46 @@ impl<R: Rows> Desk<'_, R> {
         let (index, event_row, event) = self.added(&at)?;
         let prompt = row.summary().ok_or(AskError::PromptNotFound)?;
         let version = self.summary(index, &event_row, event.clone())?;
-        let mut closure = Closure { desk: self, point, sight, known: HashMap::new(), all: Vec::new(), bytes: 0 };
-        closure.add(row, event)?;
-        closure.follow()?;
+        let closure = self.closure(row, event, point, sight)?;
         let (parts, mut included): (Vec<Part>, Vec<RenderedPart>) =
             closure.all.into_iter().map(|found| (found.part, found.named)).unzip();
         let said = render(&parts, &values).map_err(|refusal| refused(refusal, &included))?;
         included.remove(0);
         Ok(RenderedAnswer { prompt, version, said, included })
+    }
+
+    /// What a version says with all that it includes filled in, as [`Desk::rendered`].
+    pub(super) fn expanded(
+        &self,
+        row: &Arc<PromptRow>,
+        which: &Which,
+        point: Option<Point>,
+        sight: &Sight<'_>,
+    ) -> Result<ExpandedAnswer, AnswerError> {
+        let (_, _, event) = self.added(&*self.model.version(row, number(row, which)?)?)?;
+        let closure = self.closure(row, event, point, sight)?;
+        let (parts, named): (Vec<Part>, Vec<RenderedPart>) =
+            closure.all.into_iter().map(|found| (found.part, found.named)).unzip();
+        let said = expand(&parts).map_err(|refusal| refused(refusal, &named))?;
+        let parts = parts.iter().zip(named).map(|(part, named)| {
+            let includes = part.includes.iter().filter_map(|(_, included)| *included).collect();
+            ExpandedPart { named, includes }
+        });
+        Ok(ExpandedAnswer { said, parts: parts.collect() })
+    }
+
+    /// A version and everything that it includes at a point.
+    fn closure<'d>(
+        &'d self,
+        row: &PromptRow,
+        event: VersionAdded,
+        point: Option<Point>,
+        sight: &'d Sight<'d>,
+    ) -> Result<Closure<'d, 'd, R>, AnswerError> {
+        let mut closure = Closure { desk: self, point, sight, known: HashMap::new(), all: Vec::new(), bytes: 0 };
+        closure.add(row, event)?;
+        closure.follow()?;
+        Ok(closure)
     }
 
     /// The versions that include a prompt and whose prompts `sight` reaches, oldest first, after an index.
