@@ -91,6 +91,13 @@ fn a_person_comes_is_kept_out_comes_back_and_goes() {
     assert_ne!(off["meta"]["version"], ada["meta"]["version"]);
     assert_eq!(write(&by_ada, "team/b").expect(401).code(), "unauthenticated");
     assert_eq!(by_ada.get("/v1/status").expect(401).code(), "unauthenticated");
+    // Whoever asks what he may do is told so, and that he could.
+    let (id, on) = (ada["id"].as_str().unwrap(), "action=write-prompts&on=team/a");
+    let why = |when: &str| owner.get(&format!("/v1/access/why?principal={id}&{on}{when}")).expect(200).json;
+    assert_eq!((&why("")["allowed"], &why("")["missing"][0]["reason"]), (&json!(false), &json!("kept-out")));
+    assert_eq!(why(&format!("&as_of={}", written["events"][0]["index"]))["allowed"], true);
+    let who = owner.get(&format!("/v1/access?{on}")).expect(200).json;
+    assert!(who["who"].as_array().unwrap().iter().all(|who| who["principal"] != id), "{who:#}");
     // Back, also on a node that starts anew, from a snapshot and from rows.
     let on = json!({"schemas": ada["schemas"], "userName": "ada@acme.example", "active": true});
     let on = owner.put(&path, &on).expect(200).json;

@@ -5,13 +5,14 @@ use std::fmt::Debug;
 
 use promptory_domain::access::Action;
 use promptory_domain::access::rights::Grants;
+use promptory_domain::access::tokens::UserLink;
 use promptory_domain::{Prompt as Real, PromptRef, Tenant};
-use promptory_events::event::{Kind, Subject};
+use promptory_events::event::{Kind, Quota, Subject, UserAttribute};
 use promptory_events::{Branch, ContentId};
 use serde_json::Value;
 
 use crate::draw::{LABELS, PREFIXES};
-use crate::plain::{Grant, Model, Prompt};
+use crate::plain::{Grant, Model, Prompt, QUOTAS};
 
 /// Which content has which id: equal ones the same, others another, for as long as the tenant lives.
 #[derive(Debug, Default)]
@@ -44,6 +45,8 @@ impl Contents {
             same(&prompt.key, Some(id.clone()), holder.map(|(id, _)| id.to_string()))?;
         }
         rights(model, ledger)?;
+        identity(model, ledger)?;
+        quotas(model, ledger)?;
         releases(model, ledger)
     }
 
@@ -144,6 +147,54 @@ fn rights(model: &Model, ledger: &Tenant) -> Result<(), String> {
     let roles = rights.roles().iter().map(|(name, allowed)| (name.to_string(), actions(*allowed).collect()));
     same("roles", model.roles.clone(), roles.collect())?;
     same("languages", model.languages.clone(), ledger.languages().iter().map(|l| l.to_string()).collect())
+}
+
+fn identity(model: &Model, ledger: &Tenant) -> Result<(), String> {
+    let rights = ledger.rights();
+    let known = model.issuers.iter().map(|(id, issuer)| {
+        let mut groups: Vec<_> = issuer.groups.values().cloned().collect();
+        groups.sort();
+        (
+            id.clone(),
+            (issuer.url.clone(), issuer.audience.clone(), issuer.groups_claim.clone(), groups, issuer.link.clone()),
+        )
+    });
+    let there = rights.tokens().issuers().iter().map(|(id, issuer)| {
+        let mut groups: Vec<_> = issuer.claims.values().map(ToString::to_string).collect();
+        groups.sort();
+        let attribute = |link: &UserLink| match link.attribute {
+            UserAttribute::UserName => "userName".to_owned(),
+            UserAttribute::ExternalId => "externalId".to_owned(),
+        };
+        let link = issuer.users.as_ref().map(|link| (link.claim.as_str().to_owned(), attribute(link)));
+        let [audience, groups_claim] = [&issuer.audience, &issuer.groups_claim].map(|term| term.as_str().to_owned());
+        (id.to_string(), (issuer.url.to_string(), audience, groups_claim, groups, link))
+    });
+    same("issuers", known.collect::<BTreeMap<_, _>>(), there.collect())?;
+    for (principal, before) in &model.sessions.before {
+        same(principal, Some(*before), rights.tokens().revoked_before(principal.parse().unwrap()))?;
+    }
+    let directory = rights.directory();
+    let known = model.users.iter().map(|(id, user)| (id.clone(), (user.active, user.external.is_some(), user.index)));
+    let there = directory
+        .users()
+        .iter()
+        .map(|(id, user)| (id.to_string(), (user.active, user.external.is_some(), user.version)));
+    same("users", known.collect::<BTreeMap<_, _>>(), there.collect())?;
+    let there = directory.groups().iter().map(|(id, group)| (id.to_string(), group.version));
+    same("groups", model.listed.clone(), there.collect())?;
+    let out = |id: &&String| model.kept_out(id) != directory.keeps_out(id.parse().unwrap());
+    model.principals.keys().find(out).map_or(Ok(()), |id| Err(format!("{id} is kept out, or is not")))
+}
+
+fn quotas(model: &Model, ledger: &Tenant) -> Result<(), String> {
+    for name in QUOTAS {
+        let quota: Quota = name.parse().unwrap();
+        let (used, limit) = (model.used.get(name).copied().unwrap_or_default(), model.limits.get(name).copied());
+        let there = ledger.quotas();
+        same(name, (u64::try_from(used).ok(), limit), (there.used(quota), there.limit(quota)))?;
+    }
+    Ok(())
 }
 
 fn releases(model: &Model, ledger: &Tenant) -> Result<(), String> {

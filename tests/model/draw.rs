@@ -2,10 +2,13 @@
 //! plainest choice, so what proptest shrinks a failure to is plain.
 
 mod bodies;
+mod identity;
+
+pub use identity::{AUDIENCES, SUBJECTS};
 
 use serde_json::{Value, json};
 
-use crate::plain::{Call, Model, text};
+use crate::plain::{Call, Model, OPERATOR, text};
 
 const KEYS: [&str; 8] = ["a", "team/a", "team/b", "free/a", "team/x/a", "b", "free/b", "teams/a"];
 pub const PREFIXES: [&str; 5] = ["", "team/", "free/", "team/x/", "other/"];
@@ -27,7 +30,7 @@ const ACTIONS: [&str; 8] = [
 ];
 
 /// The kinds of commands, with how often each comes.
-pub const KINDS: [(u32, &str); 40] = [
+pub const KINDS: [(u32, &str); 52] = [
     (12, "create_prompt"),
     (14, "add_version"),
     (6, "create_branch"),
@@ -68,6 +71,18 @@ pub const KINDS: [(u32, &str); 40] = [
     (2, "remove_member"),
     (2, "configure_search"),
     (1, "suspend_tenant"),
+    (2, "trust_issuer"),
+    (1, "distrust_issuer"),
+    (1, "link_issuer"),
+    (3, "map_claim"),
+    (1, "unmap_claim"),
+    (2, "add_principal"),
+    (3, "revoke_session"),
+    (5, "set_user"),
+    (2, "remove_user"),
+    (4, "set_group"),
+    (1, "remove_group"),
+    (4, "set_quota"),
 ];
 
 /// Raw draws, used up one after another.
@@ -94,6 +109,8 @@ pub struct Maker<'a> {
     pub model: &'a Model,
     /// The API keys whose secrets are known.
     pub keys: &'a [String],
+    /// The address of the issuer.
+    pub url: &'a str,
     pub draw: Draw<'a>,
 }
 
@@ -110,6 +127,9 @@ impl Maker<'_> {
 
     fn caller(&mut self, kind: &str, body: &Value) -> String {
         let owner = self.model.working_owner(self.keys).unwrap_or_default();
+        if kind == "set_quota" && !self.draw.chance(15) {
+            return OPERATOR.into();
+        }
         let opens = self.keys.iter().filter(|key| self.model.opens(key)).cloned();
         if kind == "approve_release" && !self.draw.chance(40) {
             // Somebody who may, and who did not ask for it himself.
@@ -123,7 +143,8 @@ impl Maker<'_> {
         }
         match self.draw.below(100) {
             0..45 => owner,
-            45..95 => self.pick(opens.collect()).unwrap_or(owner),
+            45..80 => self.pick(opens.collect()).unwrap_or(owner),
+            80..95 => self.token(),
             _ => self.keys[self.draw.below(self.keys.len())].clone(),
         }
     }

@@ -7,6 +7,9 @@
 
 mod compare;
 mod draw;
+#[allow(dead_code, reason = "the tests of tokens ask more of it")]
+#[path = "../../platform/identity/src/tests/issuer.rs"]
+mod issuer;
 mod plain;
 mod why;
 mod world;
@@ -18,12 +21,14 @@ use std::sync::{LazyLock, Mutex};
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
+use proptest::sample::select;
 use proptest::strategy::Union;
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 use tokio::runtime::{Builder, Runtime};
 
 use draw::KINDS;
-use plain::Call;
+use plain::{Call, OPERATOR};
+use serde_json::json;
 use world::{Comeback, Sent, World};
 
 /// How many commands a tenant gets.
@@ -32,7 +37,7 @@ const COMMANDS: usize = 500;
 const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/model.txt");
 
 /// The events that a tenant's commands lead to.
-const EVENTS: [&str; 40] = [
+const EVENTS: [&str; 51] = [
     "principal.added",
     "role.granted",
     "role.revoked",
@@ -73,13 +78,28 @@ const EVENTS: [&str; 40] = [
     "rollout.completed",
     "comment.added",
     "search.configured",
+    "issuer.trusted",
+    "issuer.distrusted",
+    "issuer.linked",
+    "claim.mapped",
+    "claim.unmapped",
+    "session.revoked",
+    "user.set",
+    "user.removed",
+    "group.set",
+    "group.removed",
+    "quota.set",
 ];
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
+/// What operators do with which tenants, of which some are never made.
+const OPERATIONS: [&str; 3] = ["create_tenant", "suspend_tenant", "resume_tenant"];
+const TENANTS: [&str; 3] = ["beta", "acme", "gamma"];
+
 /// A command before it is known what is there.
-type Raw = (&'static str, [u16; 24]);
+type Raw = (&'static str, [u16; 32]);
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -98,11 +118,13 @@ enum Step {
     Restart(u8, Comeback),
     /// Time passes.
     Wait(i64),
+    /// An operator does something with a tenant.
+    Operate(u8, &'static str, &'static str),
 }
 
 fn raw() -> impl Strategy<Value = Raw> {
     let kinds = KINDS.iter().map(|(weight, kind)| (*weight, Just(*kind)));
-    (Union::new_weighted(kinds.collect()), any::<[u16; 24]>())
+    (Union::new_weighted(kinds.collect()), any::<[u16; 32]>())
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -115,7 +137,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (vec((any::<u8>(), any::<u16>()), 1..=3), raw()).prop_map(|(again, raw)| Step::Again(again, raw)),
         3 => (any::<u8>(), vec(raw(), 1..=3), 0..40u8).prop_map(|(replica, raws, yields)| Step::Crash(replica, raws, yields)),
         2 => (any::<u8>(), comebacks).prop_map(|(replica, how)| Step::Restart(replica, how)),
-        6 => proptest::sample::select(vec![1, 1_000, 20_000, 3_600_000, 86_400_000]).prop_map(Step::Wait),
+        3 => (any::<u8>(), select(&OPERATIONS), select(&TENANTS)).prop_map(|(replica, what, tenant)| Step::Operate(replica, what, tenant)),
+        6 => select(vec![1, 1_000, 20_000, 3_600_000, 86_400_000]).prop_map(Step::Wait),
     ]
 }
 
@@ -136,6 +159,13 @@ impl Life {
         usize::from(raw) % self.world.replicas()
     }
 
+    /// A tenant that is suspended is resumed before every third step: nothing but refusals would come of it.
+    async fn goes_on(&mut self, n: usize) {
+        if n.is_multiple_of(3) && self.world.model.suspended() {
+            self.world.operate(0, json!({"type": "resume_tenant", "tenant": "acme"})).await;
+        }
+    }
+
     async fn step(&mut self, step: &Step) {
         match step {
             Step::One(replica, keyed, raw) => {
@@ -152,7 +182,11 @@ impl Life {
                 self.world.send(sent).await;
             }
             Step::Together(replica, raws) => {
-                let calls = raws.iter().map(|raw| self.call(raw, false)).collect();
+                let mut calls: Vec<Call> = raws.iter().map(|raw| self.call(raw, false)).collect();
+                calls.retain(|call| call.key != OPERATOR); // who does his at another door
+                if calls.is_empty() {
+                    return;
+                }
                 let replica = self.replica(*replica);
                 self.world.send_together(replica, one_callers(calls)).await;
             }
@@ -160,7 +194,8 @@ impl Life {
                 let mut new = self.call(raw, true);
                 // Now and then it has another's idempotency key, or its own caller's of before.
                 if let Some(other) = again.first().and_then(|(_, which)| self.world.repeated(usize::from(*which)))
-                    && raw.1[23] % 3 == 2
+                    && raw.1[31] % 3 == 2
+                    && [&other.key, &new.key].iter().all(|key| *key != OPERATOR)
                 {
                     new = Call { body: new.body, ..other };
                 }
@@ -179,12 +214,18 @@ impl Life {
             }
             Step::Restart(replica, how) => self.world.restart(self.replica(*replica), *how).await,
             Step::Wait(ms) => self.world.wait(*ms),
+            Step::Operate(replica, what, tenant) => {
+                self.world.operate(self.replica(*replica), json!({"type": what, "tenant": tenant})).await;
+            }
         }
     }
 }
 
 /// One request is one caller's: that of its first command.
 fn one_callers(mut calls: Vec<Call>) -> Vec<Call> {
+    if calls[0].key == OPERATOR {
+        calls.truncate(1); // nothing else is an operator's
+    }
     let (key, forged) = (calls[0].key.clone(), calls[0].forged);
     calls.iter_mut().for_each(|call| (call.key, call.forged) = (key.clone(), forged));
     calls
@@ -196,8 +237,9 @@ static ANSWERS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 async fn live(two: bool, steps: Vec<Option<Step>>) {
     let mut life = Life { world: World::new(if two { 2 } else { 1 }).await, sent: 0 };
     life.world.found().await;
-    for step in steps.iter().flatten() {
+    for (n, step) in steps.iter().flatten().enumerate() {
         life.world.needs_an_owner().await;
+        life.goes_on(n).await;
         life.step(step).await;
         if life.sent >= COMMANDS {
             break;
@@ -205,6 +247,7 @@ async fn live(two: bool, steps: Vec<Option<Step>>) {
     }
     let answers: Vec<String> = life.world.told().iter().filter_map(|told| answer(told)).collect();
     life.world.needs_an_owner().await;
+    life.goes_on(0).await;
     life.world.explained().await;
     life.world.lawful().await;
     let mut counted = ANSWERS.lock().unwrap();

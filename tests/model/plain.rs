@@ -4,7 +4,10 @@
 //! A command is the JSON that a client sends. What is refused changes nothing: each is tried on a copy.
 
 mod access;
+mod directory;
+mod identity;
 mod merge;
+mod operators;
 mod prompts;
 mod releases;
 mod rights;
@@ -16,6 +19,9 @@ use std::fmt;
 use promptory_events::{CommandId, Timestamp};
 use serde_json::Value;
 
+use directory::User;
+pub use identity::{Issuer, Sessions, claims};
+pub use operators::{OPERATOR, QUOTAS};
 pub use rights::{ACTIONS, Grant};
 use rollouts::{Rollout, Split};
 
@@ -43,12 +49,30 @@ pub struct Model {
     pub releases: BTreeMap<String, Release>,
     /// The languages that prompts are searched in.
     pub languages: BTreeSet<String>,
+    pub issuers: BTreeMap<String, Issuer>,
+    pub sessions: Sessions,
+    /// (audience, subject) -> whom the tokens of an issuer are of, whether he was here or not.
+    pub subjects: BTreeMap<(String, String), String>,
+    /// The users of the directory, and those that there were.
+    pub users: BTreeMap<String, User>,
+    pub gone: BTreeSet<String>,
+    /// The groups of the directory, and the event that each changed by last.
+    pub listed: BTreeMap<String, u64>,
+    /// Whether each tenant that there is is suspended.
+    pub tenants: BTreeMap<String, bool>,
+    /// How much there may be of what, and how much there is.
+    pub limits: BTreeMap<String, u64>,
+    pub used: BTreeMap<&'static str, i64>,
+    /// The principal that operators are.
+    pub operator: String,
     /// (principal, idempotency key) -> what it did
     receipts: BTreeMap<(String, String), Receipt>,
     /// Who was denied something in a minute, and how many events that minute has of it.
     denied: (i64, BTreeSet<String>, usize),
     /// The events of the command under way.
     said: Vec<&'static str>,
+    /// How many keys it has revoked for good.
+    keys_gone: i64,
     /// Whether it moved a label that is frozen.
     overrode: bool,
 }
@@ -129,9 +153,9 @@ struct Receipt {
 /// A command on its way: who sends it, what it says, and the id that what it makes is named after.
 #[derive(Clone)]
 pub struct Call {
-    /// The API key's public part.
+    /// The API key's public part, or what a token says.
     pub key: String,
-    /// Whether its secret is another one.
+    /// Whether its secret or its signature is another one.
     pub forged: bool,
     pub body: Value,
     pub idempotency_key: Option<String>,
@@ -171,7 +195,7 @@ struct Caller<'a> {
 
 impl Model {
     /// A tenant without events.
-    pub fn new(now: Timestamp) -> Self {
+    pub fn new(now: Timestamp, subjects: BTreeMap<(String, String), String>) -> Self {
         Self {
             now,
             events: 0,
@@ -185,8 +209,19 @@ impl Model {
             releases: BTreeMap::new(),
             receipts: BTreeMap::new(),
             languages: BTreeSet::from(["en".to_owned()]),
+            issuers: BTreeMap::new(),
+            sessions: Sessions::default(),
+            subjects,
+            users: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            listed: BTreeMap::new(),
+            tenants: BTreeMap::from([("acme".to_owned(), false)]),
+            limits: BTreeMap::new(),
+            used: BTreeMap::new(),
+            operator: String::new(),
             denied: (0, BTreeSet::new(), 0),
             said: Vec::new(),
+            keys_gone: 0,
             overrode: false,
         }
     }
@@ -216,8 +251,9 @@ impl Model {
     }
 
     fn known(&self, call: &Call) -> Result<String, Code> {
-        let known = self.keys.get(&call.key).filter(|_| !call.forged && self.opens(&call.key));
-        known.map(|key| key.principal.clone()).ok_or("unauthenticated")
+        let known = self.principal_of(&call.key).filter(|_| !call.forged && self.opens(&call.key));
+        let principal = known.ok_or("unauthenticated")?;
+        if self.suspended() && call.key != OPERATOR { Err("tenant-suspended") } else { Ok(principal) }
     }
 
     fn answer(&mut self, call: &Call, id: CommandId) -> Result<Verdict, Code> {
@@ -230,10 +266,12 @@ impl Model {
             }
             return Ok(Verdict::Repeat(receipt.first, receipt.names.clone()));
         }
-        (self.said, self.overrode) = (Vec::new(), false);
+        (self.said, self.keys_gone, self.overrode) = (Vec::new(), 0, false);
         let claims = !call.body["occurred_at"].is_null() || !call.body["author"].is_null();
         let overrides = call.body["override_freeze"] == true;
-        self.change(Caller { principal: &principal, key: &call.key, claims, overrides }, &call.body, id)?;
+        let caller = Caller { principal: &principal, key: &call.key, claims, overrides };
+        self.change(caller, &call.body, id)?;
+        self.counts(caller)?;
         let mut names = std::mem::take(&mut self.said);
         if self.overrode {
             names.insert(0, "freeze.overridden");
@@ -290,6 +328,24 @@ impl Model {
             "add_member" => self.add_member(caller, body),
             "remove_member" => self.remove_member(caller, body),
             "configure_search" => self.configure_search(caller, body),
+            _ => self.change_identity(caller, body, id),
+        }
+    }
+
+    fn change_identity(&mut self, caller: Caller<'_>, body: &Value, id: CommandId) -> Result<(), Code> {
+        match text(body, "type") {
+            "trust_issuer" => self.trust_issuer(caller, body, id),
+            "distrust_issuer" => self.distrust_issuer(caller, body),
+            "link_issuer" => self.link_issuer(caller, body),
+            "map_claim" => self.map_claim(caller, body),
+            "unmap_claim" => self.unmap_claim(caller, body),
+            "add_principal" => self.add_principal(caller, body),
+            "revoke_session" => self.revoke_session(caller, body),
+            "set_user" => self.set_user(caller, body, id),
+            "remove_user" => self.remove_user(caller, body),
+            "set_group" => self.set_group(caller, body, id),
+            "remove_group" => self.remove_group(caller, body),
+            "set_quota" => self.set_quota(caller, body),
             _ => Err("not-in-this-ledger"), // of operators
         }
     }

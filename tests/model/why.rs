@@ -27,6 +27,8 @@ pub struct Probe {
     allowed: bool,
     /// Every principal that could.
     who: BTreeSet<String>,
+    /// Every group of an issuer whose tokens could.
+    claims: BTreeSet<(String, String)>,
     /// The events of the grants that the principal had, by itself and by its groups.
     grants: BTreeSet<u64>,
 }
@@ -48,6 +50,7 @@ impl Probe {
             place,
             allowed: model.could(&principal, key.as_deref(), action, place),
             who: model.principals.keys().filter(|principal| could(principal)).cloned().collect(),
+            claims: model.claims_that_could(action, place),
             grants: model.granted_to(&principal),
             principal,
             key,
@@ -83,7 +86,11 @@ pub async fn check(ledger: &Ledger, keys: &KeyStore, clock: &Clock, presented: &
         assert_eq!((deciding, why["missing"].as_array().unwrap().is_empty()), (probe.allowed.into(), probe.allowed));
         let who = AskWho { on, below: false, action: Some(action), when, after: None, limit: 1000 };
         let Answer::Who(who) = shelf.answer(ask(Question::Who(who))).await.unwrap().answer else { panic!("{probe:?}") };
-        let found: BTreeSet<String> = who.items.iter().map(|item| field(item, "principal")).collect();
+        let (claims, principals): (Vec<_>, Vec<_>) =
+            who.items.iter().partition(|item| field(item, "principal") == "null");
+        let found: BTreeSet<_> = claims.into_iter().map(|item| (field(item, "issuer"), field(item, "value"))).collect();
+        assert_eq!(found, probe.claims, "{probe:?}");
+        let found: BTreeSet<String> = principals.into_iter().map(|item| field(item, "principal")).collect();
         assert_eq!(found, probe.who, "{probe:?}");
         let held = Question::Holdings(AskHoldings { principal, when, after: 0, limit: 1000 });
         let Answer::Holdings(held) = shelf.answer(ask(held)).await.unwrap().answer else { panic!("{probe:?}") };

@@ -1,8 +1,11 @@
 //! The real command service, one replica or two over one ledger, beside the model. What clients are told and what the ledger
 //! holds must be what the model says, in the order of the ledger.
 
+mod outside;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use promptory::backup::LedgerArgs;
 use promptory::verify::{self, VerifyArgs};
@@ -16,9 +19,10 @@ use promptory_platform::{Clock, Problem};
 use serde_json::{Value, json};
 
 use crate::compare::Contents;
-use crate::draw::{Draw, Maker};
-use crate::plain::{Call, Model, Verdict};
+use crate::draw::{AUDIENCES, Draw, Maker};
+use crate::plain::{Call, Model, OPERATOR, Verdict, claims};
 use crate::why::{self, Probe};
+use outside::{ISSUER, subjects, token};
 
 /// What a client was told.
 type Told = Result<Outcome, &'static str>;
@@ -78,7 +82,7 @@ impl World {
         let create = json!({"type": "create_tenant", "tenant": "acme"}).as_object().unwrap().clone();
         let create = wire::Request::from_object(create).unwrap();
         let owner = first.0.create_tenant(&operator, create).await.unwrap().1;
-        let model = Model::new(clock.now());
+        let model = Model::new(clock.now(), subjects(&stores, &tenant));
         let mut world = Self {
             folder,
             ledger,
@@ -99,6 +103,7 @@ impl World {
             probes: Vec::new(),
         };
         world.let_in(&owner).await;
+        world.model.operator = world.actor(0).await;
         while world.replicas.len() < replicas {
             let file = world.new_file();
             world.replicas.push(open(file, &world.ledger, &world.stores, &world.clock));
@@ -116,6 +121,10 @@ impl World {
             json!({"type": "issue_key", "role": "importer", "scope": {"role": "importer", "prefix": "free/"}}),
             json!({"type": "protect_label", "prefix": "team/x/", "label": "production", "approvals": 1}),
         ];
+        bodies.push(
+            json!({"type": "trust_issuer", "url": ISSUER.url(), "audience": AUDIENCES[0], "groups_claim": "groups"}),
+        );
+        bodies.extend(["dora", "emil"].map(|name| json!({"type": "set_user", "profile": {"userName": name}})));
         for key in ["team/a", "free/a", "team/x/a"] {
             bodies.push(json!({"type": "create_prompt", "key": key, "text": text(0, 0, 0), "labels": ["staging"]}));
             for (branch, parts) in [("try", text(1, 0, 0)), ("fix", text(2, 1, 0)), ("main", text(0, 0, 2))] {
@@ -128,6 +137,7 @@ impl World {
             let call = Call { key: key.clone(), forged: false, body, idempotency_key: None };
             self.send(vec![Sent { replica: 0, calls: vec![call] }]).await;
         }
+        self.groups_mean_something().await;
     }
 
     /// Takes note of an owner whom the operator has let in.
@@ -159,7 +169,7 @@ impl World {
 
     /// A command of a kind out of raw draws.
     pub fn make(&mut self, kind: &str, draws: &[u16], idempotency_key: Option<String>) -> Call {
-        let mut maker = Maker { model: &self.model, keys: &self.keys, draw: Draw(draws.iter()) };
+        let mut maker = Maker { model: &self.model, keys: &self.keys, url: ISSUER.url(), draw: Draw(draws.iter()) };
         let call = maker.call(kind, idempotency_key);
         if call.idempotency_key.is_some() {
             self.repeatable.push(call.clone());
@@ -268,7 +278,7 @@ impl World {
         // Nothing is there but, maybe, the word that he was denied something.
         for (_, first) in self.fold.catch_up(&self.ledger).await.unwrap().commits {
             let denied = self.denied_at(&told, first).await;
-            assert_eq!(denied, self.model.keys[&calls[0].key].principal);
+            assert_eq!(Some(&denied), self.model.principal_of(&calls[0].key).as_ref());
             self.model.denied(&denied);
         }
         self.noted(&told, &told[expected.map_or(0, |(at, _)| at)]);
@@ -281,13 +291,17 @@ impl World {
     /// Whoever was denied something is known of.
     fn noted(&self, told: &[(Call, Option<Told>)], (call, answer): &(Call, Option<Told>)) {
         let denied = matches!(answer, Some(Err("forbidden" | "delegation-exceeds")));
-        if denied && !self.model.knows_of_denied(&self.model.keys[&call.key].principal) {
+        let known = || self.model.principal_of(&call.key).is_some_and(|who| self.model.knows_of_denied(&who));
+        if denied && call.key != OPERATOR && !known() {
             self.fail(told, &format!("nobody took note that {call:?} was denied"));
         }
     }
 
     fn shown(&self, call: &Call) -> Presented {
-        let mut shown = self.secrets[&call.key].clone();
+        if let Some(claims) = claims(&call.key) {
+            return Presented::Token(token(&self.tenant, &claims, call.forged));
+        }
+        let mut shown = if call.key == OPERATOR { self.operator.clone() } else { self.secrets[&call.key].clone() };
         if let (true, Presented::ApiKey { secret_hash, .. }) = (call.forged, &mut shown) {
             *secret_hash = [0; 32];
         }
@@ -298,7 +312,16 @@ impl World {
         let service = self.replicas[sent.replica].0.clone();
         let shown = self.shown(&sent.calls[0]);
         let requests: Vec<_> = sent.calls.iter().map(request).collect();
+        let is_operator = sent.calls[0].key == OPERATOR;
         async move {
+            if is_operator {
+                let mut told = Vec::new();
+                for request in requests {
+                    let answer = service.set_quota(&shown, "acme", request).await;
+                    told.push(answer.map_err(|failure| Problem::from(failure).kind.code));
+                }
+                return told;
+            }
             let code = |failure: Failure| Problem::from(failure).kind.code;
             let count = requests.len();
             match service.execute(&shown, requests).await {
@@ -316,7 +339,8 @@ impl World {
         for (id, first) in caught_up.commits {
             // Who was refused did not do it, though another did it under the same idempotency key.
             let mut not_refused = told.iter().filter(|(_, told)| !matches!(told, Some(Err(_))));
-            let call = not_refused.find(|(call, told)| self.id(call, told.as_ref()) == Some(id));
+            let is_it = |call: &Call, told| on_the_way.iter().any(|model| self.id(model, call, told) == Some(id));
+            let call = not_refused.find(|(call, told)| is_it(call, told.as_ref()));
             let mut model = on_the_way.last().unwrap().clone();
             let Some((call, _)) = call else {
                 let denied = self.denied(&told, &model, first).await;
@@ -338,6 +362,8 @@ impl World {
             }
         }
         self.probes.extend(on_the_way[1..].iter().filter_map(Probe::of));
+        let whose = |model: &Model| (model.issuers.clone(), model.users.clone());
+        let moved = whose(&on_the_way[0]) != whose(on_the_way.last().unwrap());
         self.model = on_the_way.pop().unwrap();
         told.iter().for_each(|one| self.noted(&told, one));
         if let Err(difference) = self.contents.compare(&self.model, &self.fold.state) {
@@ -350,6 +376,9 @@ impl World {
                 self.secrets.insert(key.key.to_string(), key.presented());
             }
         }
+        if moved {
+            self.all_hear().await;
+        }
     }
 
     /// Who was denied something, by a commit that no command made: somebody was, at that moment.
@@ -358,7 +387,7 @@ impl World {
         let lacks = |call: &Call| {
             let verdict = model.clone().take(call, CommandId([0; 16]));
             let code = if let Verdict::Refused(code) = verdict { code } else { "" };
-            let his = model.keys.get(&call.key).is_some_and(|key| key.principal == principal);
+            let his = model.principal_of(&call.key).as_ref() == Some(&principal);
             his && ["forbidden", "delegation-exceeds", "prompt-not-found", "release-not-found"].contains(&code)
         };
         if !told.iter().any(|(call, _)| lacks(call)) {
@@ -380,10 +409,10 @@ impl World {
     }
 
     /// A command's id: what it makes is named after it.
-    fn id(&self, call: &Call, told: Option<&Told>) -> Option<CommandId> {
+    fn id(&self, model: &Model, call: &Call, told: Option<&Told>) -> Option<CommandId> {
         match (&call.idempotency_key, told) {
             (Some(key), _) => {
-                let principal = self.model.keys.get(&call.key)?.principal.parse().unwrap();
+                let principal = model.principal_of(&call.key)?.parse().unwrap();
                 Some(CommandId::from_idempotency_key(&self.tenant, principal, key))
             }
             (None, Some(Ok(outcome))) => Some(outcome.command_id),
@@ -399,7 +428,7 @@ impl World {
         call: &Call,
         answer: &Told,
     ) {
-        let id = self.id(call, Some(answer)).unwrap_or(CommandId([0; 16]));
+        let id = |model| self.id(model, call, Some(answer)).unwrap_or(CommandId([0; 16]));
         let answered = match answer {
             Err(code) => Verdict::Refused(code),
             Ok(outcome) if outcome.events.is_empty() => Verdict::Unchanged,
@@ -407,7 +436,8 @@ impl World {
                 let names = outcome.events.iter().map(|(_, name)| known(name)).collect::<Vec<_>>();
                 let first = outcome.events[0].0;
                 if !outcome.replayed {
-                    if done.get(&id) != Some(&(first, names.clone())) {
+                    let is_there = |model| done.get(&id(model)) == Some(&(first, names.clone()));
+                    if !on_the_way.iter().any(is_there) {
                         self.fail(told, &format!("{call:?} was told {first} {names:?}, and that is not in the ledger"));
                     }
                     return;
@@ -415,7 +445,13 @@ impl World {
                 Verdict::Repeat(first, names)
             }
         };
-        let verdicts: Vec<_> = on_the_way.iter().map(|model| model.clone().take(call, id)).collect();
+        // Whose a token is was seen when it was let in; if that is another's by the time of its command, it opens nothing.
+        let moved =
+            on_the_way.iter().any(|model| model.principal_of(&call.key) != on_the_way[0].principal_of(&call.key));
+        if moved && claims(&call.key).is_some() && answered == Verdict::Refused("unauthenticated") {
+            return;
+        }
+        let verdicts: Vec<_> = on_the_way.iter().map(|model| model.clone().take(call, id(model))).collect();
         if !verdicts.contains(&answered) {
             self.fail(told, &format!("{call:?} was told {answered:?}, the model says {verdicts:?}"));
         }
@@ -459,13 +495,18 @@ impl World {
 }
 
 fn open(file: PathBuf, ledger: &Ledger, keys: &KeyStore, clock: &Clock) -> (Service, PathBuf) {
-    let identity = promptory_identity::Config::default();
+    let identity = promptory_identity::Config { loopback_http: true, refetch_after: Duration::ZERO };
     let config = Config { cache: file.clone(), hot_bytes: 1 << 24, exchange: None, identity };
     (Service::open(config, ledger.clone(), keys.clone(), clock.clone()).unwrap(), file)
 }
 
 fn request(call: &Call) -> wire::Request {
     let Value::Object(mut object) = call.body.clone() else { panic!("no object: {}", call.body) };
+    // The model names a token by what it says.
+    if let Some(token_said) = object.get("token").and_then(Value::as_str).and_then(claims) {
+        let hash = token(&"acme".parse().unwrap(), &token_said, false).hash;
+        object.insert("token".into(), hash.to_string().into());
+    }
     if let Some(key) = &call.idempotency_key {
         object.insert("idempotency_key".into(), key.clone().into());
     }

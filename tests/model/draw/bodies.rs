@@ -225,7 +225,7 @@ impl Maker<'_> {
             "configure_search" => json!({"languages": self.some(&["en", "de", "fr"])}),
             "create_group" => json!({}),
             "add_member" | "remove_member" => json!({"group": self.group(), "principal": self.principal()}),
-            _ => json!({"tenant": "acme"}),
+            _ => self.identity(kind),
         }
     }
 
@@ -299,7 +299,7 @@ impl Maker<'_> {
     }
 
     /// Some of these, maybe none, maybe one twice.
-    fn some(&mut self, all: &[&str]) -> Value {
+    pub(super) fn some(&mut self, all: &[&str]) -> Value {
         let count = self.draw.below(4);
         (0..count).map(|_| Value::from(self.draw.of(all))).collect()
     }

@@ -4,7 +4,7 @@ use promptory_events::{CommandId, Timestamp};
 use serde_json::Value;
 
 use super::rights::{Grant, Long};
-use super::{Caller, Code, Key, Model, Principal, names, text, time};
+use super::{Caller, Code, Key, Model, OPERATOR, Principal, claims, names, text, time};
 
 /// Whom a command is about.
 enum Subject<'a> {
@@ -26,10 +26,32 @@ impl Model {
         self.principals.insert(principal.into(), Principal { grants: vec![grant], ..Principal::default() });
         self.keys.insert(key.into(), Key { principal: principal.into(), scope: None, until: None, revoked: false });
         self.events += 3;
+        for quota in ["principals", "api-keys"] {
+            *self.used.entry(quota).or_default() += 1;
+        }
     }
 
-    /// Whether an API key opens now.
-    pub fn opens(&self, key: &str) -> bool {
+    /// Whose an API key or a token is.
+    pub fn principal_of(&self, shown: &str) -> Option<String> {
+        match claims(shown) {
+            Some(claims) => self.bearer(&claims),
+            None if shown == OPERATOR => Some(self.operator.clone()),
+            None => self.keys.get(shown).map(|key| key.principal.clone()),
+        }
+    }
+
+    /// Whether an API key or a token opens now.
+    pub fn opens(&self, shown: &str) -> bool {
+        let Some(principal) = self.principal_of(shown) else { return false };
+        let opens = match claims(shown) {
+            Some(claims) => self.token_opens(shown, &claims, &principal),
+            None => shown == OPERATOR || self.lasting(shown),
+        };
+        opens && !self.kept_out(&principal)
+    }
+
+    /// Whether an API key is neither revoked nor over.
+    fn lasting(&self, key: &str) -> bool {
         self.keys.get(key).is_some_and(|key| !key.revoked && self.lasts(key.until))
     }
 
@@ -127,12 +149,12 @@ impl Model {
             self.owner_left(|key, _| key != old)?;
         }
         let overlap = body["overlap_seconds"].as_i64().map(|seconds| self.now.plus_ms(seconds * 1000));
-        let opens = self.opens(old);
+        let opens = self.lasting(old);
         self.put_key(id, known.principal, known.scope, until);
         let old = self.keys.get_mut(old).unwrap();
         match overlap.filter(|_| opens) {
             Some(end) => old.until = Some(old.until.map_or(end, |until| until.min(end))),
-            None => old.revoked = true,
+            None => (old.revoked, self.keys_gone) = (true, 1),
         }
         self.say("key.revoked");
         Ok(())
@@ -140,30 +162,38 @@ impl Model {
 
     pub(super) fn revoke_key(&mut self, caller: Caller<'_>, body: &Value) -> Result<(), Code> {
         let key = text(body, "key");
-        let known = self.keys.get(key).cloned();
-        match &known {
-            None => self.needs(caller, "manage-access", "")?,
-            Some(known) if known.principal == caller.principal => self.may_claim(caller)?,
-            Some(Key { scope: Some((role, prefix)), .. }) => {
-                self.needs(caller, "manage-access", prefix)?;
-                self.holds(caller, &self.allows(role), prefix, Long::Now)?;
-            }
-            Some(known) => {
-                self.needs(caller, "manage-access", "")?;
-                self.holds_all_of(caller, &known.principal)?;
-            }
-        }
+        self.may_revoke(caller, key)?;
         self.claimed(body)?;
-        if !known.ok_or("key-not-found")?.revoked {
+        if !self.keys.get(key).ok_or("key-not-found")?.revoked {
             self.owner_left(|other, _| other != key)?;
-            self.keys.get_mut(key).unwrap().revoked = true;
-            self.say("key.revoked");
+            self.key_goes(key);
         }
         Ok(())
     }
 
+    pub(super) fn may_revoke(&self, caller: Caller<'_>, key: &str) -> Result<(), Code> {
+        match self.keys.get(key) {
+            None => self.needs(caller, "manage-access", ""),
+            Some(known) if known.principal == caller.principal => self.may_claim(caller),
+            Some(Key { scope: Some((role, prefix)), .. }) => {
+                self.needs(caller, "manage-access", prefix)?;
+                self.holds(caller, &self.allows(role), prefix, Long::Now)
+            }
+            Some(known) => {
+                self.needs(caller, "manage-access", "")?;
+                self.holds_all_of(caller, &known.principal)
+            }
+        }
+    }
+
+    pub(super) fn key_goes(&mut self, key: &str) {
+        self.keys.get_mut(key).unwrap().revoked = true;
+        self.keys_gone += 1;
+        self.say("key.revoked");
+    }
+
     /// What needs no right of its own still needs those to claim and to override.
-    fn may_claim(&self, caller: Caller<'_>) -> Result<(), Code> {
+    pub(super) fn may_claim(&self, caller: Caller<'_>) -> Result<(), Code> {
         let also = [(caller.claims, "import"), (caller.overrides, "override-freeze")];
         let mut all = also.into_iter().filter(|(needed, _)| *needed);
         if all.all(|(_, action)| self.may(caller, action, "", Long::Now)) { Ok(()) } else { Err("forbidden") }
@@ -227,11 +257,14 @@ impl Model {
 
     /// Somebody must hold the role on the whole tenant by a grant of his own that does not expire, with a key that neither
     /// expires nor is narrowed.
-    fn owner_left(&self, remains: impl Fn(&str, &str) -> bool) -> Result<(), Code> {
-        let unbound = |key: &Key| !key.revoked && key.until.is_none() && key.scope.is_none();
-        let good = |key: &Key| unbound(key) && self.owns(&key.principal);
-        let left = self.keys.iter().any(|(id, key)| good(key) && remains(id, &key.principal));
+    pub(super) fn owner_left(&self, remains: impl Fn(&str, &str) -> bool) -> Result<(), Code> {
+        let left = self.keys.iter().any(|(id, key)| self.is_for_good(key) && remains(id, &key.principal));
         if left { Ok(()) } else { Err("last-owner") }
+    }
+
+    pub(super) fn is_for_good(&self, key: &Key) -> bool {
+        let unbound = !key.revoked && key.until.is_none() && key.scope.is_none();
+        unbound && self.owns(&key.principal) && !self.kept_out(&key.principal)
     }
 
     pub(super) fn define_role(&mut self, caller: Caller<'_>, body: &Value) -> Result<(), Code> {
@@ -266,16 +299,27 @@ impl Model {
         Ok(())
     }
 
+    /// Who lets somebody into a group, or takes a group to mean something, hands on what it has.
+    pub(super) fn joins(&self, caller: Caller<'_>, group: &str) -> Result<(), Code> {
+        let mut held = self.groups.get(group).into_iter().flatten().filter(|grant| self.lasts(grant.until));
+        held.try_for_each(|g| self.holds(caller, &self.allows(&g.role), &g.prefix, Long::Until(g.until)))
+    }
+
+    /// Who puts somebody out takes it.
+    pub(super) fn leaves(&self, caller: Caller<'_>, group: &str) -> Result<(), Code> {
+        let mut held = self.groups.get(group).into_iter().flatten().filter(|grant| self.lasts(grant.until));
+        held.try_for_each(|g| self.holds(caller, &self.allows(&g.role), &g.prefix, Long::Now))
+    }
+
     pub(super) fn add_member(&mut self, caller: Caller<'_>, body: &Value) -> Result<(), Code> {
         let (group, principal) = (text(body, "group"), text(body, "principal"));
         self.needs(caller, "manage-access", "")?;
-        for grant in self.groups.get(group).into_iter().flatten().filter(|grant| self.lasts(grant.until)) {
-            self.holds(caller, &self.allows(&grant.role), &grant.prefix, Long::Until(grant.until))?;
-        }
+        self.joins(caller, group)?;
         self.claimed(body)?;
         self.groups.get(group).ok_or("group-not-found")?;
         if self.principals.get_mut(principal).ok_or("principal-not-found")?.groups.insert(group.into()) {
-            self.say("member.added");
+            let index = self.say("member.added");
+            self.touch(group, index);
         }
         Ok(())
     }
@@ -283,13 +327,12 @@ impl Model {
     pub(super) fn remove_member(&mut self, caller: Caller<'_>, body: &Value) -> Result<(), Code> {
         let (group, principal) = (text(body, "group"), text(body, "principal"));
         self.needs(caller, "manage-access", "")?;
-        for grant in self.groups.get(group).into_iter().flatten().filter(|grant| self.lasts(grant.until)) {
-            self.holds(caller, &self.allows(&grant.role), &grant.prefix, Long::Now)?;
-        }
+        self.leaves(caller, group)?;
         self.claimed(body)?;
         self.groups.get(group).ok_or("group-not-found")?;
         if self.principals.get_mut(principal).ok_or("principal-not-found")?.groups.remove(group) {
-            self.say("member.removed");
+            let index = self.say("member.removed");
+            self.touch(group, index);
         }
         Ok(())
     }

@@ -98,9 +98,21 @@ impl Model {
         holder.grants.iter().chain(of_groups).filter(|grant| self.lasts(grant.until)).collect()
     }
 
+    /// The same of a caller, with those of the groups that its token claims.
+    fn held_by(&self, caller: Caller<'_>) -> Vec<&Grant> {
+        let claimed = self.claimed_groups(caller.key);
+        let of_claimed = claimed.iter().filter_map(|group| self.groups.get(group)).flatten();
+        self.held(caller.principal).into_iter().chain(of_claimed.filter(|grant| self.lasts(grant.until))).collect()
+    }
+
     fn in_scope(&self, caller: Caller<'_>, action: &str, path: &str) -> bool {
-        let Some((role, prefix)) = &self.keys[caller.key].scope else { return true };
+        let Some((role, prefix)) = self.scope_of(caller) else { return true };
         self.allows(role).contains(action) && path.starts_with(prefix)
+    }
+
+    /// What a key is narrowed to; a token is not.
+    fn scope_of(&self, caller: Caller<'_>) -> Option<&(String, String)> {
+        self.keys.get(caller.key).and_then(|key| key.scope.as_ref())
     }
 
     pub(super) fn may(&self, caller: Caller<'_>, action: &str, path: &str, long: Long) -> bool {
@@ -109,7 +121,7 @@ impl Model {
             (Long::Until(None), Some(_)) => false,
             (Long::Until(Some(until)), Some(end)) => until <= end,
         };
-        let mut held = self.held(caller.principal).into_iter();
+        let mut held = self.held_by(caller).into_iter();
         self.in_scope(caller, action, path)
             && held.any(|g| path.starts_with(&g.prefix) && self.allows(&g.role).contains(action) && enough(g))
     }
@@ -122,7 +134,7 @@ impl Model {
                 self.opens(key) && self.may(caller, action, path, Long::Now)
             }
             None => {
-                let mut held = self.held(principal).into_iter();
+                let mut held = self.held(principal).into_iter().filter(|_| !self.kept_out(principal));
                 held.any(|grant| path.starts_with(&grant.prefix) && self.allows(&grant.role).contains(action))
             }
         }
@@ -137,14 +149,14 @@ impl Model {
 
     /// Whether an action is allowed on anything at all.
     pub(super) fn anywhere(&self, caller: Caller<'_>, action: &str) -> bool {
-        let meets = |grant: &Grant| match &self.keys[caller.key].scope {
+        let meets = |grant: &Grant| match self.scope_of(caller) {
             None => true,
             Some((role, scope)) => {
                 self.allows(role).contains(action)
                     && (scope.starts_with(&grant.prefix) || grant.prefix.starts_with(scope))
             }
         };
-        self.held(caller.principal).into_iter().any(|g| self.allows(&g.role).contains(action) && meets(g))
+        self.held_by(caller).into_iter().any(|g| self.allows(&g.role).contains(action) && meets(g))
     }
 
     /// A command needs its action; one that claims or overrides needs that right, too, on the same.

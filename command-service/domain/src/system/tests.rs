@@ -69,7 +69,9 @@ fn commands_belong_into_their_kind_of_ledger() {
     let (system, acme) = (Story::of_system(), Story::of_acme());
     assert_eq!(refused(&system, create("greet", "x")), Rejection::NotInThisLedger(TenantId::system()));
     let create_tenant = Change::CreateTenant { tenant: tenant("b"), title: None };
-    assert_eq!(refused(&acme, create_tenant), Rejection::NotInThisLedger(tenant("acme")));
+    assert_eq!(refused(&acme, create_tenant.clone()), Rejection::NotInThisLedger(tenant("acme")));
+    let nobody = Presented::ApiKey { key: KeyId([8; 8]), secret_hash: [0; 32] };
+    assert_eq!(refused(&acme.by(nobody), create_tenant), Rejection::Unauthenticated, "nothing else is told");
     let issue = key_of(new(Role::Operator), [0; 32]);
     assert_eq!(refused(&acme, issue), Rejection::RoleNotHere(Role::Operator.into()));
 }

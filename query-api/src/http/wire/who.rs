@@ -186,8 +186,8 @@ pub struct DecidingGrant {
 #[derive(Debug, Serialize, ToSchema)]
 #[allow(dead_code, reason = "only its schema is used")]
 pub struct Missing {
-    /// `no-grant`, `principal-unknown`, `key-unknown`, `key-revoked`, `key-expired`, `key-scope`, `issuer-unknown`,
-    /// `grant-expired`, `grant-lacks-action`, `grant-elsewhere`, `grant-revoked` or `membership-ended`.
+    /// `no-grant`, `principal-unknown`, `kept-out`, `key-unknown`, `key-revoked`, `key-expired`, `key-scope`,
+    /// `issuer-unknown`, `grant-expired`, `grant-lacks-action`, `grant-elsewhere`, `grant-revoked` or `membership-ended`.
     reason: String,
     /// What the scope of the key keeps: the `action` or the `prefix`.
     kept: Option<String>,

@@ -99,8 +99,12 @@ impl Asked<'_> {
         (principals, groups)
     }
 
+    /// What somebody may do; nothing if the directory keeps him out, whatever he holds.
     fn principal(&self, id: PrincipalId, sight: &Sight<'_>) -> Option<AccessItem> {
         let rights = &self.access.rights;
+        if rights.directory().keeps_out(id) {
+            return None;
+        }
         let mut json = self.said(&rights.caller(id, None, self.at), id, None)?;
         json["principal"] = json!(id);
         let keys = rights.keys_of(id).filter(|(key, state)| state.opens(self.at) && self.shows(*key, sight));

@@ -81,10 +81,11 @@ fn let_in<'a>(
     at: Timestamp,
 ) -> (Caller<'a>, Option<Value>) {
     let who = ask.principal;
+    let out = rights.directory().keeps_out(who).then(|| json!({ "reason": "kept-out" }));
     match (&ask.showing, token) {
         (_, Some(token)) => {
             let shut = rights.authenticate_token(token, at).is_none();
-            (rights.token_caller(token, at), shut.then(|| json!({ "reason": "issuer-unknown" })))
+            (rights.token_caller(token, at), out.or_else(|| shut.then(|| json!({ "reason": "issuer-unknown" }))))
         }
         (Showing::Key(key), _) => {
             let row = access.keys.get(key).filter(|row| row.principal == who);
@@ -96,11 +97,11 @@ fn let_in<'a>(
                 (Some(state), Some(_)) => Some(json!({ "reason": "key-expired", "expires_at": state.expires_at })),
                 _ => Some(json!({ "reason": "key-unknown" })),
             };
-            (rights.caller(who, row.map(|_| *key), at), shut)
+            (rights.caller(who, row.map(|_| *key), at), shut.or(out))
         }
         _ => {
             let shut = !rights.has_principal(who);
-            (rights.caller(who, None, at), shut.then(|| json!({ "reason": "principal-unknown" })))
+            (rights.caller(who, None, at), shut.then(|| json!({ "reason": "principal-unknown" })).or(out))
         }
     }
 }
