@@ -281,18 +281,18 @@ impl World {
             assert_eq!(Some(&denied), self.model.principal_of(&calls[0].key).as_ref());
             self.model.denied(&denied);
         }
-        self.noted(&told, &told[expected.map_or(0, |(at, _)| at)]);
+        self.noted(&told, &[], &told[expected.map_or(0, |(at, _)| at)]);
         if let Err(difference) = self.contents.compare(&self.model, &self.fold.state) {
             self.fail(&told, &difference);
         }
         self.told.extend(told.iter().map(|(call, answer)| format!("{call:?} -> {}", said(answer.as_ref()))));
     }
 
-    /// Whoever was denied something is known of.
-    fn noted(&self, told: &[(Call, Option<Told>)], (call, answer): &(Call, Option<Told>)) {
+    /// Whoever was denied something is known of. Whose a token was may have changed since.
+    fn noted(&self, told: &[(Call, Option<Told>)], then: &[Model], (call, answer): &(Call, Option<Told>)) {
         let denied = matches!(answer, Some(Err("forbidden" | "delegation-exceeds")));
-        let known = || self.model.principal_of(&call.key).is_some_and(|who| self.model.knows_of_denied(&who));
-        if denied && call.key != OPERATOR && !known() {
+        let mut bearers = then.iter().chain([&self.model]).filter_map(|model| model.principal_of(&call.key));
+        if denied && call.key != OPERATOR && !bearers.any(|who| self.model.knows_of_denied(&who)) {
             self.fail(told, &format!("nobody took note that {call:?} was denied"));
         }
     }
@@ -365,7 +365,7 @@ impl World {
         let whose = |model: &Model| (model.issuers.clone(), model.users.clone());
         let moved = whose(&on_the_way[0]) != whose(on_the_way.last().unwrap());
         self.model = on_the_way.pop().unwrap();
-        told.iter().for_each(|one| self.noted(&told, one));
+        told.iter().for_each(|one| self.noted(&told, &on_the_way, one));
         if let Err(difference) = self.contents.compare(&self.model, &self.fold.state) {
             self.fail(&told, &difference);
         }
