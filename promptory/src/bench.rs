@@ -7,7 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`limits`] | bare axum handlers; sled and redb alone with the same bytes |
-//! | `commands`, `resolve`, `search`, `visible`, `rebuild`, `cold_start`, `memory`, `isolation`, `jetstream` | a scenario each |
+//! | `commands`, `resolve`, `search`, `visible`, `rebuild`, `cold_start`, `memory`, `isolation`, `usage`, `jetstream` | a scenario each |
 //! | [`world`], `server` | the node under test, filled from real histories; the same as a process of its own |
 //! | [`client`], [`load`] | the driver: one kept-alive connection a client, closed and open loop |
 //! | [`report`], [`machine`] | figures with their bars; the machine they are from |
@@ -28,6 +28,7 @@ pub mod report;
 mod resolve;
 mod search;
 mod server;
+mod usage;
 mod visible;
 pub mod world;
 
@@ -112,6 +113,8 @@ pub enum Scenario {
     Memory,
     /// What one loud tenant does to the others.
     Isolation,
+    /// Usage records, and counting a month of them.
+    Usage,
     /// Commands, reads and starts on a ledger on NATS JetStream, beside JetStream alone.
     #[value(name = "jetstream")]
     JetStream,
@@ -270,6 +273,7 @@ impl Bench {
             Scenario::ColdStart => Box::pin(cold_start::run(self)).await,
             Scenario::Memory => Box::pin(memory::run(self)).await,
             Scenario::Isolation => Box::pin(isolation::run(self)).await,
+            Scenario::Usage => Box::pin(usage::run(self)).await,
             Scenario::JetStream => Box::pin(jetstream::run(self)).await,
         }
     }
