@@ -15,6 +15,7 @@ mod consistency;
 mod crash;
 mod docs;
 mod feed;
+mod grafana;
 mod graph;
 mod guide;
 mod imported;
