@@ -94,7 +94,9 @@ async fn streams_that_were_made_anew_are_another_ledger() {
     world.operator.delete_stream("LEDGER-0").await.unwrap();
     let report = init(&world.options, shape).await.unwrap();
     assert!(report.created.is_empty() && report.drift.len() == 1, "keys without a ledger are no new ledger: {report}");
-    world.operator.delete_stream("KEYS").await.unwrap();
+    for stream in ["KEYS", "USAGE", "ROLLUP"] {
+        world.operator.delete_stream(stream).await.unwrap();
+    }
     let report = init(&world.options, shape).await.unwrap();
     assert_ne!(report.incarnation, Some(world.ledger.incarnation()));
 
