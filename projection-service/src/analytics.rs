@@ -4,8 +4,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | this one | the tenants that are open, and the looking after them |
-//! | [`desk`] | one tenant: takes records in, ends stretches with a rollup, answers |
-//! | [`view`] | its store: pages of rows, the ids that were seen; disposable |
+//! | `desk` | one tenant: takes records in, ends stretches with a rollup, answers |
+//! | `view` | its store: pages of rows, the ids that were seen; disposable |
 
 mod desk;
 #[cfg(test)]

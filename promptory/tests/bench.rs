@@ -53,10 +53,10 @@ fn both_ledgers_are_measured_beside_raw_jetstream_and_only_in_an_account_that_ho
     init.arg("--nats-password-file").arg(folder.path().join("password"));
     let made = init.output().unwrap();
     let said = String::from_utf8_lossy(&made.stdout);
-    assert!(made.status.success() && said.contains("created      9"), "{said}");
+    assert!(made.status.success() && said.contains("created      11"), "{said}");
     let refused = bench(folder.path(), &server, &user);
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && said.contains("a bench needs one that holds nothing"), "{said}");
     let found = init.output().unwrap();
-    assert!(String::from_utf8_lossy(&found.stdout).contains("found        9"), "it is still there");
+    assert!(String::from_utf8_lossy(&found.stdout).contains("found        11"), "it is still there");
 }
