@@ -25,7 +25,7 @@ use params::{AnalyticsParams, Format};
     path = "/v1/analytics",
     tag = "usage",
     params(AnalyticsParams),
-    responses((status = 200, body = wire::Counted), AnalyticsProblems),
+    responses((status = 200, body = wire::Analytics), AnalyticsProblems),
     security(("api_key" = [])),
 )]
 pub async fn analytics(

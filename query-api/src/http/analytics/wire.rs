@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 /// What is counted.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Counted<'a> {
+pub struct Analytics<'a> {
     /// From this time on.
     #[schema(value_type = String, format = DateTime)]
     from: Timestamp,
@@ -18,14 +18,14 @@ pub struct Counted<'a> {
     #[schema(value_type = String, format = DateTime)]
     to: Timestamp,
     /// The groups: by time, and within one time the first in the order that was asked for.
-    groups: Vec<CountedGroup<'a>>,
+    groups: Vec<AnalyticsGroup<'a>>,
     /// How many groups there are, times left out; more than are told if `top` cut some off.
     of: u64,
 }
 
 /// What is counted of one group. What it is of is told as far as `group_by` asks for it.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct CountedGroup<'a> {
+pub struct AnalyticsGroup<'a> {
     /// When its bucket begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -107,16 +107,20 @@ pub struct Judged<'a> {
 }
 
 /// What is told.
-pub fn counted<'a>(answer: &'a AnalyticsAnswer, by: &BTreeSet<Dimension>) -> Counted<'a> {
+pub fn counted<'a>(answer: &'a AnalyticsAnswer, by: &BTreeSet<Dimension>) -> Analytics<'a> {
     let groups = answer.told.groups.iter().map(|one| group(one, &answer.keys, by)).collect();
-    Counted { from: answer.from, to: answer.to, groups, of: answer.told.of }
+    Analytics { from: answer.from, to: answer.to, groups, of: answer.told.of }
 }
 
-fn group<'a>(group: &'a Group, keys: &'a BTreeMap<PromptId, PromptKey>, by: &BTreeSet<Dimension>) -> CountedGroup<'a> {
+fn group<'a>(
+    group: &'a Group,
+    keys: &'a BTreeMap<PromptId, PromptKey>,
+    by: &BTreeSet<Dimension>,
+) -> AnalyticsGroup<'a> {
     let (dims, measures) = (&group.dims, &group.measures);
     let told = |dimension: Dimension| by.contains(&dimension);
     let name = |dimension, name: &'a Option<String>| told(dimension).then_some(name.as_deref());
-    CountedGroup {
+    AnalyticsGroup {
         at: group.at,
         prompt: told(Dimension::Prompt).then_some(dims.prompt),
         key: keys.get(&dims.prompt).filter(|_| told(Dimension::Prompt)),
