@@ -49,7 +49,7 @@ fn used(owner: &Client) {
         json!({"id": format!("run-{n}"), "occurred_at": "2026-05-03T11:00:00Z", "prompt": "mail/hello", "version": 1 + n % 2,
             "label": "production", "arm": "canary", "model": "m-1", "caller": format!("u-{}", n % 3),
             "latency_ms": 100 + n, "input_tokens": 10, "output_tokens": 5, "cost_nanos": 1_000,
-            "error": if n % 10 == 0 { json!("timeout") } else { Value::Null }})
+            "error": if n.is_multiple_of(10) { json!("timeout") } else { Value::Null }})
     };
     let records: Vec<Value> = (0..100).map(run).collect();
     let _ = owner.post("/v1/usage", &json!({ "records": records })).expect(200);
