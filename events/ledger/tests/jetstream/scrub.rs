@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use promptory_events::TenantId;
-use promptory_ledger::jetstream::{JetStream, Options, ScrubReport, StreamReport, scrub};
+use promptory_ledger::jetstream::{JetStream, OpenError, Options, ScrubReport, StreamReport, scrub};
 use promptory_ledger::{ReadError, Recorded};
 use promptory_test_nats::{Cluster, Server, User, flip_bit};
 
@@ -207,8 +207,16 @@ async fn a_replica_that_is_down_is_not_taken_for_whole() {
     let options = forms::options(&cluster.url(), &cluster.user()).patience(Duration::from_secs(2));
     fill(&forms::made(&options, 1, 3).await, &acme(), 5).await;
     cluster.servers()[2].kill();
-    tokio::time::sleep(Duration::from_secs(8)).await; // an election, if it led
-    let report = scrub(&options).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(8)).await; // an election, if it led; on a busy machine it takes longer
+    let report = tokio::time::timeout(Duration::from_secs(90), async {
+        loop {
+            match scrub(&options).await {
+                Err(OpenError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(500)).await,
+                report => break report.unwrap(),
+            }
+        }
+    });
+    let report = report.await.unwrap();
     println!("{report}");
     assert!(!report.is_whole());
     let unread: Vec<_> = only(&report).replicas.iter().filter(|r| r.unread.is_some()).map(|r| &r.name).collect();
