@@ -151,7 +151,10 @@ impl Analytics {
             }
             match desk.catch_up(&self.inner).await {
                 Ok(()) => drop(looked.insert(tenant, mark)),
-                Err(error) => tracing::warn!(%tenant, %error, "usage can't be counted now"),
+                Err(error) => {
+                    tracing::warn!(%tenant, %error, "usage can't be counted now");
+                    metrics::counter!("promptory_analytics_failures_total").increment(1);
+                }
             }
         }
         self.make_room().await;

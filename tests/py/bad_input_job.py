@@ -2,14 +2,12 @@
 """`bad_input.py` against a server of its own that holds some data."""
 
 import argparse
-import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 from bad_input import attack
 from main_job import import_file
-from promptory_client import Refused, Server
+from promptory_client import Refused, Server, conclude
 
 
 def main():
@@ -28,17 +26,8 @@ def main():
             failures = attack(server.client(), args.seed, args.seconds, server.operator_key)
         except (Refused, OSError, AssertionError) as failure:
             failures = [f"the server did not do what it should before or after the bad requests: {failure}"]
-        if not server.alive():
-            failures.append(f"the server is gone:\n{server.log_tail()}")
-        else:
-            server.stop()
-        if "panicked at" in server.log.read_text(errors="replace"):
-            failures.append("the server's log tells of a panic")
-    for failure in failures[:50]:
-        print(f"FAILED {failure}")
-    if failures:
-        sys.exit(f"the server's folder and log are kept in {work}")
-    shutil.rmtree(work)
+        failures += server.end()
+    conclude(failures, work)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,13 @@ back, create, move labels and list. What an SDK sends as traces is not looked at
 import argparse
 import logging
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from promptory_client import Client, Refused, Server, quote
+from promptory_client import Client, Refused, Server, conclude, quote
 
 # A hang must end in a failure; nothing is measured with this.
 NODE_SECONDS = 120
@@ -215,17 +214,8 @@ def main():
         public_key, secret_key = issued["key"].rsplit("_", 1)
         failures += python_sdk(Client(server.url, server.key), public_key, secret_key)
         failures += javascript_sdk(tool / "js", server.url, public_key, secret_key)
-        if server.alive():
-            server.stop()
-        else:
-            failures.append(f"the server is gone:\n{server.log_tail()}")
-        if "panicked at" in server.log.read_text(errors="replace"):
-            failures.append("the server's log tells of a panic")
-    for failure in failures:
-        print(f"FAILED {failure}")
-    if failures:
-        sys.exit(f"the server's folder and log are kept in {work}")
-    shutil.rmtree(work)
+        failures += server.end()
+    conclude(failures, work)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ Three passes: an owner with made-up names, an owner with names that are there, a
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from promptory_client import Client, Server, quote
+from promptory_client import Client, Server, conclude, quote
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 # A hang must end in a failure; nothing is measured with these.
@@ -94,15 +93,8 @@ def main():
             if not server.alive():
                 failures.append(f"{name}: the server is gone:\n{server.log_tail()}")
                 break
-        if server.alive():
-            server.stop()
-        if "panicked at" in server.log.read_text(errors="replace"):
-            failures.append("the server's log tells of a panic")
-    for failure in failures:
-        print(f"FAILED {failure}")
-    if failures:
-        sys.exit(f"the server's folder and log are kept in {work}")
-    shutil.rmtree(work)
+        failures += server.end()
+    conclude(failures, work)
 
 
 if __name__ == "__main__":

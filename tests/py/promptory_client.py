@@ -8,8 +8,10 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
@@ -248,6 +250,17 @@ class Server:
         if self.process is not None:
             self.process.wait()
 
+    def end(self):
+        """Stops it; what it did that no server should, as lines of text."""
+        failures = []
+        if self.alive():
+            self.stop()
+        else:
+            failures.append(f"the server is gone:\n{self.log_tail()}")
+        if "panicked at" in self.log.read_text(errors="replace"):
+            failures.append("the server's log tells of a panic")
+        return failures
+
     def log_tail(self, lines=20):
         """The end of what it said."""
         try:
@@ -260,6 +273,15 @@ class Server:
 
     def __exit__(self, *_):
         self.kill()
+
+
+def conclude(failures, work):
+    """Ends a job: what failed is told and the server's folder kept; if nothing did, the folder goes."""
+    for failure in failures[:50]:
+        print(f"FAILED {failure}")
+    if failures:
+        sys.exit(f"the server's folder and log are kept in {work}")
+    shutil.rmtree(work)
 
 
 def run_json(command):

@@ -6,13 +6,12 @@ Runs unmodified. What it finds wrong fails; how much it looked at is told.
 """
 
 import argparse
-import shutil
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 
-from promptory_client import Server
+from promptory_client import Server, conclude
 
 
 def check(url, key):
@@ -43,17 +42,8 @@ def main():
         failures += [f"{title}: {reason}" for status, title, reason in results if status in ("ERROR", "CRITICAL", "DEVIATION")]
         if not counts["SUCCESS"] and not counts["COMPLIANT"]:
             failures.append("nothing was checked")
-        if server.alive():
-            server.stop()
-        else:
-            failures.append(f"the server is gone:\n{server.log_tail()}")
-        if "panicked at" in server.log.read_text(errors="replace"):
-            failures.append("the server's log tells of a panic")
-    for failure in failures:
-        print(f"FAILED {failure}")
-    if failures:
-        sys.exit(f"the server's folder and log are kept in {work}")
-    shutil.rmtree(work)
+        failures += server.end()
+    conclude(failures, work)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use hyper::Uri;
 use promptory_events::Timestamp;
 use promptory_platform::Clock;
 
@@ -77,11 +78,17 @@ fn records(tenant: &Tenant, keys: &Arc<[String]>, until: Option<Timestamp>) -> R
     }))
 }
 
+/// Each of some reads by turns.
+fn reads(tenant: &Tenant, targets: Vec<Uri>) -> Make {
+    let authorization = tenant.authorization.clone();
+    Arc::new(move |client, number| Request::get(targets[turn(client, number, targets.len())].clone(), &authorization))
+}
+
 fn pick(mixed: u64, of: usize) -> usize {
     usize::try_from(mixed % of as u64).unwrap_or_default()
 }
 
-/// Reads by label at half of what is possible, alone and beside records as fast as they should be taken.
+/// Reads by label at half of what is possible, alone and beside as many records as should be taken.
 async fn resolved(
     bench: &Bench,
     world: &World,
@@ -90,10 +97,7 @@ async fn resolved(
     figures: &mut Figures,
 ) -> Result<(), BenchError> {
     let targets = keys.iter().map(|key| prompt(key, "?label=latest")).collect::<Result<Vec<_>, _>>()?;
-    let authorization = tenant.authorization.clone();
-    let read: Make = Arc::new(move |client, number| {
-        Request::get(targets[turn(client, number, targets.len())].clone(), &authorization)
-    });
+    let read = reads(tenant, targets);
     let write = records(tenant, &keys.into(), None)?;
     let mut readers = bench.load.connect(world.address, CLIENTS).await?;
     let mut senders = bench.load.connect(world.address, SENDERS).await?;
@@ -175,10 +179,7 @@ async fn counted(
     let mut clients = bench.load.connect(world.address, 1).await?;
     for (what, targets) in shapes {
         let targets = targets.iter().map(|target| uri(target)).collect::<Result<Vec<_>, _>>()?;
-        let authorization = tenant.authorization.clone();
-        let ask: Make = Arc::new(move |client, number| {
-            Request::get(targets[turn(client, number, targets.len())].clone(), &authorization)
-        });
+        let ask = reads(tenant, targets);
         for _ in 0..bench.args.rounds {
             let measured = clients.warm_closed(bench.warm_up(), bench.time(), &ask).await?;
             figures.sample(format!("30 days, {what}: p50"), "ms", measured.ms(0.5));
