@@ -44,6 +44,7 @@ impl Service {
             Attested::Unauthenticated(counted) => (TenantId::system(), Attestation::Unauthenticated(counted)),
             Attested::Read(tenant, read) => (tenant, Attestation::Read(read)),
             Attested::Breached(tenant, breach) => (tenant, Attestation::Breached(breach)),
+            Attested::Degraded(tenant, found) => (tenant, Attestation::Degraded(found)),
         };
         let attempt = match &attestation {
             Attestation::Denied(denied) => Some(denied.attempt.clone()),
@@ -58,10 +59,15 @@ impl Service {
     }
 }
 
-/// That a guard was breached is one command, whoever finds it, however often; the others are what they are once.
+/// That a guard was breached, or that a version became worse, is one command, whoever finds it, however often; the others are what they are once.
 fn id_of(attestation: &Attestation) -> Result<CommandId, getrandom::Error> {
-    if let Attestation::Breached(breach) = attestation {
-        return Ok(CommandId::of_breach(breach.rollout, breach.place));
+    match attestation {
+        Attestation::Breached(breach) => return Ok(CommandId::of_breach(breach.rollout, breach.place)),
+        Attestation::Degraded(found) => {
+            let (measure, day) = (found.measure.name(), found.day.micros());
+            return Ok(CommandId::of_degradation(found.prompt, found.version, &measure, day));
+        }
+        _ => {}
     }
     let mut id = [0; 16];
     getrandom::fill(&mut id)?;

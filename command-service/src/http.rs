@@ -101,6 +101,7 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(tenants::resume))
         .routes(routes!(quotas::set, quotas::lift))
         .routes(routes!(settings::configure_search))
+        .routes(routes!(settings::configure_watch))
         .routes(routes!(usage::record))
         .routes(routes!(scim::about::service_provider_config))
         .routes(routes!(scim::about::resource_types))

@@ -663,6 +663,11 @@ pub enum Change {
         /// The languages that they are in, by their ISO 639-1 codes; none: words are found as they are written.
         languages: Vec<String>,
     },
+    /// Whether the tenant's versions are watched.
+    ConfigureWatch {
+        /// Whether they are from now on.
+        enabled: bool,
+    },
     /// How much of something the tenant may have (operators).
     SetQuota {
         /// Of what.

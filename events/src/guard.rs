@@ -13,6 +13,15 @@ use crate::limits::{GUARD_FALSE_ALARM_MAX_MILLIONTHS, GUARD_FALSE_ALARM_MIN_MILL
 /// A whole, in millionths.
 pub const MILLION: i64 = 1_000_000;
 
+/// What is no degradation yet: a share of errors more, in millionths.
+const WATCH_ERROR_MARGIN: i64 = 10_000;
+/// A share of the latency more, in millionths.
+const WATCH_LATENCY_MARGIN: i64 = 200_000;
+/// A score lower, in millionths.
+const WATCH_SCORE_MARGIN: i64 = 50_000;
+/// Executions or scores that a day and its past need at least.
+pub const WATCH_MIN_SAMPLES: u32 = 100;
+
 /// What usage records call a kind of judgement: 1 to 64 bytes, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
@@ -74,6 +83,16 @@ impl Measure {
     #[must_use]
     pub fn falls(&self) -> bool {
         matches!(self, Self::Score { .. })
+    }
+
+    /// What it is called: its kind and what narrows that.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::ErrorRate => "error_rate".to_owned(),
+            Self::Latency { percent } => format!("latency {percent}"),
+            Self::Score { name, .. } => format!("score {name}"),
+        }
     }
 
     /// Whether one value of it is worse than another.
@@ -179,6 +198,19 @@ impl Guard {
             return Err(GuardError::FalseAlarm);
         }
         Ok(Self { measure, bound, min_samples, false_alarm, then })
+    }
+
+    /// What a version must not do beside its own past; one of the stated probability for each version, measure and day.
+    ///
+    /// # Errors
+    /// The measure is none.
+    pub fn of_watch(measure: Measure) -> Result<Self, GuardError> {
+        let margin = match measure {
+            Measure::ErrorRate => WATCH_ERROR_MARGIN,
+            Measure::Latency { .. } => WATCH_LATENCY_MARGIN,
+            Measure::Score { .. } => WATCH_SCORE_MARGIN,
+        };
+        Self::new(measure, Bound::Control(margin), WATCH_MIN_SAMPLES, GUARD_FALSE_ALARM_MIN_MILLIONTHS, Then::Pause)
     }
 
     /// The worst that is still allowed beside a control whose own end is there; `None` if it can't be told.

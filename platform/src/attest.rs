@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use promptory_events::event::{
-    Attempt, AttemptDenied, AttemptsCounted, AuditRead, Door, RolloutBreached, UnauthenticatedCounted,
+    Attempt, AttemptDenied, AttemptsCounted, AuditRead, Door, RolloutBreached, UnauthenticatedCounted, VersionDegraded,
 };
 use promptory_events::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ pub enum Attested {
     Read(TenantId, AuditRead),
     /// A guard of a rollout was breached.
     Breached(TenantId, RolloutBreached),
+    /// A version became worse than it was.
+    Degraded(TenantId, VersionDegraded),
 }
 
 /// The port. Clones share what was counted. The default goes nowhere.
@@ -163,7 +165,8 @@ impl Attestor {
                 inner.unauthenticated.fetch_add(counted.times, Ordering::Relaxed);
             }
             Attested::Denied(tenant, denied) => self.again(&tenant, &denied.attempt, 1),
-            Attested::Read(..) | Attested::Breached(..) => {} // it was not read; it is found again
+            // It was not read; the others are found again.
+            Attested::Read(..) | Attested::Breached(..) | Attested::Degraded(..) => {}
         }
     }
 }

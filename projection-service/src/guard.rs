@@ -6,17 +6,23 @@ use serde_json::{Value, json};
 const PARTS_OF_ONE: f64 = 1_000_000.0;
 const MICROS_OF_MS: f64 = 1000.0;
 
-/// A guard as whoever names it gives it.
+/// What is looked at.
 #[must_use]
-pub fn told(guard: &Guard) -> Value {
-    let mut said = match &guard.measure {
+pub fn measure(measure: &Measure) -> Value {
+    match measure {
         Measure::ErrorRate => json!({ "measure": "error_rate" }),
         Measure::Latency { percent } => json!({ "measure": "latency", "quantile": percent }),
         Measure::Score { name, lowest, highest } => {
             let [lowest, highest] = [lowest, highest].map(|end| in_parts(*end, PARTS_OF_ONE));
             json!({ "measure": "score", "score": name, "lowest": lowest, "highest": highest })
         }
-    };
+    }
+}
+
+/// A guard as whoever names it gives it.
+#[must_use]
+pub fn told(guard: &Guard) -> Value {
+    let mut said = measure(&guard.measure);
     match guard.bound {
         Bound::Limit(limit) => said["limit"] = value(&guard.measure, limit).into(),
         Bound::Control(margin) => said["control_margin"] = in_parts(margin, PARTS_OF_ONE).into(),
@@ -34,17 +40,28 @@ pub fn told(guard: &Guard) -> Value {
 /// By what a measure is beyond its limit.
 #[must_use]
 pub fn figures(measure: &Measure, figures: &Figures) -> Value {
-    let sample = |sample: Sample| {
-        json!({
-            "samples": sample.samples,
-            "value": value(measure, sample.value),
-            "end": value(measure, sample.end),
-        })
-    };
     json!({
-        "version": sample(figures.version),
-        "control": figures.control.map(sample),
+        "version": sample(measure, figures.version),
+        "control": figures.control.map(|control| sample(measure, control)),
         "limit": value(measure, figures.limit),
+    })
+}
+
+/// By what a day is beyond what was before it.
+#[must_use]
+pub fn beside_past(measure: &Measure, figures: &Figures) -> Value {
+    json!({
+        "day": sample(measure, figures.version),
+        "past": figures.control.map(|past| sample(measure, past)),
+        "limit": value(measure, figures.limit),
+    })
+}
+
+fn sample(measure: &Measure, sample: Sample) -> Value {
+    json!({
+        "samples": sample.samples,
+        "value": value(measure, sample.value),
+        "end": value(measure, sample.end),
     })
 }
 

@@ -5,6 +5,7 @@ mod answer;
 mod audit;
 pub(crate) mod bay;
 mod catch_up;
+mod degraded;
 mod denied;
 mod fast;
 mod guards;

@@ -30,7 +30,7 @@ use crate::stores::{self, StoreError, Stores};
 use attest::{Attesting, Sink};
 pub use parts::models;
 use parts::{Command, Projection};
-use watch::Watching;
+use watch::{Periods, Watching};
 
 /// How a node is set up. [`Config::new`] gives what suits one machine.
 #[derive(Clone, Debug)]
@@ -70,7 +70,9 @@ pub struct Config {
 }
 
 /// How often guards of rollouts are looked at, unless somebody says otherwise.
-pub const WATCH: Duration = Duration::from_secs(60);
+pub const GUARDS: Duration = Duration::from_secs(60);
+/// How often it is looked whether versions became worse.
+pub const VERSIONS: Duration = Duration::from_secs(900);
 
 /// How usage records are kept and counted.
 #[derive(Clone, Copy, Debug)]
@@ -80,12 +82,19 @@ pub struct Usage {
     /// How long after a record came at the latest it is in a rollup.
     pub rollup: Duration,
     /// How often guards of rollouts are looked at.
-    pub watch: Duration,
+    pub guards: Duration,
+    /// How often it is looked whether versions became worse.
+    pub versions: Duration,
 }
 
 impl Default for Usage {
     fn default() -> Self {
-        Self { keep: promptory_ledger::usage::KEEP, rollup: promptory_projection::analytics::ROLLUP, watch: WATCH }
+        Self {
+            keep: promptory_ledger::usage::KEEP,
+            rollup: promptory_projection::analytics::ROLLUP,
+            guards: GUARDS,
+            versions: VERSIONS,
+        }
     }
 }
 
@@ -208,10 +217,13 @@ impl Node {
             (None, Some(client)) => Some(Sink::There(client.clone())),
             (None, None) => None,
         };
-        let watching = projection
-            .as_ref()
-            .zip(sink.clone())
-            .map(|(projection, sink)| Watching::start(projection.watch(), sink, config.usage.watch));
+        let watching = projection.as_ref().zip(sink.clone()).map(|(projection, sink)| {
+            Watching::start(
+                projection.watch(),
+                sink,
+                Periods { guards: config.usage.guards, versions: config.usage.versions },
+            )
+        });
         let attesting = sink.map(|sink| Attesting::start(attestor.clone(), firsts, sink));
         let read_side = parts::read_side(projection.as_ref(), nats, &ledger);
         let watched = parts::watched(&config, &ledger, projection.as_ref(), keys.as_ref(), read_side.as_ref());

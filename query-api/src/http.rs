@@ -138,6 +138,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(status::status))
         .routes(routes!(quotas::quotas))
         .routes(routes!(settings::search))
+        .routes(routes!(settings::watch))
         .routes(routes!(access::keys))
         .routes(routes!(access::grants))
         .routes(routes!(access::groups))

@@ -38,7 +38,7 @@ fn split(world: &World, owner: &Client, label: &str, version: u32, guards: &Valu
 fn runs(owner: &Client, batch: &str, label: &str, version: u32, (many, failing): (usize, usize)) {
     let run = |n: usize| {
         let mut run = json!({"id": format!("{batch}-{label}-{version}-{n}"), "prompt": "team/greet", "version": version,
-            "label": label, "latency_ms": 100 + n % 50, "scores": {"helpful": n % 4 != 0}});
+            "label": label, "latency_ms": 100 + n % 50, "scores": {"helpful": !n.is_multiple_of(4)}});
         if n % 100 < failing {
             run["error"] = "timeout".into();
         }
@@ -48,13 +48,13 @@ fn runs(owner: &Client, batch: &str, label: &str, version: u32, (many, failing):
     let _ = owner.post("/v1/usage", &json!({ "records": records })).expect(200);
 }
 
-fn told(owner: &Client, name: &str) -> Vec<Value> {
+pub(crate) fn told(owner: &Client, name: &str) -> Vec<Value> {
     let all = owner.get("/v1/events?limit=1000").expect(200).json;
     all["events"].as_array().unwrap().iter().filter(|event| event["type"] == name).cloned().collect()
 }
 
 /// Waits until the feed has so many events of a name.
-fn wait_for(owner: &Client, name: &str, many: usize) -> Vec<Value> {
+pub(crate) fn wait_for(owner: &Client, name: &str, many: usize) -> Vec<Value> {
     let begin = Instant::now();
     loop {
         let events = told(owner, name);

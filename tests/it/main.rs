@@ -13,6 +13,7 @@ mod codes;
 mod config;
 mod consistency;
 mod crash;
+mod degraded;
 mod docs;
 mod feed;
 mod grafana;

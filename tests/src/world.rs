@@ -54,7 +54,7 @@ impl World {
         world
     }
 
-    /// A fresh one that looks at guards of rollouts all the time.
+    /// A fresh one that looks at guards of rollouts and at versions all the time.
     #[must_use]
     pub fn watching() -> Self {
         let mut world = Self::new();
@@ -85,7 +85,11 @@ impl World {
             backup_key: self.backup_key.clone(),
             identity: self.identity,
             open_max: self.open_max.unwrap_or(usual.open_max),
-            usage: Usage { watch: self.watch.unwrap_or(usual.usage.watch), ..usual.usage },
+            usage: Usage {
+                guards: self.watch.unwrap_or(usual.usage.guards),
+                versions: self.watch.unwrap_or(usual.usage.versions),
+                ..usual.usage
+            },
             ..usual
         };
         self.node = Some(self.runtime.block_on(Node::start(config)).expect("a node"));

@@ -12,9 +12,11 @@
 //! | [`query`] | which rows a question reads, and how they are grouped |
 //! | [`sequential`] | what can be said of a rate however often one looks |
 //! | [`guard`] | whether a version keeps within its bound |
+//! | [`degradation`] | whether a version became worse than it was |
 //! | [`compare`] | whether two groups differ, with a confidence interval |
 
 pub mod compare;
+pub mod degradation;
 pub mod fold;
 pub mod guard;
 pub mod page;

@@ -14,6 +14,7 @@ use crate::command::{Attestation, Context};
 use crate::rejection::Rejection;
 use crate::rollout;
 use crate::state::Tenant;
+use crate::watch;
 
 /// The denied attempts of a minute. At most [`limits::ATTEMPTS_PER_MINUTE_MAX`].
 pub type Attempts = Kinds<Attempt>;
@@ -103,6 +104,7 @@ pub(crate) fn decide(state: &Tenant, context: &Context, attestation: &Attestatio
             recorded.map(event).map(named).into_iter().collect()
         }
         Attestation::Breached(breach) => rollout::breached(state, breach),
+        Attestation::Degraded(found) => watch::degraded(state, context, found),
     })
 }
 

@@ -3,7 +3,7 @@
 use promptory_events::event::{
     Action, AnyRole, AttemptDenied, AttemptsCounted, AuditRead, BackupPart, Event, Include, KeyScope, Kind, Languages,
     LedgerRestored, Quota, RoleName, RolloutBreached, Session, Subject, Syntax, UnauthenticatedCounted, UserAttribute,
-    Written,
+    VersionDegraded, Written,
 };
 use promptory_events::guard::Guard;
 use promptory_events::rollout::Weights;
@@ -431,6 +431,11 @@ pub enum Change {
         /// The languages that they are in; none: words are found as they are written.
         languages: Languages,
     },
+    /// Whether this tenant's versions are watched: whether they become worse than they were.
+    ConfigureWatch {
+        /// Whether they are from now on.
+        enabled: bool,
+    },
     /// How much of something this tenant may have. Operators only.
     SetQuota {
         /// Of what.
@@ -521,6 +526,8 @@ pub enum Attestation {
     Read(AuditRead),
     /// A guard of a rollout was breached. Leads to nothing if that was said before, or the rollout is over.
     Breached(RolloutBreached),
+    /// A version became worse than it was. Leads to nothing if that was said in this episode, or is not wanted.
+    Degraded(VersionDegraded),
 }
 
 /// For whom a key is issued.

@@ -107,6 +107,7 @@ fn one_of_each() -> Vec<Event> {
     .chain(of_releases())
     .chain(attestations())
     .chain(of_rollouts())
+    .chain(of_watch())
     .chain(of_identity())
     .chain(of_the_directory())
     .collect()
@@ -282,6 +283,25 @@ fn of_rollouts() -> Vec<Event> {
                 control: Some(Sample { samples: 3600, value: 20_000, end: 31_000 }),
                 limit: 41_000,
             },
+        }),
+    ]
+}
+
+fn of_watch() -> Vec<Event> {
+    let figures = Figures {
+        version: Sample { samples: 400, value: 250_000, end: 190_000 },
+        control: Some(Sample { samples: 3600, value: 20_000, end: 31_000 }),
+        limit: 41_000,
+    };
+    let day = Timestamp::from_micros(1_800_000_000_000_000);
+    vec![
+        Event::WatchConfigured(WatchConfigured { before: true, after: false }),
+        Event::VersionDegraded(VersionDegraded {
+            prompt: PromptId([6; 16]),
+            version: 300,
+            measure: Measure::ErrorRate,
+            day,
+            figures,
         }),
     ]
 }

@@ -14,6 +14,7 @@ pub mod role;
 pub mod rollout;
 pub mod search;
 pub mod system;
+pub mod watch;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,7 @@ pub use system::{
     BackupPart, BackupStarted, LedgerOpened, LedgerRestored, RestoredHead, TenantCreated, TenantResumed,
     TenantSuspended,
 };
+pub use watch::{EPISODE_MS, VersionDegraded, WatchConfigured};
 
 use crate::codec::{self, CodecError};
 use crate::id::{ContentId, PromptId};
@@ -185,6 +187,10 @@ pub enum Event {
     SearchConfigured(SearchConfigured),
     /// A guard of a rollout was breached.
     RolloutBreached(RolloutBreached),
+    /// Whether versions are watched was set.
+    WatchConfigured(WatchConfigured),
+    /// A version became worse than it was.
+    VersionDegraded(VersionDegraded),
 }
 
 impl Event {
@@ -255,6 +261,8 @@ impl Event {
             Self::AuditExported(_) => "audit.exported",
             Self::SearchConfigured(_) => "search.configured",
             Self::RolloutBreached(_) => "rollout.breached",
+            Self::WatchConfigured(_) => "watch.configured",
+            Self::VersionDegraded(_) => "version.degraded",
         }
     }
 
@@ -296,6 +304,7 @@ impl Event {
             Self::ReleaseExecuted(e) => Some(e.prompt),
             Self::LabelRolledBack(e) => Some(e.prompt),
             Self::CommentAdded(e) => Some(e.prompt),
+            Self::VersionDegraded(e) => Some(e.prompt),
             other => other.prompt(),
         }
     }

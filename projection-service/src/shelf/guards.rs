@@ -13,6 +13,7 @@ use promptory_usage::query::{Dimension, Filter, Order, Question};
 use promptory_usage::{Tally, guard};
 
 use super::Shelf;
+use super::degraded::Days;
 use crate::analytics::{Analytics, Scope};
 use crate::ask::AskError;
 
@@ -23,10 +24,12 @@ const LOOKS: u8 = 2;
 /// Looks at the tenants of some partitions that have had something to count since the last look.
 #[derive(Debug)]
 pub struct Watch {
-    shelf: Shelf,
+    pub(super) shelf: Shelf,
     whose: Vec<u16>,
     /// Up to where what came of each was looked at, and how often: once more after the last, for what the catalog learned late.
     looked: HashMap<TenantId, (u64, u8)>,
+    /// The same, of what became worse, and what was found of each on its last day.
+    pub(super) days: HashMap<TenantId, Days>,
 }
 
 /// A rollout that runs with guards that have not acted.
@@ -41,25 +44,14 @@ impl Watch {
     /// Of a shelf that counts usage.
     #[must_use]
     pub fn new(shelf: Shelf, whose: Vec<u16>) -> Self {
-        Self { shelf, whose, looked: HashMap::new() }
+        Self { shelf, whose, looked: HashMap::new(), days: HashMap::new() }
     }
 
     /// The guards that are breached, one of each rollout at most. Those of a tenant that can't be looked at now are found later.
     pub async fn breaches(&mut self) -> Vec<(TenantId, RolloutBreached)> {
-        let Some(analytics) = self.shelf.inner.analytics.get().cloned() else { return Vec::new() };
-        let tenants = match analytics.tenants().await {
-            Ok(tenants) => tenants,
-            Err(error) => {
-                tracing::debug!(%error, "the usage log can't be read now");
-                return Vec::new();
-            }
-        };
+        let Some((analytics, tenants)) = self.tenants().await else { return Vec::new() };
         let mut found = Vec::new();
-        let partitions = self.shelf.ledger().partitions();
         for (tenant, mark) in tenants {
-            if !self.whose.contains(&partition::of(&tenant, partitions)) {
-                continue;
-            }
             let times = self.looked.get(&tenant).filter(|(looked, _)| *looked == mark).map_or(0, |(_, times)| *times);
             if times >= LOOKS {
                 continue;
@@ -75,6 +67,22 @@ impl Watch {
             }
         }
         found
+    }
+
+    /// The tenants that are looked at and have records, and of each a mark that changes with what comes.
+    pub(super) async fn tenants(&self) -> Option<(Analytics, Vec<(TenantId, u64)>)> {
+        let analytics = self.shelf.inner.analytics.get().cloned()?;
+        let partitions = self.shelf.ledger().partitions();
+        match analytics.tenants().await {
+            Ok(mut tenants) => {
+                tenants.retain(|(tenant, _)| self.whose.contains(&partition::of(tenant, partitions)));
+                Some((analytics, tenants))
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the usage log can't be read now");
+                None
+            }
+        }
     }
 }
 

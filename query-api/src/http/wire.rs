@@ -371,6 +371,16 @@ pub struct SearchSettings {
     pub languages: Languages,
 }
 
+/// Whether a tenant's versions are watched.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WatchSettings {
+    /// What this is as of.
+    #[schema(value_type = Option<String>)]
+    pub position: Option<Position>,
+    /// Whether they are.
+    pub enabled: bool,
+}
+
 /// An API key, as its tenant's ledger knows it. Its secret is not kept.
 #[derive(Debug, Serialize, ToSchema)]
 #[allow(dead_code, reason = "only its schema is used: items are passed on as they are")]

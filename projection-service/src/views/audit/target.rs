@@ -77,6 +77,7 @@ pub fn of(event: &Event) -> Vec<String> {
         Event::LedgerRestored(e) => also(&e.backup),
         Event::AttemptsCounted(e) => e.again.iter().for_each(|again| also(&again.attempt.principal)),
         Event::SearchConfigured(_) => also(&named("setting", &"search")),
+        Event::WatchConfigured(_) => also(&named("setting", &"watch")),
         Event::QuotaSet(e) => also(&named("quota", &e.quota.name())),
         _ => {}
     }

@@ -31,6 +31,8 @@ pub(super) struct Facts {
     pub tokens: TokenFacts,
     /// Users of the directory who are not active, or that there are no more.
     pub kept_out: HashSet<PrincipalId>,
+    /// Whether the tenant said that its versions are not to be watched.
+    pub unwatched: bool,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,8 @@ pub(super) struct PromptFact {
     pub labels: BTreeMap<Label, (u32, Option<u32>)>,
     /// What labels are split over.
     pub rollouts: BTreeMap<Label, RolloutFact>,
+    /// On which day it was last said of a version that it became worse in something.
+    pub degraded: HashMap<(u32, String), Timestamp>,
 }
 
 #[derive(Debug)]
@@ -218,6 +222,11 @@ impl Facts {
             Event::UserRemoved(e) => {
                 self.tokens.take(event);
                 self.kept_out.insert(e.user);
+            }
+            Event::WatchConfigured(e) => self.unwatched = !e.after,
+            Event::VersionDegraded(e) => {
+                let degraded = &mut self.prompts.entry(e.prompt).or_default().degraded;
+                degraded.insert((e.version, e.measure.name()), e.day);
             }
             _ => self.take_prompt(actor, event),
         }

@@ -1,21 +1,24 @@
 //! What must hold of what the system does to a rollout: a guard that somebody with the right named was breached by the figures
 //! that are told, it acts for the first time, and what follows is what it says and nothing else.
 
-use promptory_events::event::{Event, RolloutBreached};
+use promptory_events::event::{EPISODE_MS, Event, RolloutBreached, VersionDegraded};
 use promptory_events::guard::{Bound, Figures, Guard, MILLION, Measure, Then};
 use promptory_events::{CommitHeader, PrincipalId, Timestamp};
 
 use super::facts::{Facts, RolloutFact};
 
-/// Whether a commit is that a guard acts.
+/// Whether a commit is what the system found in usage.
 pub(super) fn acts(events: &[Event]) -> bool {
-    events.iter().any(|event| matches!(event, Event::RolloutBreached(_)))
+    events.iter().any(|event| matches!(event, Event::RolloutBreached(_) | Event::VersionDegraded(_)))
 }
 
 /// Whether it is as it must be; why not. `facts` are those before it.
 pub(super) fn check(facts: &Facts, header: &CommitHeader, events: &[Event], at: Timestamp) -> Result<(), String> {
     if header.actor != PrincipalId::SYSTEM {
         return Err("it says that the system did it".to_owned());
+    }
+    if let [Event::VersionDegraded(found)] = events {
+        return degraded(facts, found, at);
     }
     let (overridden, rest) = match events {
         [Event::FreezeOverridden(e), rest @ ..] => (Some(e), rest),
@@ -40,6 +43,28 @@ pub(super) fn check(facts: &Facts, header: &CommitHeader, events: &[Event], at: 
         return Err("it does not say whether it overrode a freeze".to_owned());
     }
     as_it_says(running, breach, follows)
+}
+
+/// A version that is there is surely worse than it was before, beyond what is no matter, and it was not said this week.
+fn degraded(facts: &Facts, found: &VersionDegraded, at: Timestamp) -> Result<(), String> {
+    let prompt = facts.prompts.get(&found.prompt).ok_or("there is no such prompt")?;
+    if facts.unwatched {
+        return Err("the tenant's versions were not watched".to_owned());
+    }
+    if found.version == 0 || usize::try_from(found.version).map_or(true, |number| number > prompt.authors.len()) {
+        return Err(format!("there is no version {}", found.version));
+    }
+    let last = prompt.degraded.get(&(found.version, found.measure.name()));
+    if last.is_some_and(|day| found.day < day.plus_ms(EPISODE_MS)) || found.day > at {
+        return Err("it was said in the same week, or is not yet".to_owned());
+    }
+    let guard = Guard::of_watch(found.measure.clone()).map_err(|error| error.to_string())?;
+    let enough = found.figures.control.is_some_and(|past| past.samples >= u64::from(guard.min_samples));
+    if enough && is_beyond(&guard, &found.figures) {
+        Ok(())
+    } else {
+        Err("its figures are of no degradation".to_owned())
+    }
 }
 
 fn named(running: &RolloutFact, breach: &RolloutBreached) -> Result<(), String> {

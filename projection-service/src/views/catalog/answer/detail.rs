@@ -143,6 +143,13 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
             json!({ "minute": e.minute, "again": again.collect::<Vec<_>>(), "others": e.others })
         }
         Event::AuditRead(e) | Event::AuditExported(e) => audit_read(e),
+        Event::WatchConfigured(e) => json!({ "before": e.before, "after": e.after }),
+        Event::VersionDegraded(e) => json!({
+            "version": e.version,
+            "day": e.day,
+            "measure": guard::measure(&e.measure),
+            "figures": guard::beside_past(&e.measure, &e.figures),
+        }),
         Event::SearchConfigured(e) => json!({ "before": e.before, "after": e.after }),
         Event::QuotaSet(e) => json!({ "quota": e.quota, "before": e.before, "after": e.after }),
         Event::UserSet(e) => json!({ "principal": e.user, "active": e.active }),
