@@ -12,14 +12,14 @@ use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{ClusterInfo, DirectGetErrorKind, Info, RawMessageErrorKind, Stream};
 use promptory_events::{BatchHeader, Cursor, TenantId};
 
-use super::Inner;
 use super::layout::{Identity, stream_name, subject};
 use super::link::{Link, server_error, with_causes};
+use super::{Inner, PAUSE};
 use crate::chain::header_of;
 use crate::port::{ReadError, Recorded};
 
-/// How long a look that found nothing missing is good for.
-const WHOLE_FOR: Duration = Duration::from_secs(1);
+/// How long a look that found nothing missing, and a leader with a majority, is good for.
+const WHOLE_FOR: Duration = Duration::from_millis(500);
 
 /// Who leads believes that it does for as long as it has heard of a majority. Others elect a leader 4 s after they last heard of
 /// theirs at the earliest, and they are heard of every second, so one that has not heard of them for so long may be none.
@@ -67,7 +67,7 @@ fn has_majority(cluster: &ClusterInfo) -> bool {
 impl Inner {
     /// What the stream of a partition says of itself, if it is still the one that was opened, and by a leader that is one.
     pub(super) async fn info(&self, partition: u16) -> Result<Info, ReadError> {
-        let info = info(&self.reads, &stream_name(partition)).await.map_err(|error| match error {
+        let info = info(&self.writes, &stream_name(partition)).await.map_err(|error| match error {
             // Not taken for a fact: a server that has just started says it too.
             InfoError::NotFound => ReadError::Unavailable(format!("{} is not there", stream_name(partition))),
             InfoError::Unavailable(why) => ReadError::Unavailable(why),
@@ -108,20 +108,26 @@ impl Inner {
         Ok((recorded, header))
     }
 
-    /// The last batch of a tenant, from the leader; `None`: it has none, and the stream has lost nothing.
+    /// The last batch of a tenant, from the leader; `None`: it has none, and the stream has lost nothing. Never less than was
+    /// seen before. Where nothing was seen, a leader that was cut off may answer for a moment after it is back.
     pub(super) async fn last(&self, tenant: &TenantId) -> Result<Option<(Recorded, BatchHeader)>, ReadError> {
         let partition = self.partition_of(tenant);
         let known = self.marks.tip(tenant).map_or(0, |tip| tip.sequence);
-        let mut found = self.leaders_last(partition, tenant).await?;
+        // First, and over the same connection: a leader that is cut off answers this one as well, and is found out.
+        if !self.looked_lately(partition) {
+            self.look(partition).await?;
+        }
         let sequence = |found: &Option<(Recorded, _)>| found.as_ref().map_or(0, |(batch, _)| batch.cursor.sequence);
-        if sequence(&found) < known {
+        let mut found = self.leaders_last(partition, tenant).await?;
+        let doubt = Doubt::begin();
+        while sequence(&found) < known {
             self.not_behind(partition, known).await?;
-            // Asked again: between the two questions another replica may have become the leader.
-            found = self.leaders_last(partition, tenant).await?;
-            if sequence(&found) < known {
+            if doubt.is_over() {
                 let name = stream_name(partition);
                 return Err(ReadError::Corrupt(format!("batch {known} of {tenant} is not in {name} any more")));
             }
+            doubt.pause().await;
+            found = self.leaders_last(partition, tenant).await?;
         }
         self.whole_after(partition, sequence(&found)).await?;
         if let Some((batch, header)) = &found {
@@ -154,18 +160,13 @@ impl Inner {
     }
 
     /// An error if the stream is another one, or lacks a message after `sequence`: that may have been a later batch of the
-    /// same tenant, and what looks like its last one is not. Looks at most once a second while nothing is missing.
+    /// same tenant, and what looks like its last one is not.
     async fn whole_after(&self, partition: u16, sequence: u64) -> Result<(), ReadError> {
-        if sequence > 0 && self.looked(partition).is_some_and(|at| at.elapsed() < WHOLE_FOR) {
-            return Ok(());
-        }
-        let state = self.info(partition).await?.state;
-        if state.messages == state.last_sequence {
-            self.set_looked(partition);
+        if (sequence > 0 && self.looked_lately(partition)) || self.look(partition).await? {
             return Ok(());
         }
         let name = stream_name(partition);
-        let asked = stream_of(&self.reads, partition).await?.info_builder().with_deleted(true).fetch().await;
+        let asked = stream_of(&self.writes, partition).await?.info_builder().with_deleted(true).fetch().await;
         let state = asked.map_err(|error| ReadError::Unavailable(with_causes(&error)))?.info.state;
         let missing = state.last_sequence.saturating_sub(state.messages);
         let before_first = state.first_sequence.saturating_sub(1);
@@ -175,6 +176,20 @@ impl Inner {
             return Ok(());
         }
         Err(ReadError::Corrupt(format!("{name} ends at {} and lacks {missing} batches", state.last_sequence)))
+    }
+
+    fn looked_lately(&self, partition: u16) -> bool {
+        self.looked(partition).is_some_and(|at| at.elapsed() < WHOLE_FOR)
+    }
+
+    /// Whether the stream lacks nothing, by a leader that is one.
+    async fn look(&self, partition: u16) -> Result<bool, ReadError> {
+        let state = self.info(partition).await?.state;
+        let whole = state.messages == state.last_sequence;
+        if whole {
+            self.set_looked(partition);
+        }
+        Ok(whole)
     }
 
     /// The message with a sequence: from any replica, else from the leader. `None`: the leader does not have it.
@@ -213,12 +228,38 @@ impl Inner {
 
     /// A message that must be there: one that is not, and whose place the leader has passed, is a hole.
     pub(super) async fn surely(&self, partition: u16, sequence: u64) -> Result<StreamMessage, ReadError> {
-        if let Some(message) = self.message(partition, sequence).await? {
-            return Ok(message);
+        let doubt = Doubt::begin();
+        loop {
+            if let Some(message) = self.message(partition, sequence).await? {
+                return Ok(message);
+            }
+            self.not_behind(partition, sequence).await?;
+            if doubt.is_over() {
+                return Err(ReadError::Corrupt(format!("batch {sequence} of {} is missing", stream_name(partition))));
+            }
+            doubt.pause().await;
         }
-        self.not_behind(partition, sequence).await?;
-        let again = leaders(&stream_of(&self.reads, partition).await?, sequence).await?;
-        again.ok_or_else(|| ReadError::Corrupt(format!("batch {sequence} of {} is missing", stream_name(partition))))
+    }
+}
+
+/// How long something that a leader lacks is asked for again before it counts as lost. Two questions may be answered by two
+/// servers: one that was cut off takes itself for the leader until it hears of the next one, which is within a second of being
+/// back, and says meanwhile that there is no such message.
+struct Doubt(Instant);
+
+impl Doubt {
+    const LASTS: Duration = Duration::from_secs(2);
+
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.elapsed() > Self::LASTS
+    }
+
+    async fn pause(&self) {
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 use async_nats::jetstream::{self, Context};
 use promptory_events::{BatchId, Cursor, TenantId};
 use promptory_ledger::jetstream::JetStream;
-use promptory_ledger::{AppendError, Recorded};
+use promptory_ledger::{AppendError, ReadError, Recorded};
 use promptory_test_nats::User;
 use support::{Draft, header};
 
@@ -90,12 +90,16 @@ async fn fill(ledger: &JetStream, tenant: &TenantId, count: u64) -> Vec<(Draft, 
 }
 
 async fn read_all(ledger: &JetStream, tenant: &TenantId) -> Vec<Recorded> {
-    let mut reader = ledger.read(tenant, 0).await.unwrap();
+    try_read_all(ledger, tenant).await.unwrap()
+}
+
+async fn try_read_all(ledger: &JetStream, tenant: &TenantId) -> Result<Vec<Recorded>, ReadError> {
+    let mut reader = ledger.read(tenant, 0).await?;
     let mut out = Vec::new();
     loop {
-        let page = reader.next().await.unwrap();
+        let page = reader.next().await?;
         if page.is_empty() {
-            return out;
+            return Ok(out);
         }
         out.extend(page);
     }
