@@ -282,10 +282,7 @@ fn what_is_refused_elsewhere_is_refused_here_in_mlflows_form() {
     ] {
         assert_eq!(refused(&answer, 404, "RESOURCE_DOES_NOT_EXIST"), "prompt-not-found");
     }
-    for answer in [
-        come(&stranger, "new"),
-        version(&stranger, "greet", "x", &[]),
-    ] {
+    for answer in [come(&stranger, "new"), version(&stranger, "greet", "x", &[])] {
         assert_eq!(refused(&answer, 403, "PERMISSION_DENIED"), "forbidden");
     }
     assert_eq!(search(&stranger, "", "").0, Vec::<String>::new());

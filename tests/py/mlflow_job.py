@@ -190,9 +190,10 @@ def others(checks, genai, server):
 
 def run(server, key):
     """All of it."""
-    os.environ.update({"MLFLOW_TRACKING_URI": server.url, "MLFLOW_TRACKING_TOKEN": key})
+    os.environ["MLFLOW_TRACKING_TOKEN"] = key
     import mlflow  # noqa: PLC0415 - of the tool's folder, which is named on the command line
 
+    mlflow.set_registry_uri(server.url)
     # An experiment is in use, as with many of its users: then the client notes it at each prompt that it loads.
     mlflow.tracking.fluent._active_experiment_id = "1"  # noqa: SLF001 - to make one it would ask for an API that is not here
     # It has much to say about what it is refused here on purpose.
