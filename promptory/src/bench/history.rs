@@ -153,17 +153,14 @@ impl Iterator for Repeated<'_> {
     fn next(&mut self) -> Option<Value> {
         let under = |repeat: usize, path: &str| format!("{repeat}/{path}");
         let count = self.history.edits.len();
-        let (repeat, edit) = loop {
+        let (repeat, edit) = (0..=count).find_map(|_| {
             let (repeat, edit) = (self.sent.checked_div(count)?, &self.history.edits[self.sent % count]);
+            self.sent += 1;
             // One that was deleted may be made again.
             let made = matches!(edit.op, Op::Create) && !self.alive.contains(&under(repeat, &edit.path));
-            if made || !self.created_only {
-                break (repeat, edit);
-            }
-            self.sent += 1;
-        };
+            (made || !self.created_only).then_some((repeat, edit))
+        })?;
         let under = |path: &str| under(repeat, path);
-        self.sent += 1;
         let path = under(&edit.path);
         let mut command = match edit.op {
             Op::Create => json!({"type": "create_prompt", "key": path, "text": edit.content}),
