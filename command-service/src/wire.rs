@@ -234,6 +234,9 @@ pub enum Change {
         prompt: String,
         /// All its tags from now on.
         tags: Vec<String>,
+        /// Refused unless it has these now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Vec<String>>,
     },
     /// Other metadata.
     SetMetadata {

@@ -4,5 +4,8 @@
 //! | module | whose clients |
 //! |---|---|
 //! | [`langfuse`] | Langfuse's: its public routes for prompts |
+//! | [`mlflow`] | MLflow's: its model registry, as far as prompts are kept in it |
 
 pub mod langfuse;
+pub mod mlflow;
+mod told;

@@ -25,6 +25,7 @@ mod isolation;
 mod langfuse;
 mod languages;
 mod layers;
+mod mlflow;
 mod moved;
 mod oidc;
 mod quotas;

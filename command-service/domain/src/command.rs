@@ -132,6 +132,8 @@ pub enum Change {
         prompt: PromptRef,
         /// All its tags from now on.
         tags: Vec<Tag>,
+        /// Refused unless it has these now.
+        from: Option<Vec<Tag>>,
         /// Refused unless this is the head of `main`.
         if_match: Option<VersionId>,
     },
