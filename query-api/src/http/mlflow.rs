@@ -168,12 +168,12 @@ pub async fn search(
 }
 
 /// Those of the items that fit, as many as are wanted, and the key after which it goes on, if it does.
-fn page<'a>(
-    items: &'a [PromptSummary],
+fn page(
+    items: &[PromptSummary],
     results: usize,
     more: bool,
     fits: impl Fn(&PromptSummary) -> bool,
-) -> (Vec<&'a PromptSummary>, Option<&'a PromptKey>) {
+) -> (Vec<&PromptSummary>, Option<&PromptKey>) {
     let mut page = Vec::new();
     for (at, prompt) in items.iter().enumerate() {
         if fits(prompt) {
