@@ -6,6 +6,7 @@ mod access;
 mod config;
 mod contents;
 mod directory;
+mod guards;
 mod identity;
 mod merged;
 mod names;

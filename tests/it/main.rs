@@ -17,6 +17,7 @@ mod docs;
 mod feed;
 mod grafana;
 mod graph;
+mod guards;
 mod guide;
 mod imported;
 mod isolation;
