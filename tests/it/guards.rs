@@ -38,7 +38,7 @@ fn split(world: &World, owner: &Client, label: &str, version: u32, guards: &Valu
 fn runs(owner: &Client, batch: &str, label: &str, version: u32, (many, failing): (usize, usize)) {
     let run = |n: usize| {
         let mut run = json!({"id": format!("{batch}-{label}-{version}-{n}"), "prompt": "team/greet", "version": version,
-            "label": label, "latency_ms": 100 + n % 50, "scores": {"helpful": n % 4 != 0}});
+            "label": label, "latency_ms": 100 + n % 50, "scores": {"helpful": !n.is_multiple_of(4)}});
         if n % 100 < failing {
             run["error"] = "timeout".into();
         }

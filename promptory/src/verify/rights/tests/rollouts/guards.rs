@@ -69,7 +69,7 @@ fn what_the_system_does_to_a_rollout_without_a_guard_s_breach_is_found() {
     found(&system, &copy, index, "only the system writes this");
     // Twice by the same guard.
     let pauses = RolloutBreached { place: 0, guard: guard(Then::Pause), ..breach };
-    let mut copy = acme.clone();
+    let mut copy = acme;
     system_says(&mut copy, &pauses);
     copy.by(&editor, step(Step::Resume));
     let paused = Event::RolloutPaused(RolloutPaused { rollout, prompt, label: label() });
