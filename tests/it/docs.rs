@@ -103,6 +103,35 @@ fn the_api_page_has_every_route_and_no_other() {
     assert_eq!(written.map(ToOwned::to_owned).collect::<BTreeSet<_>>(), known);
 }
 
+/// In the OpenAPI document the last of two types of one name would stand for both, whatever crates they are of.
+#[test]
+fn no_two_types_have_one_name_in_the_openapi_document() {
+    let mut known = std::collections::BTreeMap::new();
+    for file in files(&top(), "rs") {
+        let (mut begun, mut renamed) = (false, None);
+        for line in fs::read_to_string(&file).unwrap().lines().map(str::trim) {
+            if line.starts_with("#[derive(") {
+                (begun, renamed) = (line.contains("ToSchema"), None);
+            } else if begun && line.starts_with('#') {
+                let name = line.split_once("as = ").map(|(_, rest)| word(rest).to_owned());
+                renamed = name.or(renamed);
+            } else if begun && let Some(name) = ["struct ", "enum "].iter().find_map(|kind| line.split_once(kind)) {
+                let name = renamed.take().unwrap_or_else(|| word(name.1).to_owned());
+                if let Some(other) = known.insert(name.clone(), file.clone()) {
+                    panic!("{name} is in {} and in {}: say #[schema(as = …)]", other.display(), file.display());
+                }
+                begun = false;
+            }
+        }
+    }
+    assert!(known.len() > 100 && known.contains_key("LangfusePrompt"), "they are found: {}", known.len());
+}
+
+/// What a text begins with, as far as a name goes.
+fn word(text: &str) -> &str {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+}
+
 #[test]
 fn the_metrics_table_has_every_metric_and_no_other() {
     let rows = table("docs/operations.md", "metrics");

@@ -7,6 +7,7 @@ what is refused.
 import argparse
 import logging
 import os
+import socket
 import sys
 import tempfile
 import threading
@@ -23,6 +24,13 @@ def answered(client, route):
     lines = client.send("GET", "/metrics").body.decode().splitlines()
     ours = (line for line in lines if line.startswith("promptory_http_request_seconds_count{"))
     return sum(float(line.rsplit(" ", 1)[1]) for line in ours if f'route="{BASE}/{route}"' in line)
+
+
+def nowhere():
+    """An address of this machine where nobody is."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
 def linked():
@@ -193,6 +201,8 @@ def run(server, key):
     os.environ["MLFLOW_TRACKING_TOKEN"] = key
     import mlflow  # noqa: PLC0415 - of the tool's folder, which is named on the command line
 
+    # Experiments are elsewhere, and prompts need nothing of it.
+    mlflow.set_tracking_uri(nowhere())
     mlflow.set_registry_uri(server.url)
     # An experiment is in use, as with many of its users: then the client notes it at each prompt that it loads.
     mlflow.tracking.fluent._active_experiment_id = "1"  # noqa: SLF001 - to make one it would ask for an API that is not here

@@ -166,6 +166,7 @@ pub struct Prompt<'a> {
 
 /// One item of a chat: a message has `role` and `content`, a placeholder `type` and `name`.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StoredMessage)]
 #[allow(dead_code, reason = "only its schema is used: messages are passed on as they are")]
 pub struct Message {
     /// Who speaks: `system`, `user`, `assistant`, …
