@@ -10,6 +10,7 @@ mod grants;
 mod groups;
 mod identity;
 mod langfuse;
+mod otlp;
 mod prompts;
 mod protections;
 mod quotas;
@@ -22,7 +23,7 @@ mod usage;
 
 use axum::Router;
 use axum::http::HeaderMap;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use promptory_compat::langfuse::in_its_form;
 use promptory_platform::Problem;
 use serde_json::{Map, Value};
@@ -117,7 +118,16 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(backups::ledger))
         .routes(routes!(backups::keys))
         .merge(langfuse_routes())
+        .merge(otlp_routes())
         .split_for_parts()
+}
+
+/// Refusals of theirs are in OTLP's form.
+fn otlp_routes() -> OpenApiRouter<Service> {
+    OpenApiRouter::new()
+        .routes(routes!(otlp::export))
+        .routes(routes!(otlp::export_from_langfuse))
+        .layer(from_fn(otlp::status_form))
 }
 
 /// Refusals of theirs are in their form.
@@ -126,6 +136,8 @@ fn langfuse_routes() -> OpenApiRouter<Service> {
         .routes(routes!(langfuse::create))
         .routes(routes!(langfuse::update_labels))
         .routes(routes!(langfuse::delete))
+        .routes(routes!(langfuse::scores::create))
+        .routes(routes!(langfuse::scores::ingest))
         .layer(map_response(in_its_form))
 }
 

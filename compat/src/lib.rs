@@ -4,5 +4,7 @@
 //! | module | whose clients |
 //! |---|---|
 //! | [`langfuse`] | Langfuse's: its public routes for prompts |
+//! | [`otlp`] | OpenTelemetry's: exports of traces |
 
 pub mod langfuse;
+pub mod otlp;

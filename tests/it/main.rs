@@ -25,6 +25,7 @@ mod languages;
 mod layers;
 mod moved;
 mod oidc;
+mod otlp;
 mod quotas;
 mod rebuild;
 mod rights;
