@@ -202,6 +202,12 @@ impl CommandId {
         Self(derive("promptory/followed-by/1", &[&self.0, what.as_bytes()]))
     }
 
+    /// The id of the system's command that says that a guard of a rollout was breached.
+    #[must_use]
+    pub fn of_breach(rollout: RolloutId, guard: u16) -> Self {
+        Self(derive("promptory/breach/1", &[&rollout.0, &guard.to_be_bytes()]))
+    }
+
     /// The id of one of the commands of a request that has this one: the first keeps it.
     #[must_use]
     pub fn part(self, place: usize) -> Self {

@@ -112,6 +112,12 @@ pub const ROLLOUT_ARMS_MAX: usize = 16;
 pub const ROLLOUT_RUNS_MAX: usize = 1000;
 /// Rollouts of one prompt at once.
 pub const ROLLOUTS_MAX: usize = 16;
+/// Guards of one rollout.
+pub const ROLLOUT_GUARDS_MAX: usize = 8;
+/// How probable a false alarm of a guard may be at least, in millionths.
+pub const GUARD_FALSE_ALARM_MIN_MILLIONTHS: u32 = 100;
+/// And at most.
+pub const GUARD_FALSE_ALARM_MAX_MILLIONTHS: u32 = 200_000;
 /// A key that says which version of a split label is served.
 pub const BUCKET_KEY_MAX_BYTES: usize = 256;
 /// Variables that one version declares.

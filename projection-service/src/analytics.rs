@@ -21,6 +21,7 @@ use std::time::Duration;
 use promptory_events::{PromptId, TenantId, partition};
 use promptory_ledger::{AppendError, ReadError, UsageLog};
 use promptory_platform::Clock;
+use promptory_usage::Rows;
 use promptory_usage::query::{Question, Told, TooMany};
 use tokio::sync::watch;
 
@@ -100,11 +101,36 @@ impl Analytics {
         scope: Scope,
         question: Question,
     ) -> Result<Told, AnalyticsError> {
+        self.tried(tenant, scope, question, |question, groups| Ok(question.tell(&groups)?)).await
+    }
+
+    /// What is counted of each group that a question asks for, with its sketches, with all that has come so far.
+    pub(crate) async fn groups(
+        &self,
+        tenant: &TenantId,
+        scope: Scope,
+        question: Question,
+    ) -> Result<Rows, AnalyticsError> {
+        self.tried(tenant, scope, question, |_, groups| Ok(groups)).await
+    }
+
+    /// The tenants that have records, and of each a mark that changes with what comes.
+    pub(crate) async fn tenants(&self) -> Result<Vec<(TenantId, u64)>, AnalyticsError> {
+        Ok(self.inner.log.tenants().await?.into_iter().collect())
+    }
+
+    async fn tried<T: Send + 'static>(
+        &self,
+        tenant: &TenantId,
+        scope: Scope,
+        question: Question,
+        tell: fn(&Question, Rows) -> Result<T, AnalyticsError>,
+    ) -> Result<T, AnalyticsError> {
         let (desk, scope) = (self.desk(tenant), Arc::new(scope));
         let mut told = Err(AnalyticsError::Closing);
         for _ in 0..ANSWER_TRIES {
             desk.catch_up(&self.inner).await?;
-            told = desk.answer(scope.clone(), question.clone()).await;
+            told = desk.answer(scope.clone(), question.clone(), tell).await;
             if !matches!(told, Err(AnalyticsError::Closing)) {
                 break;
             }

@@ -10,15 +10,19 @@
 //! | [`rollup`] | what a stretch of the log adds to the rows; its bytes, kept for ever |
 //! | [`page`] | how rows lie in a view: minutes, hours and days |
 //! | [`query`] | which rows a question reads, and how they are grouped |
+//! | [`sequential`] | what can be said of a rate however often one looks |
+//! | [`guard`] | whether a version keeps within its bound |
 //! | [`compare`] | whether two groups differ, with a confidence interval |
 
 pub mod compare;
 pub mod fold;
+pub mod guard;
 pub mod page;
 pub mod query;
 pub mod record;
 pub mod rollup;
 pub mod rows;
+pub mod sequential;
 pub mod sketch;
 pub mod tally;
 

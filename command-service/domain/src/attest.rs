@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Attestation, Context};
 use crate::rejection::Rejection;
+use crate::rollout;
 use crate::state::Tenant;
 
 /// The denied attempts of a minute. At most [`limits::ATTEMPTS_PER_MINUTE_MAX`].
@@ -101,6 +102,7 @@ pub(crate) fn decide(state: &Tenant, context: &Context, attestation: &Attestatio
             let named = if read.reading.form.is_file() { Event::AuditExported } else { Event::AuditRead };
             recorded.map(event).map(named).into_iter().collect()
         }
+        Attestation::Breached(breach) => rollout::breached(state, breach),
     })
 }
 

@@ -1,20 +1,18 @@
 //! What an exporter is answered: `ExportTraceServiceResponse`, and for refusals `google.rpc.Status`, both as it wrote itself.
 //! Refusals are made from problem documents, so that they say what all others say, in one place.
 
-use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
 use prost::Message;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::Encoding;
+use crate::told::{Told, written};
 
-/// A problem document is small.
-const PROBLEM_MAX_BYTES: usize = 1024 * 1024;
 /// What is told of one export: enough to find out, and no more than a line of a log.
 const FLAWS_MAX: usize = 5;
 
@@ -74,25 +72,15 @@ pub fn taken(encoding: Encoding, flaws: &[(usize, String)]) -> Response {
 
 /// Puts a problem document into the form of a refusal; every other answer stays as it is, and so do status and headers.
 pub async fn in_its_form(encoding: Encoding, response: Response) -> Response {
-    if response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/problem+json") {
-        return response;
-    }
-    let (mut parts, body) = response.into_parts();
-    let problem: Value = to_bytes(body, PROBLEM_MAX_BYTES)
-        .await
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default();
-    let text = |member: &str| problem[member].as_str().unwrap_or_default();
-    let message = format!("{}: {}", text("code"), text("detail"));
-    let status = RpcStatus { code: rpc_code(parts.status), message };
-    let bytes = match encoding {
-        Encoding::Protobuf => status.encode_to_vec(),
-        Encoding::Json => json!(status).to_string().into_bytes(),
+    let form = |told: Told| {
+        let message = format!("{}: {}", told.code, told.detail);
+        let status = RpcStatus { code: rpc_code(told.status), message };
+        match encoding {
+            Encoding::Protobuf => status.encode_to_vec(),
+            Encoding::Json => serde_json::to_vec(&status).unwrap_or_default(), // as above
+        }
     };
-    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(encoding.name()));
-    parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from(bytes))
+    written(response, encoding.name(), form).await
 }
 
 fn answer(status: StatusCode, encoding: Encoding, bytes: Vec<u8>) -> Response {

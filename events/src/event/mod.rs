@@ -38,7 +38,8 @@ pub use release::{
 };
 pub use role::{Action, AnyRole, Role, RoleName};
 pub use rollout::{
-    RolloutAdvanced, RolloutCompleted, RolloutPaused, RolloutResumed, RolloutRolledBack, RolloutStarted, Split,
+    RolloutAdvanced, RolloutBreached, RolloutCompleted, RolloutPaused, RolloutResumed, RolloutRolledBack,
+    RolloutStarted, Split,
 };
 pub use search::{Language, Languages, SearchConfigured, UnknownLanguage};
 pub use system::{
@@ -182,6 +183,8 @@ pub enum Event {
     AuditExported(AuditRead),
     /// How the tenant's prompts are searched was set.
     SearchConfigured(SearchConfigured),
+    /// A guard of a rollout was breached.
+    RolloutBreached(RolloutBreached),
 }
 
 impl Event {
@@ -251,6 +254,7 @@ impl Event {
             Self::AuditRead(_) => "audit.read",
             Self::AuditExported(_) => "audit.exported",
             Self::SearchConfigured(_) => "search.configured",
+            Self::RolloutBreached(_) => "rollout.breached",
         }
     }
 
@@ -275,6 +279,7 @@ impl Event {
             Self::RolloutResumed(e) => Some(e.prompt),
             Self::RolloutRolledBack(e) => Some(e.prompt),
             Self::RolloutCompleted(e) => Some(e.prompt),
+            Self::RolloutBreached(e) => Some(e.prompt),
             _ => None,
         }
     }

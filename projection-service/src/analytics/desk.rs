@@ -12,7 +12,7 @@ use promptory_ledger::AppendError;
 use promptory_ledger::usage::Entry;
 use promptory_usage::fold::Stretch;
 use promptory_usage::page::parts;
-use promptory_usage::query::{Question, Told};
+use promptory_usage::query::Question;
 use promptory_usage::{Batch, Rollup, Rows};
 use tokio::sync::Mutex;
 
@@ -238,8 +238,13 @@ impl Desk {
         }
     }
 
-    /// Answers from what was taken in.
-    pub async fn answer(&self, scope: Arc<Scope>, question: Question) -> Result<Told, AnalyticsError> {
+    /// Answers from what was taken in: what is to be told of the groups that are asked for.
+    pub async fn answer<T: Send + 'static>(
+        &self,
+        scope: Arc<Scope>,
+        question: Question,
+        tell: fn(&Question, Rows) -> Result<T, AnalyticsError>,
+    ) -> Result<T, AnalyticsError> {
         let state = self.state.clone();
         let answering = tokio::task::spawn_blocking(move || {
             let state = read(&state);
@@ -259,7 +264,8 @@ impl Desk {
                     question.take(&mut groups, (question.from, question.to), (minute, dims, tally))?;
                 }
             }
-            Ok(question.tell(&groups)?)
+            drop(state);
+            tell(&question, groups)
         });
         answering.await?
     }

@@ -221,4 +221,16 @@ fn other_clients(guide: &mut Guide, owner: &Client) {
     let _ = guide.play(owner, &format!("DELETE {prompts}/{{prompt}}"));
     let _ = guide.play(owner, "POST /api/public/scores");
     let _ = guide.play(owner, "POST /api/public/ingestion");
+    for what in [
+        "POST /api/2.0/mlflow/registered-models/create",
+        "POST /api/2.0/mlflow/model-versions/create",
+        "POST /api/2.0/mlflow/registered-models/alias",
+        "GET /api/2.0/mlflow/registered-models/alias",
+        "POST /api/2.0/mlflow/registered-models/set-tag",
+        "GET /api/2.0/mlflow/registered-models/get",
+        "GET /api/2.0/mlflow/registered-models/search",
+        "DELETE /api/2.0/mlflow/registered-models/delete",
+    ] {
+        let _ = guide.play(owner, what);
+    }
 }

@@ -1,5 +1,7 @@
+use axum::body::to_bytes;
 use axum::response::IntoResponse;
 use promptory_platform::{Problem, ProblemType};
+use serde_json::{Value, json};
 
 use super::*;
 

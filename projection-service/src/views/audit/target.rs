@@ -53,6 +53,7 @@ pub fn of(event: &Event) -> Vec<String> {
         Event::RolloutResumed(e) => also(&e.rollout),
         Event::RolloutRolledBack(e) => also(&e.rollout),
         Event::RolloutCompleted(e) => also(&e.rollout),
+        Event::RolloutBreached(e) => also(&e.rollout),
         Event::IssuerTrusted(e) => also(&e.issuer),
         Event::IssuerDistrusted(e) => also(&e.issuer),
         Event::IssuerLinked(e) => also(&e.issuer),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use promptory_domain::access::{Action, Actions, allowed};
 use promptory_events::event::{AnyRole, Event, KeyScope, RoleName, Split, Subject};
+use promptory_events::guard::Guard;
 use promptory_events::rollout::Table;
 use promptory_events::{
     FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, RequestId, RolloutId, Timestamp,
@@ -76,6 +77,10 @@ pub(super) struct RolloutFact {
     pub table: Table,
     /// Versions that a request has allowed in it.
     pub approved: BTreeSet<u32>,
+    pub guards: Vec<Guard>,
+    /// Those that have acted, by their places.
+    pub breached: BTreeSet<u16>,
+    pub paused: bool,
 }
 
 #[derive(Debug)]
@@ -239,14 +244,29 @@ impl Facts {
             Event::LabelRemoved(e) => drop(prompt.labels.remove(&e.label)),
             Event::RolloutStarted(e) => {
                 let approved = by_request(e.request, &e.after);
-                prompt
-                    .rollouts
-                    .insert(e.label.clone(), RolloutFact { id: e.rollout, table: e.after.clone(), approved });
+                let (id, table, guards) = (e.rollout, e.after.clone(), e.guards.clone());
+                let fact = RolloutFact { id, table, approved, guards, breached: BTreeSet::new(), paused: false };
+                prompt.rollouts.insert(e.label.clone(), fact);
             }
             Event::RolloutAdvanced(e) => {
                 if let Some(fact) = prompt.rollouts.get_mut(&e.label) {
                     fact.approved.extend(by_request(e.request, &e.after));
                     fact.table = e.after.clone();
+                }
+            }
+            Event::RolloutPaused(e) => {
+                if let Some(fact) = prompt.rollouts.get_mut(&e.label) {
+                    fact.paused = true;
+                }
+            }
+            Event::RolloutResumed(e) => {
+                if let Some(fact) = prompt.rollouts.get_mut(&e.label) {
+                    fact.paused = false;
+                }
+            }
+            Event::RolloutBreached(e) => {
+                if let Some(fact) = prompt.rollouts.get_mut(&e.label) {
+                    fact.breached.insert(e.place);
                 }
             }
             Event::RolloutRolledBack(e) => drop(prompt.rollouts.remove(&e.label)),

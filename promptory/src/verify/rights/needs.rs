@@ -16,7 +16,8 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
         | Event::AttemptsCounted(_)
         | Event::UnauthenticatedCounted(_)
         | Event::AuditRead(_)
-        | Event::AuditExported(_) => Err("only the system writes this".to_owned()),
+        | Event::AuditExported(_)
+        | Event::RolloutBreached(_) => Err("only the system writes this".to_owned()),
         Event::TenantCreated(_) | Event::TenantSuspended(_) | Event::TenantResumed(_) | Event::BackupStarted(_) => {
             need(case, Action::ManageTenants, "")
         }

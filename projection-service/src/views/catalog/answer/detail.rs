@@ -7,6 +7,8 @@ use promptory_events::event::{
 use promptory_events::{Credential, Event, KeyId, PrincipalId};
 use serde_json::{Value, json};
 
+use crate::guard;
+
 pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<PrincipalId>) -> Value {
     match event {
         Event::CommandUnchanged => json!({}),
@@ -64,6 +66,7 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
             "control": e.control,
             "after": e.after,
             "release": e.request,
+            "guards": e.guards.iter().map(guard::told).collect::<Vec<_>>(),
         }),
         Event::RolloutAdvanced(e) => json!({
             "rollout": e.rollout,
@@ -75,6 +78,14 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
         Event::RolloutPaused(e) => json!({ "rollout": e.rollout, "label": e.label }),
         Event::RolloutResumed(e) => json!({ "rollout": e.rollout, "label": e.label }),
         Event::RolloutRolledBack(e) => json!({ "rollout": e.rollout, "label": e.label, "before": e.before }),
+        Event::RolloutBreached(e) => json!({
+            "rollout": e.rollout,
+            "label": e.label,
+            "place": e.place,
+            "guard": guard::told(&e.guard),
+            "version": e.version,
+            "figures": guard::figures(&e.guard.measure, &e.figures),
+        }),
         Event::RolloutCompleted(e) => {
             json!({ "rollout": e.rollout, "label": e.label, "before": e.before, "version": e.version })
         }
@@ -175,7 +186,12 @@ pub(super) fn with_subject(subject: Subject, mut rest: Value) -> Value {
 /// What a request asks a label to be split over.
 pub(super) fn split(split: &Split) -> Value {
     let arm = |(version, weight): (&u32, &u16)| json!({ "version": version, "weight": weight });
-    json!({ "rollout": split.rollout, "arms": split.weights.as_map().iter().map(arm).collect::<Vec<_>>() })
+    let mut said =
+        json!({ "rollout": split.rollout, "arms": split.weights.as_map().iter().map(arm).collect::<Vec<_>>() });
+    if !split.guards.is_empty() {
+        said["guards"] = split.guards.iter().map(guard::told).collect();
+    }
+    said
 }
 
 /// What a comment is on: `version` or `release`.
