@@ -12,6 +12,7 @@ mod groups;
 mod identity;
 mod langfuse;
 mod mlflow;
+mod otlp;
 mod prompts;
 mod protections;
 mod quotas;
@@ -24,7 +25,7 @@ mod usage;
 
 use axum::Router;
 use axum::http::HeaderMap;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use promptory_compat as compat;
 use promptory_platform::Problem;
 use serde_json::{Map, Value};
@@ -123,7 +124,16 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(backups::keys))
         .merge(langfuse_routes())
         .merge(mlflow_routes())
+        .merge(otlp_routes())
         .split_for_parts()
+}
+
+/// Refusals of theirs are in OTLP's form.
+fn otlp_routes() -> OpenApiRouter<Service> {
+    OpenApiRouter::new()
+        .routes(routes!(otlp::export))
+        .routes(routes!(otlp::export_from_langfuse))
+        .layer(from_fn(otlp::status_form))
 }
 
 /// Refusals of theirs are in their form.
@@ -132,6 +142,8 @@ fn langfuse_routes() -> OpenApiRouter<Service> {
         .routes(routes!(langfuse::create))
         .routes(routes!(langfuse::update_labels))
         .routes(routes!(langfuse::delete))
+        .routes(routes!(langfuse::scores::create))
+        .routes(routes!(langfuse::scores::ingest))
         .layer(map_response(compat::langfuse::in_its_form))
 }
 

@@ -24,8 +24,13 @@ pub(crate) struct Told {
     pub field: Option<String>,
 }
 
-/// Puts a problem document into a form; every other answer stays as it is, and so do status and headers.
+/// Puts a problem document into a form in JSON; every other answer stays as it is, and so do status and headers.
 pub(crate) async fn in_form<T: Serialize>(response: Response, form: impl FnOnce(Told) -> T) -> Response {
+    written(response, "application/json", |told| serde_json::to_vec(&form(told)).unwrap_or_default()).await
+}
+
+/// The same for a form of another type.
+pub(crate) async fn written(response: Response, kind: &'static str, form: impl FnOnce(Told) -> Vec<u8>) -> Response {
     if response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/problem+json") {
         return response;
     }
@@ -36,13 +41,13 @@ pub(crate) async fn in_form<T: Serialize>(response: Response, form: impl FnOnce(
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default();
     let text = |member: &str| problem[member].as_str().map(str::to_owned);
-    let error = form(Told {
+    let bytes = form(Told {
         status: parts.status,
         detail: text("detail").unwrap_or_default(),
         code: text("code").unwrap_or_default(),
         field: text("field"),
     });
-    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from(serde_json::to_vec(&error).unwrap_or_default()))
+    Response::from_parts(parts, Body::from(bytes))
 }

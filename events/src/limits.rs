@@ -164,6 +164,14 @@ pub const USAGE_COST_MAX_NANOS: u64 = 1_000_000_000_000_000;
 pub const USAGE_SCORE_MAX_MILLIONTHS: u64 = 1_000_000_000_000_000;
 /// How far ahead of the server's clock a usage record may be.
 pub const USAGE_AHEAD_MAX_MS: i64 = 300_000;
+/// A trace export, unpacked.
+pub const OTLP_BODY_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Spans of one trace export.
+pub const OTLP_SPANS_MAX: usize = 10_000;
+/// A span as it comes.
+pub const OTLP_SPAN_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Attributes of a span.
+pub const OTLP_ATTRIBUTES_MAX: usize = 1024;
 /// Groups of one answer about usage.
 pub const USAGE_GROUPS_MAX: usize = 10_000;
 /// Outcomes that may wait for one execution.

@@ -35,7 +35,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("promptory-usage", vec!["events"]),
         ("promptory-scim", vec![]),
         ("promptory-platform", vec!["events"]),
-        ("promptory-compat", vec!["events", "platform", "template"]),
+        ("promptory-compat", vec!["events", "platform", "template", "usage"]),
         ("promptory-identity", vec!["events", "ledger", "domain", "platform"]),
         ("promptory-command", [below_services.clone(), vec!["scim", "compat"]].concat()),
         ("promptory-projection", below_services),

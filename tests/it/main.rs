@@ -28,6 +28,7 @@ mod layers;
 mod mlflow;
 mod moved;
 mod oidc;
+mod otlp;
 mod quotas;
 mod rebuild;
 mod rights;

@@ -1,6 +1,8 @@
 //! The writes that Langfuse's clients send (`/api/public/v2/prompts`): each becomes commands like any other, and is decided
 //! like them. They are answered with the version as it is then, so the right to read it is needed, too; it is asked for first.
 
+pub mod scores;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -79,7 +81,7 @@ pub async fn delete(_shown: Presented, Path(_name): Path<String>) -> Response {
 
 /// There is nothing at a path below the base.
 pub async fn nowhere() -> Problem {
-    Problem::new(ProblemType::NOT_FOUND, "of Langfuse's API there are the routes for prompts alone")
+    Problem::new(ProblemType::NOT_FOUND, "of Langfuse's API there are the routes for prompts, scores and traces alone")
 }
 
 fn key(name: &str) -> Result<PromptKey, Problem> {

@@ -59,6 +59,7 @@ fn usage(guide: &mut Guide, owner: &Client) {
     let _ = guide.play(owner, "POST /v1/usage");
     let _ = guide.play(owner, "GET /v1/analytics");
     let _ = guide.play(owner, "GET /v1/analytics/compare");
+    let _ = guide.play(owner, "POST /v1/otlp/v1/traces");
 }
 
 fn first_prompt(guide: &mut Guide, owner: &Client) {
@@ -218,6 +219,8 @@ fn other_clients(guide: &mut Guide, owner: &Client) {
     let _ = guide.play(owner, &format!("PATCH {prompts}/{{prompt}}/versions/{{version}}"));
     let _ = guide.play(owner, &format!("GET {prompts}"));
     let _ = guide.play(owner, &format!("DELETE {prompts}/{{prompt}}"));
+    let _ = guide.play(owner, "POST /api/public/scores");
+    let _ = guide.play(owner, "POST /api/public/ingestion");
     for what in [
         "POST /api/2.0/mlflow/registered-models/create",
         "POST /api/2.0/mlflow/model-versions/create",

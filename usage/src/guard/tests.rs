@@ -67,6 +67,7 @@ fn run(draw: &mut Draw, runs: Runs) -> (Execution, ScoreValue) {
         error: (draw.below(1000) < runs.errors).then(|| "timeout".to_owned()),
         occurred_at: Timestamp::MIN,
         scores: Vec::new(),
+        trace: None,
     };
     (execution, ScoreValue::Millionths(i64::try_from(draw.around(runs.score)).unwrap()))
 }
