@@ -8,6 +8,7 @@ mod catch_up;
 mod denied;
 mod fast;
 mod health;
+mod insight;
 mod open;
 pub mod search;
 mod slot;

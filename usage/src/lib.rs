@@ -10,8 +10,10 @@
 //! | [`rollup`] | what a stretch of the log adds to the rows; its bytes, kept for ever |
 //! | [`page`] | how rows lie in a view: minutes, hours and days |
 //! | [`query`] | which rows a question reads, and how they are grouped |
+//! | [`adoption`] | who runs a prompt, and which of its versions |
 //! | [`compare`] | whether two groups differ, with a confidence interval |
 
+pub mod adoption;
 pub mod compare;
 pub mod fold;
 pub mod page;
