@@ -43,19 +43,35 @@ impl Service {
             Attested::Counted(tenant, counted) => (tenant, Attestation::Counted(counted)),
             Attested::Unauthenticated(counted) => (TenantId::system(), Attestation::Unauthenticated(counted)),
             Attested::Read(tenant, read) => (tenant, Attestation::Read(read)),
+            Attested::Breached(tenant, breach) => (tenant, Attestation::Breached(breach)),
+            Attested::Degraded(tenant, found) => (tenant, Attestation::Degraded(found)),
         };
         let attempt = match &attestation {
             Attestation::Denied(denied) => Some(denied.attempt.clone()),
             _ => None,
         };
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|error| Failure::Internal(error.to_string()))?;
-        let outcome = self.submit_one(&tenant, by_system(CommandId(id), attestation)).await?;
+        let id = id_of(&attestation).map_err(|error| Failure::Internal(error.to_string()))?;
+        let outcome = self.submit_one(&tenant, by_system(id, attestation)).await?;
         if let Some(attempt) = attempt.filter(|_| outcome.events.is_empty()) {
             self.attestor().again(&tenant, &attempt, 1);
         }
         Ok(())
     }
+}
+
+/// That a guard was breached, or that a version became worse, is one command, whoever finds it, however often; the others are what they are once.
+fn id_of(attestation: &Attestation) -> Result<CommandId, getrandom::Error> {
+    match attestation {
+        Attestation::Breached(breach) => return Ok(CommandId::of_breach(breach.rollout, breach.place)),
+        Attestation::Degraded(found) => {
+            let (measure, day) = (found.measure.name(), found.day.micros());
+            return Ok(CommandId::of_degradation(found.prompt, found.version, &measure, day));
+        }
+        _ => {}
+    }
+    let mut id = [0; 16];
+    getrandom::fill(&mut id)?;
+    Ok(CommandId(id))
 }
 
 /// A command of the system itself.
@@ -75,8 +91,10 @@ fn by_system(command_id: CommandId, attestation: Attestation) -> Gathered {
 }
 
 pub(crate) fn command(attestation: Attestation) -> Command {
+    // Whoever named a guard wanted it to act whenever it must; the commit says that it overrode a freeze.
+    let override_freeze = matches!(attestation, Attestation::Breached(_));
     let change = Change::Attest(attestation);
-    Command { change, occurred_at: None, author: None, message: None, override_freeze: false }
+    Command { change, occurred_at: None, author: None, message: None, override_freeze }
 }
 
 /// Lets a process that takes commands write what is attested.

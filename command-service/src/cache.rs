@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::load::Confirmed;
 
-const SNAPSHOTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("snapshots/8");
+const SNAPSHOTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("snapshots/10");
 /// (tenant, command) -> (hash of the body, first event)
 const RECEIPTS: TableDefinition<'_, ReceiptKey, ([u8; 16], u64)> = TableDefinition::new("receipts/1");
 

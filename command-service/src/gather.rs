@@ -6,6 +6,7 @@ mod access;
 mod config;
 mod contents;
 mod directory;
+mod guards;
 mod identity;
 mod merged;
 mod names;
@@ -162,7 +163,13 @@ fn change(
             let said = Said { text, messages, config, template, variables };
             let (kind, version) = required_version(sealer, said, labels)?;
             let metadata = metadata.map(|m| sealer.json("/metadata", &m)).transpose()?;
-            Change::CreatePrompt { key: names::key("/key", &key)?, kind, version, tags: names::tags(&tags)?, metadata }
+            Change::CreatePrompt {
+                key: names::key("/key", &key)?,
+                kind,
+                version,
+                tags: names::tags("/tags", &tags)?,
+                metadata,
+            }
         }
         wire::Change::AddVersion { prompt, text, messages, config, template, variables, labels, branch } => {
             let said = Said { text, messages, config, template, variables };
@@ -183,7 +190,7 @@ fn change(
             from: names::pick(&from)?,
             key: names::key("/key", &key)?,
             labels: names::labels(&labels)?,
-            tags: names::tags(&tags)?,
+            tags: names::tags("/tags", &tags)?,
             metadata: metadata.map(|m| sealer.json("/metadata", &m)).transpose()?,
             copied: None, // which version it is, the state says
         },
@@ -194,8 +201,10 @@ fn change(
             let version = (!nothing).then(|| required_version(sealer, said, Vec::new())).transpose()?;
             Change::RenamePrompt { prompt: names::prompt(&prompt)?, to: names::key("/to", &to)?, version, if_match }
         }
-        wire::Change::SetTags { prompt, tags } => {
-            Change::SetTags { prompt: names::prompt(&prompt)?, tags: names::tags(&tags)?, if_match }
+        wire::Change::SetTags { prompt, tags, from } => {
+            let (tags, from) =
+                (names::tags("/tags", &tags)?, from.map(|from| names::tags("/from", &from)).transpose()?);
+            Change::SetTags { prompt: names::prompt(&prompt)?, tags, from, if_match }
         }
         wire::Change::SetMetadata { prompt, metadata } => {
             let metadata = sealer.json("/metadata", &metadata)?;

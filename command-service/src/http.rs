@@ -6,10 +6,13 @@ mod backups;
 mod batch;
 mod branches;
 mod error;
+mod foreign;
 mod grants;
 mod groups;
 mod identity;
 mod langfuse;
+mod mlflow;
+mod otlp;
 mod prompts;
 mod protections;
 mod quotas;
@@ -22,8 +25,8 @@ mod usage;
 
 use axum::Router;
 use axum::http::HeaderMap;
-use axum::middleware::map_response;
-use promptory_compat::langfuse::in_its_form;
+use axum::middleware::{from_fn, map_response};
+use promptory_compat as compat;
 use promptory_platform::Problem;
 use serde_json::{Map, Value};
 use utoipa::openapi::OpenApi;
@@ -41,7 +44,9 @@ pub fn router(service: Service) -> (Router, OpenApi) {
     // Whatever else is asked for below it is answered in its form, too.
     let router = router.route("/scim/v2/{*rest}", axum::routing::any(scim::nowhere));
     let elsewhere = Router::new().route("/api/public/{*rest}", axum::routing::any(langfuse::nowhere));
-    let router = router.merge(elsewhere.layer(map_response(in_its_form)));
+    let router = router.merge(elsewhere.layer(map_response(compat::langfuse::in_its_form)));
+    let elsewhere = Router::new().route("/api/2.0/mlflow/{*rest}", axum::routing::any(mlflow::nowhere));
+    let router = router.merge(elsewhere.layer(map_response(compat::mlflow::in_its_form)));
     (router.with_state(service), description)
 }
 
@@ -101,6 +106,7 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(tenants::resume))
         .routes(routes!(quotas::set, quotas::lift))
         .routes(routes!(settings::configure_search))
+        .routes(routes!(settings::configure_watch))
         .routes(routes!(usage::record))
         .routes(routes!(scim::about::service_provider_config))
         .routes(routes!(scim::about::resource_types))
@@ -117,7 +123,17 @@ fn all_routes() -> (Router<Service>, OpenApi) {
         .routes(routes!(backups::ledger))
         .routes(routes!(backups::keys))
         .merge(langfuse_routes())
+        .merge(mlflow_routes())
+        .merge(otlp_routes())
         .split_for_parts()
+}
+
+/// Refusals of theirs are in OTLP's form.
+fn otlp_routes() -> OpenApiRouter<Service> {
+    OpenApiRouter::new()
+        .routes(routes!(otlp::export))
+        .routes(routes!(otlp::export_from_langfuse))
+        .layer(from_fn(otlp::status_form))
 }
 
 /// Refusals of theirs are in their form.
@@ -126,7 +142,24 @@ fn langfuse_routes() -> OpenApiRouter<Service> {
         .routes(routes!(langfuse::create))
         .routes(routes!(langfuse::update_labels))
         .routes(routes!(langfuse::delete))
-        .layer(map_response(in_its_form))
+        .routes(routes!(langfuse::scores::create))
+        .routes(routes!(langfuse::scores::ingest))
+        .layer(map_response(compat::langfuse::in_its_form))
+}
+
+/// Refusals of theirs are in their form.
+fn mlflow_routes() -> OpenApiRouter<Service> {
+    OpenApiRouter::new()
+        .routes(routes!(mlflow::create))
+        .routes(routes!(mlflow::delete))
+        .routes(routes!(mlflow::set_tag))
+        .routes(routes!(mlflow::delete_tag))
+        .routes(routes!(mlflow::set_alias, mlflow::delete_alias))
+        .routes(routes!(mlflow::create_version))
+        .routes(routes!(mlflow::delete_version))
+        .routes(routes!(mlflow::set_version_tag))
+        .routes(routes!(mlflow::delete_version_tag))
+        .layer(map_response(compat::mlflow::in_its_form))
 }
 
 /// A command from a body: the fields that path and headers give must not be in the body too.

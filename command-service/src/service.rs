@@ -37,7 +37,7 @@ use crate::writer::{Answers, Handle, Job, Message, Shared};
 pub use backup::Stream;
 pub use directory::{Look, Who};
 pub use stored::Stored;
-pub use usage::{Bad, Unplaced};
+pub use usage::{Bad, Taken, Unplaced};
 
 /// How the command service is set up.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! Commands as JSON, before anything about them is believed. Names are plain strings here, so that a refusal can say
 //! which field is wrong; `gather` turns them into types.
 
+mod guard;
 mod message;
 mod pick;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+pub use guard::Guard;
 pub use message::Message;
 pub use pick::{Pick, Source};
 
@@ -232,6 +234,9 @@ pub enum Change {
         prompt: String,
         /// All its tags from now on.
         tags: Vec<String>,
+        /// Refused unless it has these now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Vec<String>>,
     },
     /// Other metadata.
     SetMetadata {
@@ -529,6 +534,9 @@ pub enum Change {
         /// The versions that it should be split over, and how much each should get.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         arms: Vec<Arm>,
+        /// What no version of the rollout may do that begins by it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        guards: Vec<Guard>,
         /// Until when that may be approved, RFC 3339.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
@@ -563,6 +571,9 @@ pub enum Change {
         label: String,
         /// The versions and how much each gets.
         arms: Vec<Arm>,
+        /// What no version of it may do.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        guards: Vec<Guard>,
     },
     /// Other weights for the rollout that runs.
     AdvanceRollout {
@@ -654,6 +665,11 @@ pub enum Change {
     ConfigureSearch {
         /// The languages that they are in, by their ISO 639-1 codes; none: words are found as they are written.
         languages: Vec<String>,
+    },
+    /// Whether the tenant's versions are watched.
+    ConfigureWatch {
+        /// Whether they are from now on.
+        enabled: bool,
     },
     /// How much of something the tenant may have (operators).
     SetQuota {

@@ -319,6 +319,7 @@ fn one_of_each() -> Vec<Value> {
         json!({"type": "add_comment", "prompt": "team/a", "version": 2, "text": "well done"}),
         json!({"type": "set_freeze", "from": "2026-09-01T00:00:00Z", "until": "2026-09-02T00:00:00Z"}),
         json!({"type": "configure_search", "languages": ["de", "en"]}),
+        json!({"type": "configure_watch", "enabled": false}),
         json!({"type": "define_role", "role": "poet", "actions": ["read", "write-prompts"]}),
     ];
     for (n, command) in commands.iter_mut().enumerate() {

@@ -1,4 +1,5 @@
-//! Langfuse's public routes for prompts (`/api/public/v2/prompts`): what its SDKs send, read, and take for an error.
+//! Langfuse's public routes for prompts (`/api/public/v2/prompts`) and scores (`/api/public/scores`, `/api/public/ingestion`): what
+//! its SDKs send, read, and take for an error. Traces come by OTLP ([`crate::otlp`]).
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -6,12 +7,14 @@
 //! | [`create`] | a new version as they send it |
 //! | [`list`] | prompts with their versions and labels, by page number |
 //! | [`errors`] | refusals in its form |
+//! | [`scores`] | judgements of runs |
 //! | [`tags`] | prompts inside others, in its form and in ours |
 
 pub mod create;
 pub mod document;
 pub mod errors;
 pub mod list;
+pub mod scores;
 pub mod tags;
 
 pub use create::{CreatePrompt, Creation, NewLabels};

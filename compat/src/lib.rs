@@ -4,5 +4,10 @@
 //! | module | whose clients |
 //! |---|---|
 //! | [`langfuse`] | Langfuse's: its public routes for prompts |
+//! | [`mlflow`] | MLflow's: its model registry, as far as prompts are kept in it |
+//! | [`otlp`] | OpenTelemetry's: exports of traces |
 
 pub mod langfuse;
+pub mod mlflow;
+pub mod otlp;
+mod told;

@@ -202,6 +202,19 @@ impl CommandId {
         Self(derive("promptory/followed-by/1", &[&self.0, what.as_bytes()]))
     }
 
+    /// The id of the system's command that says that a guard of a rollout was breached.
+    #[must_use]
+    pub fn of_breach(rollout: RolloutId, guard: u16) -> Self {
+        Self(derive("promptory/breach/1", &[&rollout.0, &guard.to_be_bytes()]))
+    }
+
+    /// The id of the system's command that says that a version became worse in something on a day.
+    #[must_use]
+    pub fn of_degradation(prompt: PromptId, version: u32, measure: &str, day_micros: i64) -> Self {
+        let (version, day) = (version.to_be_bytes(), day_micros.to_be_bytes());
+        Self(derive("promptory/degradation/1", &[&prompt.0, &version, measure.as_bytes(), &day]))
+    }
+
     /// The id of one of the commands of a request that has this one: the first keeps it.
     #[must_use]
     pub fn part(self, place: usize) -> Self {

@@ -12,12 +12,14 @@
 //! | [`commit`], [`codec`] | the events of one command, and many commits in one ledger message |
 //! | [`upcast`] | yesterday's event shapes as today's |
 //! | [`rollout`] | which version of a split label a key gets |
+//! | [`guard`] | what a rollout must not do, and by what it did |
 //! | [`partition`] | which partition a tenant belongs to |
 //! | [`limits`] | every size that has a bound |
 
 pub mod codec;
 pub mod commit;
 pub mod event;
+pub mod guard;
 pub mod id;
 pub mod issuer;
 pub mod key;

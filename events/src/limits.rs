@@ -112,6 +112,12 @@ pub const ROLLOUT_ARMS_MAX: usize = 16;
 pub const ROLLOUT_RUNS_MAX: usize = 1000;
 /// Rollouts of one prompt at once.
 pub const ROLLOUTS_MAX: usize = 16;
+/// Guards of one rollout.
+pub const ROLLOUT_GUARDS_MAX: usize = 8;
+/// How probable a false alarm of a guard may be at least, in millionths.
+pub const GUARD_FALSE_ALARM_MIN_MILLIONTHS: u32 = 100;
+/// And at most.
+pub const GUARD_FALSE_ALARM_MAX_MILLIONTHS: u32 = 200_000;
 /// A key that says which version of a split label is served.
 pub const BUCKET_KEY_MAX_BYTES: usize = 256;
 /// Variables that one version declares.
@@ -158,6 +164,14 @@ pub const USAGE_COST_MAX_NANOS: u64 = 1_000_000_000_000_000;
 pub const USAGE_SCORE_MAX_MILLIONTHS: u64 = 1_000_000_000_000_000;
 /// How far ahead of the server's clock a usage record may be.
 pub const USAGE_AHEAD_MAX_MS: i64 = 300_000;
+/// A trace export, unpacked.
+pub const OTLP_BODY_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Spans of one trace export.
+pub const OTLP_SPANS_MAX: usize = 10_000;
+/// A span as it comes.
+pub const OTLP_SPAN_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Attributes of a span.
+pub const OTLP_ATTRIBUTES_MAX: usize = 1024;
 /// Groups of one answer about usage.
 pub const USAGE_GROUPS_MAX: usize = 10_000;
 /// Outcomes that may wait for one execution.

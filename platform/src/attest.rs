@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use promptory_events::event::{Attempt, AttemptDenied, AttemptsCounted, AuditRead, Door, UnauthenticatedCounted};
+use promptory_events::event::{
+    Attempt, AttemptDenied, AttemptsCounted, AuditRead, Door, RolloutBreached, UnauthenticatedCounted, VersionDegraded,
+};
 use promptory_events::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
@@ -35,6 +37,10 @@ pub enum Attested {
     Unauthenticated(UnauthenticatedCounted),
     /// Somebody is about to read the audit.
     Read(TenantId, AuditRead),
+    /// A guard of a rollout was breached.
+    Breached(TenantId, RolloutBreached),
+    /// A version became worse than it was.
+    Degraded(TenantId, VersionDegraded),
 }
 
 /// The port. Clones share what was counted. The default goes nowhere.
@@ -159,7 +165,8 @@ impl Attestor {
                 inner.unauthenticated.fetch_add(counted.times, Ordering::Relaxed);
             }
             Attested::Denied(tenant, denied) => self.again(&tenant, &denied.attempt, 1),
-            Attested::Read(..) => {} // it was not read
+            // It was not read; the others are found again.
+            Attested::Read(..) | Attested::Breached(..) | Attested::Degraded(..) => {}
         }
     }
 }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use promptory_events::{PromptId, TenantId, partition};
 use promptory_ledger::{AppendError, ReadError, UsageLog};
 use promptory_platform::Clock;
+use promptory_usage::Rows;
 use promptory_usage::adoption::Adoption;
 use promptory_usage::page::Grain;
 use promptory_usage::query::{Question, Told, TooMany};
@@ -102,10 +103,35 @@ impl Analytics {
         scope: Scope,
         question: Question,
     ) -> Result<Told, AnalyticsError> {
+        self.tried(tenant, scope, question, |question, groups| Ok(question.tell(&groups)?)).await
+    }
+
+    /// What is counted of each group that a question asks for, with its sketches, with all that has come so far.
+    pub(crate) async fn groups(
+        &self,
+        tenant: &TenantId,
+        scope: Scope,
+        question: Question,
+    ) -> Result<Rows, AnalyticsError> {
+        self.tried(tenant, scope, question, |_, groups| Ok(groups)).await
+    }
+
+    /// The tenants that have records, and of each a mark that changes with what comes.
+    pub(crate) async fn tenants(&self) -> Result<Vec<(TenantId, u64)>, AnalyticsError> {
+        Ok(self.inner.log.tenants().await?.into_iter().collect())
+    }
+
+    async fn tried<T: Send + 'static>(
+        &self,
+        tenant: &TenantId,
+        scope: Scope,
+        question: Question,
+        tell: fn(&Question, Rows) -> Result<T, AnalyticsError>,
+    ) -> Result<T, AnalyticsError> {
         let scope = Arc::new(scope);
         self.read(tenant, |desk| {
             let (scope, question) = (scope.clone(), question.clone());
-            async move { desk.answer(scope, question).await }
+            async move { desk.answer(scope, question, tell).await }
         })
         .await
     }

@@ -265,6 +265,11 @@ pub enum Question {
         /// When.
         as_of: AsOf,
     },
+    /// Whether the tenant's versions are watched.
+    Watch {
+        /// When.
+        as_of: AsOf,
+    },
     /// Who may do something.
     Who(AskWho),
     /// All that a principal may do.
@@ -451,6 +456,8 @@ pub enum Answer {
     Quotas(Vec<QuotaAnswer>),
     /// To `Languages`.
     Languages(Languages),
+    /// To `Watch`.
+    Watch(bool),
     /// To `Who`.
     Who(WhoAnswer),
     /// To `Holdings`.

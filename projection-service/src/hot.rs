@@ -41,6 +41,8 @@ pub struct Hot {
     pub quotas: Quotas,
     /// The languages that its prompts are searched in.
     pub languages: Languages,
+    /// Whether its versions are watched.
+    pub watch: bool,
     prompts: HashTrieMapSync<PromptId, Arc<PromptRow>>,
     live: HashTrieMapSync<PromptKey, Arc<PromptRow>>,
 }
@@ -56,6 +58,7 @@ impl Default for Hot {
             releases: Releases::default(),
             quotas: Quotas::default(),
             languages: Languages::default(),
+            watch: true,
             prompts: HashTrieMapSync::new_sync(),
             live: HashTrieMapSync::new_sync(),
         }

@@ -7,7 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`limits`] | bare axum handlers; sled and redb alone with the same bytes |
-//! | `commands`, `resolve`, `search`, `visible`, `rebuild`, `cold_start`, `memory`, `isolation`, `usage`, `jetstream` | a scenario each |
+//! | `commands`, `resolve`, `search`, `tenants`, `visible`, `rebuild`, `cold_start`, `memory`, `isolation`, `usage`, `jetstream` | a scenario each |
 //! | [`world`], `server` | the node under test, filled from real histories; the same as a process of its own |
 //! | [`client`], [`load`] | the driver: one kept-alive connection a client, closed and open loop |
 //! | [`report`], [`machine`] | figures with their bars; the machine they are from |
@@ -28,6 +28,7 @@ pub mod report;
 mod resolve;
 mod search;
 mod server;
+mod tenants;
 mod usage;
 mod visible;
 pub mod world;
@@ -87,6 +88,9 @@ pub struct BenchArgs {
     /// Print the report as the generated block of docs/performance.md.
     #[arg(long)]
     pub markdown: bool,
+    /// A file that gets what the scenario `search` asks for, a line each: for asking others the same.
+    #[arg(long)]
+    pub search_queries: Option<PathBuf>,
     /// The size of what is filled in, for a quick look; below 1 the bars say nothing.
     #[arg(long, default_value_t = 1.0, value_parser = positive)]
     pub scale: f64,
@@ -103,6 +107,8 @@ pub enum Scenario {
     Resolve,
     /// Searching a large tenant, and from acknowledged to found.
     Search,
+    /// A million prompts in a thousand tenants, searched and resolved.
+    Tenants,
     /// From acknowledged to readable.
     Visible,
     /// Rebuilding a read model.
@@ -268,6 +274,7 @@ impl Bench {
             Scenario::Commands => Box::pin(commands::run(self)).await,
             Scenario::Resolve => Box::pin(resolve::run(self)).await,
             Scenario::Search => Box::pin(search::run(self)).await,
+            Scenario::Tenants => Box::pin(tenants::run(self)).await,
             Scenario::Visible => Box::pin(visible::run(self)).await,
             Scenario::Rebuild => Box::pin(rebuild::run(self)).await,
             Scenario::ColdStart => Box::pin(cold_start::run(self)).await,

@@ -4,6 +4,7 @@
 
 mod attest;
 mod parts;
+mod watch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ use crate::stores::{self, StoreError, Stores};
 use attest::{Attesting, Sink};
 pub use parts::models;
 use parts::{Command, Projection};
+use watch::{Periods, Watching};
 
 /// How a node is set up. [`Config::new`] gives what suits one machine.
 #[derive(Clone, Debug)]
@@ -67,6 +69,11 @@ pub struct Config {
     pub backup_key: Option<promptory_ledger::backup::BackupKey>,
 }
 
+/// How often guards of rollouts are looked at, unless somebody says otherwise.
+pub const GUARDS: Duration = Duration::from_secs(60);
+/// How often it is looked whether versions became worse.
+pub const VERSIONS: Duration = Duration::from_secs(900);
+
 /// How usage records are kept and counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
@@ -74,11 +81,20 @@ pub struct Usage {
     pub keep: Duration,
     /// How long after a record came at the latest it is in a rollup.
     pub rollup: Duration,
+    /// How often guards of rollouts are looked at.
+    pub guards: Duration,
+    /// How often it is looked whether versions became worse.
+    pub versions: Duration,
 }
 
 impl Default for Usage {
     fn default() -> Self {
-        Self { keep: promptory_ledger::usage::KEEP, rollup: promptory_projection::analytics::ROLLUP }
+        Self {
+            keep: promptory_ledger::usage::KEEP,
+            rollup: promptory_projection::analytics::ROLLUP,
+            guards: GUARDS,
+            versions: VERSIONS,
+        }
     }
 }
 
@@ -149,6 +165,7 @@ pub struct Node {
     command: Option<Command>,
     projection: Option<Projection>,
     attesting: Option<Attesting>,
+    watching: Option<Watching>,
     /// To the other processes, looked after for as long as this is here.
     _between: Option<jetstream::Connection>,
     shutdown: CancellationToken,
@@ -200,6 +217,13 @@ impl Node {
             (None, Some(client)) => Some(Sink::There(client.clone())),
             (None, None) => None,
         };
+        let watching = projection.as_ref().zip(sink.clone()).map(|(projection, sink)| {
+            Watching::start(
+                projection.watch(),
+                sink,
+                Periods { guards: config.usage.guards, versions: config.usage.versions },
+            )
+        });
         let attesting = sink.map(|sink| Attesting::start(attestor.clone(), firsts, sink));
         let read_side = parts::read_side(projection.as_ref(), nats, &ledger);
         let watched = parts::watched(&config, &ledger, projection.as_ref(), keys.as_ref(), read_side.as_ref());
@@ -210,7 +234,19 @@ impl Node {
         let edge = http::edge(router, http::Limits::default(), &shutdown, &attestor);
         let server = tokio::spawn(http::serve(listener, edge, shutdown.clone()));
         let data = config.data;
-        Ok(Self { data, address, ledger, keys, command, projection, attesting, _between: between, shutdown, server })
+        Ok(Self {
+            data,
+            address,
+            ledger,
+            keys,
+            command,
+            projection,
+            attesting,
+            watching,
+            _between: between,
+            shutdown,
+            server,
+        })
     }
 
     /// Where it is reached.
@@ -277,6 +313,9 @@ impl Node {
             Err(error) => tracing::error!(%error, "the server ended badly"),
         }
         // While there is still somebody who writes.
+        if let Some(watching) = self.watching {
+            watching.stop().await;
+        }
         if let Some(attesting) = self.attesting {
             attesting.stop().await;
         }

@@ -73,6 +73,12 @@ pub struct ServeArgs {
     /// How long after a usage record came at the latest it is in what is kept for ever, in seconds.
     #[arg(long, default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub usage_rollup_s: u32,
+    /// How often guards of rollouts are looked at, in seconds.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub guards_period_s: u32,
+    /// How often it is looked whether versions became worse than they were, in seconds.
+    #[arg(long, default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub watch_period_s: u32,
     /// What keys are encrypted with in a backup: a file of 64 hex digits that only its owner reads.
     #[arg(long)]
     pub backup_key: Option<PathBuf>,
@@ -136,6 +142,8 @@ impl ServeArgs {
             usage: Usage {
                 keep: Duration::from_secs(u64::from(self.usage_days) * 24 * 3600),
                 rollup: Duration::from_secs(self.usage_rollup_s.into()),
+                guards: Duration::from_secs(self.guards_period_s.into()),
+                versions: Duration::from_secs(self.watch_period_s.into()),
             },
             ..Config::new(&self.data)
         })

@@ -12,6 +12,7 @@ mod events;
 mod health;
 mod history;
 mod langfuse;
+mod mlflow;
 mod models;
 mod params;
 mod prompts;
@@ -21,6 +22,7 @@ mod render;
 mod respond;
 mod search;
 mod settings;
+mod settle;
 mod sse;
 mod status;
 mod templates;
@@ -31,7 +33,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::map_response;
-use promptory_compat::langfuse::in_its_form;
+use promptory_compat as compat;
 use promptory_platform::openapi;
 use tokio::sync::Semaphore;
 use utoipa::OpenApi as _;
@@ -40,7 +42,7 @@ use utoipa_axum::routes;
 
 use crate::read_side::ReadSide;
 
-pub use langfuse::settled;
+pub use settle::settled;
 
 /// Event streams at once. Each costs a task's memory and one page, so many are fine, but not any number.
 const STREAMS_MAX: usize = 8192;
@@ -75,6 +77,7 @@ pub(crate) struct App {
         (name = "releases", description = "Protected labels and how they move."),
         (name = "rollouts", description = "Labels that are split over versions."),
         (name = "langfuse", description = "What clients of Langfuse speak."),
+        (name = "mlflow", description = "What MLflow's client speaks about prompts."),
         (name = "usage", description = "How prompts are run, and what is counted of it."),
         (name = "health", description = "How the process is. No key needed."),
     )
@@ -138,6 +141,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(status::status))
         .routes(routes!(quotas::quotas))
         .routes(routes!(settings::search))
+        .routes(routes!(settings::watch))
         .routes(routes!(access::keys))
         .routes(routes!(access::grants))
         .routes(routes!(access::groups))
@@ -162,6 +166,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(models::rebuild))
         .routes(routes!(models::rollback))
         .merge(langfuse_routes())
+        .merge(mlflow_routes())
         .split_for_parts();
     openapi::complete(&mut description);
     (router, description)
@@ -170,7 +175,18 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
 /// Refusals of theirs are in their form.
 fn langfuse_routes() -> OpenApiRouter<App> {
     let routes = OpenApiRouter::new().routes(routes!(langfuse::get)).routes(routes!(langfuse::list));
-    routes.layer(map_response(in_its_form))
+    routes.layer(map_response(compat::langfuse::in_its_form))
+}
+
+/// Refusals of theirs are in their form.
+fn mlflow_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(mlflow::get))
+        .routes(routes!(mlflow::search))
+        .routes(routes!(mlflow::get_alias))
+        .routes(routes!(mlflow::get_version))
+        .routes(routes!(mlflow::search_versions))
+        .layer(map_response(compat::mlflow::in_its_form))
 }
 
 #[cfg(test)]

@@ -50,6 +50,9 @@ reasons! {
         let body = json!({"text": "x"});
         code(&g.owner.send("POST", "/v1/prompts/there/versions", &[("if-match", &other)], Some(&body)))
     });
+    TagsMoved: "precondition-failed" => Some(|g| {
+        code(&g.owner.put("/v1/prompts/there/tags", &json!({"tags": [], "from": ["nobody"]})))
+    });
     OccurredInFuture: "occurred-in-future" => Some(|g| {
         code(&g.owner.post("/v1/prompts", &json!({"key": "x", "text": "", "occurred_at": "2100-01-01T00:00:00Z"})))
     });

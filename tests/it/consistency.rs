@@ -32,8 +32,9 @@ const NO_AS_OF: [(&str, &str); 12] = [
     ("/v1/changes", "it has two points, `from` and `to`"),
 ];
 /// Writes that answer without a position, and why.
-const NO_POSITION: [(&str, &str); 7] = [
+const NO_POSITION: [(&str, &str); 8] = [
     ("/v1/usage", "records of usage are no events"),
+    ("/v1/otlp/v1/traces", "the same records"),
     ("/v1/backups", "it answers with a file"),
     ("/v1/prompts/{prompt}/render", "it reads"),
     ("/v1/models/{view}/rebuild", "nothing is written: it says how the model stands"),

@@ -53,11 +53,13 @@ fn the_limits_table_is_the_code_s() {
         TOKEN_CLAIMS_MAX ISSUER_MAX_BYTES CLAIM_MAX_BYTES DIRECTORY_NAME_MAX_BYTES MEMBERS_PER_COMMAND_MAX
         DIRECTORY_PAGE_MAX DIRECTORY_SCAN_MAX ISSUERS_MAX CLAIMS_MAX TOKENS_REVOKED_MAX ROLES_MAX
         PROTECTIONS_MAX APPROVALS_MAX ATTEMPTS_PER_MINUTE_MAX READINGS_PER_MINUTE_MAX REQUESTS_MAX ROLLOUT_ARMS_MAX ROLLOUT_RUNS_MAX
-        ROLLOUTS_MAX BUCKET_KEY_MAX_BYTES VARIABLES_MAX VARIABLE_NAME_MAX_BYTES TEMPLATE_TOKENS_MAX TAG_TOKENS_MAX
+        ROLLOUTS_MAX ROLLOUT_GUARDS_MAX GUARD_FALSE_ALARM_MIN_MILLIONTHS GUARD_FALSE_ALARM_MAX_MILLIONTHS
+        BUCKET_KEY_MAX_BYTES VARIABLES_MAX VARIABLE_NAME_MAX_BYTES TEMPLATE_TOKENS_MAX TAG_TOKENS_MAX
         TEMPLATE_VALUES_MAX INCLUDES_MAX INCLUDE_DEPTH_MAX RENDER_PARTS_MAX RENDER_CONTENT_MAX_BYTES
         RENDER_VARIABLES_MAX_BYTES RENDER_OUTPUT_MAX_BYTES RENDER_STEPS_MAX USAGE_RECORDS_MAX USAGE_ID_MAX_BYTES USAGE_CALLER_MAX_BYTES
         USAGE_NAME_MAX_BYTES USAGE_SCORES_MAX USAGE_LATENCY_MAX_US USAGE_TOKENS_MAX USAGE_COST_MAX_NANOS
-        USAGE_SCORE_MAX_MILLIONTHS USAGE_AHEAD_MAX_MS USAGE_GROUPS_MAX USAGE_WAITING_MAX
+        USAGE_SCORE_MAX_MILLIONTHS USAGE_AHEAD_MAX_MS OTLP_BODY_MAX_BYTES OTLP_SPANS_MAX OTLP_SPAN_MAX_BYTES OTLP_ATTRIBUTES_MAX
+        USAGE_GROUPS_MAX USAGE_WAITING_MAX
     };
     let source = text("events/src/limits.rs");
     let declared = source.lines().filter_map(|l| l.strip_prefix("pub const ")?.split(':').next());
@@ -100,6 +102,35 @@ fn the_api_page_has_every_route_and_no_other() {
         }
     }
     assert_eq!(written.map(ToOwned::to_owned).collect::<BTreeSet<_>>(), known);
+}
+
+/// In the OpenAPI document the last of two types of one name would stand for both, whatever crates they are of.
+#[test]
+fn no_two_types_have_one_name_in_the_openapi_document() {
+    let mut known = std::collections::BTreeMap::new();
+    for file in files(&top(), "rs") {
+        let (mut begun, mut renamed) = (false, None);
+        for line in fs::read_to_string(&file).unwrap().lines().map(str::trim) {
+            if line.starts_with("#[derive(") {
+                (begun, renamed) = (line.contains("ToSchema"), None);
+            } else if begun && line.starts_with('#') {
+                let name = line.split_once("as = ").map(|(_, rest)| word(rest).to_owned());
+                renamed = name.or(renamed);
+            } else if begun && let Some(name) = ["struct ", "enum "].iter().find_map(|kind| line.split_once(kind)) {
+                let name = renamed.take().unwrap_or_else(|| word(name.1).to_owned());
+                if let Some(other) = known.insert(name.clone(), file.clone()) {
+                    panic!("{name} is in {} and in {}: say #[schema(as = …)]", other.display(), file.display());
+                }
+                begun = false;
+            }
+        }
+    }
+    assert!(known.len() > 100 && known.contains_key("LangfusePrompt"), "they are found: {}", known.len());
+}
+
+/// What a text begins with, as far as a name goes.
+fn word(text: &str) -> &str {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
 }
 
 #[test]

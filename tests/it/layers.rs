@@ -13,8 +13,19 @@ fn top() -> PathBuf {
 /// Which of our crates each of our crates may use.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     let below_services = vec!["events", "ledger", "domain", "compare", "template", "usage", "platform", "identity"];
-    let all =
-        ["events", "ledger", "domain", "compare", "template", "platform", "identity", "command", "projection", "query"];
+    let all = [
+        "events",
+        "ledger",
+        "domain",
+        "compare",
+        "template",
+        "platform",
+        "identity",
+        "command",
+        "projection",
+        "query",
+        "compat",
+    ];
     BTreeMap::from([
         ("promptory-events", vec![]),
         ("promptory-ledger", vec!["events"]),
@@ -24,7 +35,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("promptory-usage", vec!["events"]),
         ("promptory-scim", vec![]),
         ("promptory-platform", vec!["events"]),
-        ("promptory-compat", vec!["events", "platform", "template"]),
+        ("promptory-compat", vec!["events", "platform", "template", "usage"]),
         ("promptory-identity", vec!["events", "ledger", "domain", "platform"]),
         ("promptory-command", [below_services.clone(), vec!["scim", "compat"]].concat()),
         ("promptory-projection", below_services),

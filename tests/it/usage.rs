@@ -135,7 +135,10 @@ fn a_bad_record_is_named_and_nothing_of_its_request_is_written() {
         (json!({"id": "e2", "prompt": "team/greet", "version": 1, "scores": {"a": 1e300}}), "/scores/a"),
         (json!({"id": "o", "execution": "e1", "model": "m", "scores": {"a": 1}}), "/model"),
         (json!({"id": "o", "execution": "e1"}), "/scores"),
-        (json!({"id": "e2", "prompt": "team/greet", "version": 1, "colour": "red"}), ""),
+        (json!({"id": "e2", "prompt": "team/greet", "version": "1"}), "/version"),
+        (json!({"id": "e2", "prompt": "team/greet", "version": 1, "scores": {"a/b": [1]}}), "/scores/a~1b"),
+        (json!({"id": "o", "execution": "e1", "trace": "t", "scores": {"a": 1}}), "/trace"),
+        (json!({"id": "e2", "prompt": "team/greet", "version": 1, "colour": "red"}), "/colour"),
     ];
     for (record, field) in bad {
         let refused = owner.post("/v1/usage", &json!({"records": [good, record]})).expect(400);

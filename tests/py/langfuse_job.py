@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Langfuse's SDKs, unmodified, against a server of its own: PyPI's `langfuse` here, npm's `@langfuse/client` by
 `tests/langfuse/client.mjs`. They get by label and by version, texts, chats and prompts inside others, compile, cache, fall
-back, create, move labels and list. What an SDK sends as traces is not looked at here.
+back, create, move labels and list. Then they trace runs of prompts and judge them (`traces.mjs` with `@langfuse/tracing` and
+`@langfuse/otel`), as does OpenTelemetry's own exporter, and what is counted is what was run.
 """
 
 import argparse
+import json
 import logging
 import os
 import socket
@@ -185,14 +187,144 @@ def python_sdk(server, public_key, secret_key):
     return [f"langfuse (PyPI): {failure}" for failure in checks.failures]
 
 
+def counted(server, prompt, *by):
+    """What is counted of a prompt, told apart by some dimensions; the most counted first."""
+    return server.get("/v1/analytics", prompt=prompt, group_by=",".join(by))["groups"]
+
+
+def traced_by_langfuse(server, public_key, secret_key):
+    """Runs that PyPI's `langfuse` traces, and scores of them."""
+    from langfuse import Langfuse, observe  # noqa: PLC0415 - as above
+
+    checks, name = Checks(), "py/traced"
+    sdk = Langfuse(public_key=public_key, secret_key=secret_key, base_url=server.url)
+    for text in ("Hello, {{name}}.", "Good day, {{name}}."):
+        sdk.create_prompt(name=name, prompt=text, labels=["production"])
+    prompts = {version: sdk.get_prompt(name, version=version) for version in (1, 2)}
+
+    @observe(as_type="generation")
+    def answer(version, **more):
+        usage, cost = {"input": 12, "output": 3, "total": 15}, {"input": 0.001, "output": 0.002}
+        sdk.update_current_generation(
+            model="large", prompt=prompts[version], usage_details=usage, cost_details=cost, **more
+        )
+        return sdk.get_current_trace_id(), sdk.get_current_observation_id()
+
+    @observe()
+    def request(version, **more):
+        return answer(version, **more)
+
+    with sdk.start_as_current_observation(name="no prompt", as_type="generation"):
+        pass
+    # The key says which of the clients here traces it.
+    ours = {"langfuse_public_key": public_key}
+    traces = [request(2, **ours), request(2, **ours), request(1, level="ERROR", status_message="no", **ours)]
+    sdk.flush()
+    # Of an observation, of a trace, one twice, and one that can't be counted.
+    trace, observation = traces[0]
+    for _ in range(2):
+        sdk.create_score(score_id="once", name="helpful", value=0.5, trace_id=trace, observation_id=observation)
+    sdk.create_score(name="liked", value=1, data_type="BOOLEAN", trace_id=traces[1][0])
+    sdk.create_score(name="tone", value="warm", data_type="CATEGORICAL", trace_id=traces[2][0], observation_id=traces[2][1])
+    sdk.create_score(name="comment", value="well done", data_type="TEXT", trace_id=trace)
+    sdk.flush()
+
+    groups = counted(server, name, "version", "model", "caller")
+    checks.equal("groups", [(g["version"], g["model"], g["caller"], g["count"], g["errors"]) for g in groups], [
+        (2, "large", None, 2, 0), (1, "large", None, 1, 1)])
+    if checks.failures:
+        return [f"langfuse (PyPI), traces: {failure}" for failure in checks.failures]
+    checks.equal("amounts", [(g["input_tokens"], g["output_tokens"], g["cost_nanos"]) for g in groups], [
+        (24, 6, 6_000_000), (12, 3, 3_000_000)])
+    checks.equal("latencies", [g["latency_ms"]["count"] for g in groups], [2, 1])
+    scores = groups[0]["scores"]
+    checks.equal("scores", sorted(scores), ["helpful", "liked"])
+    checks.equal("helpful", (scores["helpful"]["numbers"]["count"], scores["helpful"]["numbers"]["mean"]), (1, 0.5))
+    checks.equal("liked", scores["liked"], {"true": 1, "false": 0})
+    checks.equal("the other version's", groups[1]["scores"], {"tone": {"categories": {"warm": 1}}})
+    sdk.shutdown()
+    print(f"langfuse (PyPI), traces: {checks.count} checks")
+    return [f"langfuse (PyPI), traces: {failure}" for failure in checks.failures]
+
+
+def traced_by_opentelemetry(server, key):
+    """A run that OpenTelemetry's own exporter sends, set up by its environment; the same span again counts once."""
+    from opentelemetry.exporter.otlp.proto.http import Compression  # noqa: PLC0415 - as above
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter  # noqa: PLC0415
+
+    checks, name = Checks(), "otel/traced"
+    server.call("POST", "/v1/prompts", {"key": name, "text": "Hello."})
+    ended = InMemorySpanExporter()
+    provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))
+    provider.add_span_processor(SimpleSpanProcessor(ended))
+    tracer = provider.get_tracer("test")
+    with tracer.start_as_current_span("GET /"):
+        with tracer.start_as_current_span("chat large") as span:
+            span.set_attributes({
+                "gen_ai.operation.name": "chat", "gen_ai.request.model": "large", "gen_ai.response.model": "large-1",
+                "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 2,
+                "promptory.prompt.key": name, "promptory.prompt.version": 1, "promptory.prompt.label": "production",
+            })
+        try:
+            with tracer.start_as_current_span("chat large") as span:
+                span.set_attributes({"promptory.prompt.key": name, "promptory.prompt.version": 1})
+                raise TimeoutError
+        except TimeoutError:
+            pass
+    settings = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"{server.url}/v1/otlp",
+        "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{key}",
+    }
+    os.environ.update(settings)
+    exporters = [OTLPSpanExporter(), OTLPSpanExporter(compression=Compression.Gzip)]
+    for setting in settings:
+        del os.environ[setting]
+    for exporter in exporters:
+        checks.equal("exported", exporter.export(ended.get_finished_spans()), SpanExportResult.SUCCESS)
+        exporter.shutdown()
+    groups = counted(server, name, "version", "label", "model", "caller")
+    checks.equal("groups", [(g["version"], g["label"], g["model"], g["caller"], g["count"], g["errors"]) for g in groups], [
+        (1, None, None, "shop", 1, 1), (1, "production", "large-1", "shop", 1, 0)])
+    checks.equal("tokens", sum(g["input_tokens"] + g["output_tokens"] for g in groups), 9)
+    print(f"opentelemetry (PyPI): {checks.count} checks")
+    return [f"opentelemetry (PyPI): {failure}" for failure in checks.failures]
+
+
+def script(name, *arguments, public_key, secret_key):
+    """Runs one with npm's SDKs; what it printed, and why it failed."""
+    environment = {**os.environ, "LANGFUSE_PUBLIC_KEY": public_key, "LANGFUSE_SECRET_KEY": secret_key}
+    command = ["node", str(Path(__file__).parent.parent / "langfuse" / name), *arguments]
+    ran = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=NODE_SECONDS, check=False)
+    return ran.stdout.strip(), [] if ran.returncode == 0 else [f"{name} (npm): {ran.stderr[-3000:]}"]
+
+
 def javascript_sdk(tool, url, public_key, secret_key):
     """All of it with npm's `@langfuse/client`."""
-    script = Path(__file__).parent.parent / "langfuse" / "client.mjs"
-    environment = {**os.environ, "LANGFUSE_PUBLIC_KEY": public_key, "LANGFUSE_SECRET_KEY": secret_key}
-    command = ["node", str(script), str(tool), url, nowhere()]
-    ran = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=NODE_SECONDS, check=False)
-    print(ran.stdout.strip())
-    return [] if ran.returncode == 0 else [f"@langfuse/client (npm): {ran.stderr[-3000:]}"]
+    printed, failures = script("client.mjs", str(tool), url, nowhere(), public_key=public_key, secret_key=secret_key)
+    print(printed)
+    return failures
+
+
+def traced_in_javascript(tool, server, public_key, secret_key):
+    """Runs that npm's `@langfuse/tracing` and `@langfuse/otel` trace, and scores of them."""
+    checks = Checks()
+    printed, failures = script("traces.mjs", str(tool), server.url, public_key=public_key, secret_key=secret_key)
+    if failures:
+        return failures
+    checks.equal("runs", [[len(part) for part in run] for run in json.loads(printed)], [[32, 16]] * 2)
+    groups = counted(server, "js/traced", "version", "model")
+    checks.equal("groups", [(g["version"], g["model"], g["count"], g["errors"]) for g in groups], [(2, "small", 2, 0)])
+    checks.equal("amounts", [(g["input_tokens"], g["output_tokens"], g["cost_nanos"]) for g in groups], [(24, 6, 6_000_000)])
+    scores = groups[0]["scores"] if groups else {}
+    helpful = scores.get("helpful", {}).get("numbers", {})
+    checks.equal("helpful", (helpful.get("count"), helpful.get("mean")), (2, 0.5))
+    checks.equal("others", (scores.get("liked"), scores.get("tone")), ({"true": 1, "false": 0}, {"categories": {"warm": 2}}))
+    print(f"@langfuse/tracing (npm): {checks.count} checks")
+    return [f"@langfuse/tracing (npm): {failure}" for failure in checks.failures]
 
 
 def main():
@@ -210,10 +342,15 @@ def main():
     failures = []
     with Server(Path(args.binary).resolve(), work / "data", "langfuse").start() as server:
         # Programs have a key of their own, with no more rights than they need.
-        issued = server.client().call("POST", "/v1/keys", {"role": "editor"})
-        public_key, secret_key = issued["key"].rsplit("_", 1)
-        failures += python_sdk(Client(server.url, server.key), public_key, secret_key)
-        failures += javascript_sdk(tool / "js", server.url, public_key, secret_key)
+        owner = Client(server.url, server.key)
+        keys = [owner.call("POST", "/v1/keys", {"role": "editor"})["key"] for _ in range(2)]
+        pairs = [key.rsplit("_", 1) for key in keys]
+        failures += python_sdk(owner, *pairs[0])
+        # The SDK has one client for each public key.
+        failures += traced_by_langfuse(owner, *pairs[1])
+        failures += traced_by_opentelemetry(owner, keys[0])
+        failures += javascript_sdk(tool / "js", server.url, *pairs[0])
+        failures += traced_in_javascript(tool / "js", owner, *pairs[0])
         failures += server.end()
     conclude(failures, work)
 

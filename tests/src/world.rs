@@ -1,6 +1,6 @@
 //! A node in a temporary folder, on a clock that stands at noon of 3 May 2026 until a test moves it.
 
-use promptory::node::{Config, Node};
+use promptory::node::{Config, Node, Usage};
 use promptory_ledger::backup::BackupKey;
 use promptory_platform::Clock;
 use tempfile::TempDir;
@@ -18,6 +18,7 @@ pub struct World {
     backup_key: Option<BackupKey>,
     identity: promptory_identity::Config,
     open_max: Option<usize>,
+    watch: Option<std::time::Duration>,
     node: Option<Node>,
 }
 
@@ -53,10 +54,19 @@ impl World {
         world
     }
 
+    /// A fresh one that looks at guards of rollouts and at versions all the time.
+    #[must_use]
+    pub fn watching() -> Self {
+        let mut world = Self::new();
+        world.watch = Some(std::time::Duration::from_millis(50));
+        world.restart(|_| {});
+        world
+    }
+
     fn with(clock: Clock, backup_key: Option<BackupKey>, identity: promptory_identity::Config) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let runtime = Runtime::new().expect("a runtime");
-        let mut world = Self { folder, clock, runtime, backup_key, identity, open_max: None, node: None };
+        let mut world = Self { folder, clock, runtime, backup_key, identity, open_max: None, watch: None, node: None };
         world.start();
         world
     }
@@ -75,6 +85,11 @@ impl World {
             backup_key: self.backup_key.clone(),
             identity: self.identity,
             open_max: self.open_max.unwrap_or(usual.open_max),
+            usage: Usage {
+                guards: self.watch.unwrap_or(usual.usage.guards),
+                versions: self.watch.unwrap_or(usual.usage.versions),
+                ..usual.usage
+            },
             ..usual
         };
         self.node = Some(self.runtime.block_on(Node::start(config)).expect("a node"));

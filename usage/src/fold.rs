@@ -27,7 +27,7 @@ const MINUTE_MICROS: i64 = 60_000_000;
 pub struct Sighting {
     /// When it last came.
     pub received_at: Timestamp,
-    /// Where it is counted, in minutes since 1970; none for an outcome.
+    /// Where it is counted, in minutes since 1970; none for an outcome. Of a trace: where the run in it is counted that came last.
     pub place: Option<(u32, Arc<Dims>)>,
 }
 
@@ -99,20 +99,25 @@ impl Stretch {
         for record in &batch.records {
             self.records += 1;
             let id = IdHash::of(record.id());
-            if let Some(before) = self.lately(&id, received_at, known, keep_ms)? {
+            let sighting = if let Some(before) = self.lately(&id, received_at, known, keep_ms)? {
                 self.repeats += 1;
-                let received_at = before.received_at.max(received_at);
-                self.seen.insert(id, Sighting { received_at, ..before });
-                continue;
-            }
-            let place = match record {
-                Record::Execution(execution) => Some(self.execution(&id, execution, received_at, known, keep_ms)?),
-                Record::Outcome(outcome) => {
-                    self.outcome(outcome, received_at, known, keep_ms)?;
-                    None
-                }
+                Sighting { received_at: before.received_at.max(received_at), ..before }
+            } else {
+                let place = match record {
+                    Record::Execution(execution) => {
+                        Some(self.execution(&id, execution, received_at, known, keep_ms)?)
+                    }
+                    Record::Outcome(outcome) => {
+                        self.outcome(outcome, received_at, known, keep_ms)?;
+                        None
+                    }
+                };
+                Sighting { received_at, place }
             };
-            self.seen.insert(id, Sighting { received_at, place });
+            self.seen.insert(id, sighting.clone());
+            if let Record::Execution(Execution { trace: Some(trace), .. }) = record {
+                self.trace(trace, sighting, known, keep_ms)?;
+            }
         }
         Ok(())
     }
@@ -146,22 +151,46 @@ impl Stretch {
             tally.judge(&execution.scores);
         });
         self.weigh(&execution.scores);
+        self.waited(id, (minute, &dims), received_at, known, keep_ms)?;
+        Ok((minute, dims))
+    }
+
+    /// From now on a trace is the run that came last, repeats too: then what is known of it follows from the log of the last
+    /// weeks alone, as what is known of ids does.
+    fn trace<K: Known>(&mut self, trace: &str, run: Sighting, known: &K, keep_ms: i64) -> Result<(), K::Error> {
+        let Some((minute, dims)) = run.place.clone() else { return Ok(()) };
+        let (id, dims) = (IdHash::of(trace), self.interned_as(dims));
+        self.waited(&id, (minute, &dims), run.received_at, known, keep_ms)?;
+        self.seen.insert(id, run);
+        Ok(())
+    }
+
+    /// Outcomes that have waited for this count now.
+    fn waited<K: Known>(
+        &mut self,
+        id: &IdHash,
+        (minute, dims): (u32, &Arc<Dims>),
+        now: Timestamp,
+        known: &K,
+        keep_ms: i64,
+    ) -> Result<(), K::Error> {
         let waiting = match self.waiting.get(id) {
             Some(waiting) => waiting.clone(),
             None => known.waiting(id)?,
         };
-        if !waiting.is_empty() {
-            for outcome in waiting.iter().filter(|one| is_within(one.received_at, received_at, keep_ms)) {
-                if outcome.prompt.is_some_and(|prompt| prompt != dims.prompt) {
-                    self.dropped += 1;
-                    continue;
-                }
-                self.tally(minute, &dims, |tally| tally.judge(&outcome.scores));
-                self.weigh(&outcome.scores);
-            }
-            self.waiting.insert(*id, Vec::new());
+        if waiting.is_empty() {
+            return Ok(());
         }
-        Ok((minute, dims))
+        for outcome in waiting.iter().filter(|one| is_within(one.received_at, now, keep_ms)) {
+            if outcome.prompt.is_some_and(|prompt| prompt != dims.prompt) {
+                self.dropped += 1;
+                continue;
+            }
+            self.tally(minute, dims, |tally| tally.judge(&outcome.scores));
+            self.weigh(&outcome.scores);
+        }
+        self.waiting.insert(*id, Vec::new());
+        Ok(())
     }
 
     fn outcome<K: Known>(

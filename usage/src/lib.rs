@@ -11,16 +11,22 @@
 //! | [`page`] | how rows lie in a view: minutes, hours and days |
 //! | [`query`] | which rows a question reads, and how they are grouped |
 //! | [`adoption`] | who runs a prompt, and which of its versions |
+//! | [`sequential`] | what can be said of a rate however often one looks |
+//! | [`guard`] | whether a version keeps within its bound |
+//! | [`degradation`] | whether a version became worse than it was |
 //! | [`compare`] | whether two groups differ, with a confidence interval |
 
 pub mod adoption;
 pub mod compare;
+pub mod degradation;
 pub mod fold;
+pub mod guard;
 pub mod page;
 pub mod query;
 pub mod record;
 pub mod rollup;
 pub mod rows;
+pub mod sequential;
 pub mod sketch;
 pub mod tally;
 

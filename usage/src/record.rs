@@ -48,6 +48,8 @@ pub struct Execution {
     pub error: Option<String>,
     /// How good it was.
     pub scores: Vec<Score>,
+    /// What it was a part of: an outcome that names this instead is about the run in it that came last.
+    pub trace: Option<String>,
 }
 
 /// What was found out later about a run.
@@ -55,7 +57,7 @@ pub struct Execution {
 pub struct OutcomeRecord {
     /// Its own id.
     pub id: String,
-    /// The id of the run.
+    /// The id of the run, or of what it was a part of.
     pub execution: String,
     /// The prompt that was run: then the outcome counts for a run of it and for no other.
     pub prompt: Option<PromptId>,
@@ -110,6 +112,17 @@ pub struct Flaw {
     pub why: String,
 }
 
+impl Flaw {
+    /// With the field's name before it, as a client reads it that is told nothing but a text.
+    #[must_use]
+    pub fn named(&self) -> String {
+        match self.field.strip_prefix('/') {
+            Some(field) => format!("{field}: {}", self.why),
+            None => self.why.clone(),
+        }
+    }
+}
+
 /// What an id is known by: the first half of its SHA-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IdHash(pub [u8; 16]);
@@ -122,6 +135,20 @@ impl IdHash {
         let mut half = [0; 16];
         half.copy_from_slice(&digest[..16]);
         Self(half)
+    }
+}
+
+impl ScoreValue {
+    /// A number, to the nearest millionth; none if it is too large or no number.
+    #[must_use]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "within bounds, which are below 2^53"
+    )]
+    pub fn number(number: f64) -> Option<Self> {
+        let (millionths, max) = ((number * 1e6).round(), limits::USAGE_SCORE_MAX_MILLIONTHS as f64);
+        (-max..=max).contains(&millionths).then_some(Self::Millionths(millionths as i64))
     }
 }
 
@@ -188,6 +215,7 @@ impl Execution {
             ("/model", &self.model, limits::MODEL_MAX_BYTES),
             ("/caller", &self.caller, limits::USAGE_CALLER_MAX_BYTES),
             ("/error", &self.error, limits::USAGE_NAME_MAX_BYTES),
+            ("/trace", &self.trace, limits::USAGE_ID_MAX_BYTES),
         ];
         for (field, value, max) in texts {
             if let Some(value) = value {

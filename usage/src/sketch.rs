@@ -68,6 +68,59 @@ impl Sketch {
         });
         found.map(|(bin, _)| middle(*bin))
     }
+
+    /// A value that so many of the highest are not below: the lower edge of a bin. `None` if there are not so many, or none asked.
+    #[must_use]
+    pub fn from_above(&self, many: u64) -> Option<i64> {
+        found(self.bins.iter().rev(), many).map(|bin| edges(bin).0)
+    }
+
+    /// A value that so many of the lowest are not above: the upper edge of a bin. `None` if there are not so many, or none asked.
+    #[must_use]
+    pub fn from_below(&self, many: u64) -> Option<i64> {
+        found(self.bins.iter(), many).map(|bin| edges(bin).1)
+    }
+
+    /// About the sum of all values, with those beyond a range as its nearer end; `None` if none are beyond: then the sum itself is
+    /// better.
+    #[must_use]
+    pub fn sum_within(&self, lowest: i64, highest: i64) -> Option<i128> {
+        let (first, last) = (self.bins.first()?.0, self.bins.last()?.0);
+        if bin_of(lowest) <= first && last <= bin_of(highest) {
+            return None;
+        }
+        let within = |(bin, count): &(i32, u64)| {
+            i128::from(middle(*bin).clamp(lowest, highest)).saturating_mul(i128::from(*count))
+        };
+        Some(self.bins.iter().map(within).fold(0, i128::saturating_add))
+    }
+}
+
+/// The bin of the value at a place, counted from 1.
+fn found<'a>(bins: impl Iterator<Item = &'a (i32, u64)>, many: u64) -> Option<i32> {
+    let mut seen = 0_u64;
+    for (bin, count) in bins {
+        seen = seen.saturating_add(*count);
+        if seen >= many {
+            return (many > 0).then_some(*bin);
+        }
+    }
+    None
+}
+
+/// The lowest and the highest value of a bin.
+fn edges(bin: i32) -> (i64, i64) {
+    let size = u64::from(bin.unsigned_abs());
+    let (low, high) = match size.checked_sub(2 * BINS_PER_POWER) {
+        None => (size, size),
+        Some(beyond) => {
+            let shift = (beyond / BINS_PER_POWER + 1).min(57); // what was read may be anything
+            let low = (BINS_PER_POWER + beyond % BINS_PER_POWER) << shift;
+            (low, low + ((1 << shift) - 1))
+        }
+    };
+    let [low, high] = [low, high].map(|edge| i64::try_from(edge).unwrap_or(i64::MAX));
+    if bin < 0 { (-high, -low) } else { (low, high) }
 }
 
 /// Which one of `count` values in order a quantile is, from 1 on.
@@ -118,6 +171,10 @@ mod tests {
         assert_eq!(bin_of(i64::MIN), -bin_of(i64::MAX) - 1);
     }
 
+    fn near_by(edge: i64, truth: i64) -> bool {
+        u128::from(edge.abs_diff(truth)) * u128::from(ERROR_PARTS) <= 2 * u128::from(truth.unsigned_abs())
+    }
+
     fn near(told: i64, truth: i64) -> bool {
         u128::from(told.abs_diff(truth)) * u128::from(ERROR_PARTS) <= u128::from(truth.unsigned_abs())
     }
@@ -137,6 +194,15 @@ mod tests {
             prop_assert_eq!(&first, &whole);
             let mut sorted = values;
             sorted.sort_unstable();
+            for many in [1, sorted.len().div_ceil(3), sorted.len()] {
+                let (highest, lowest) = (sorted[sorted.len() - many], sorted[many - 1]);
+                let (low, high) = (whole.from_above(many as u64).unwrap(), whole.from_below(many as u64).unwrap());
+                prop_assert!(low <= highest && near_by(low, highest), "{many}: {low} for {highest}");
+                prop_assert!(high >= lowest && near_by(high, lowest), "{many}: {high} for {lowest}");
+            }
+            prop_assert_eq!(whole.from_above(sorted.len() as u64 + 1), None);
+            let (first, last) = (sorted[0], sorted[sorted.len() - 1]);
+            prop_assert_eq!(whole.sum_within(first, last), None, "nothing is beyond");
             for thousandths in [0, 1, 250, 500, 900, 950, 990, 999, 1000] {
                 let at = usize::try_from(rank(sorted.len() as u64, thousandths)).unwrap() - 1;
                 let told = whole.quantile(thousandths).unwrap();

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Attestation, Context};
 use crate::rejection::Rejection;
+use crate::rollout;
 use crate::state::Tenant;
+use crate::watch;
 
 /// The denied attempts of a minute. At most [`limits::ATTEMPTS_PER_MINUTE_MAX`].
 pub type Attempts = Kinds<Attempt>;
@@ -101,6 +103,8 @@ pub(crate) fn decide(state: &Tenant, context: &Context, attestation: &Attestatio
             let named = if read.reading.form.is_file() { Event::AuditExported } else { Event::AuditRead };
             recorded.map(event).map(named).into_iter().collect()
         }
+        Attestation::Breached(breach) => rollout::breached(state, breach),
+        Attestation::Degraded(found) => watch::degraded(state, context, found),
     })
 }
 

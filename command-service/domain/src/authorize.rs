@@ -56,7 +56,7 @@ pub(crate) fn action(change: &Change) -> Action {
         | Change::UnprotectLabel { .. }
         | Change::SetFreeze { .. }
         | Change::LiftFreeze { .. } => Action::ManageProtection,
-        Change::ConfigureSearch { .. } => Action::ManageSettings,
+        Change::ConfigureSearch { .. } | Change::ConfigureWatch { .. } => Action::ManageSettings,
         Change::RequestRelease { .. } | Change::WithdrawRelease { .. } => Action::RequestRelease,
         Change::ApproveRelease { .. } | Change::RejectRelease { .. } => Action::ApproveRelease,
         Change::RollBackLabel { .. } => Action::MoveLabels,
@@ -453,6 +453,7 @@ impl<'a> Check<'a> {
             }
             Change::TrustIssuer { .. }
             | Change::ConfigureSearch { .. }
+            | Change::ConfigureWatch { .. }
             | Change::AddPrincipal { .. }
             | Change::CreateGroup { .. }
             | Change::CreateTenant { .. }

@@ -2,8 +2,10 @@
 
 use promptory_events::event::{
     Action, AnyRole, AttemptDenied, AttemptsCounted, AuditRead, BackupPart, Event, Include, KeyScope, Kind, Languages,
-    LedgerRestored, Quota, RoleName, Session, Subject, Syntax, UnauthenticatedCounted, UserAttribute, Written,
+    LedgerRestored, Quota, RoleName, RolloutBreached, Session, Subject, Syntax, UnauthenticatedCounted, UserAttribute,
+    VersionDegraded, Written,
 };
+use promptory_events::guard::Guard;
 use promptory_events::rollout::Weights;
 use promptory_events::{
     Author, BackupId, Branch, ClaimId, CommandId, ContentId, Evidence, FreezeId, GroupId, IssuerId, IssuerUrl, KeyId,
@@ -130,6 +132,8 @@ pub enum Change {
         prompt: PromptRef,
         /// All its tags from now on.
         tags: Vec<Tag>,
+        /// Refused unless it has these now.
+        from: Option<Vec<Tag>>,
         /// Refused unless this is the head of `main`.
         if_match: Option<VersionId>,
     },
@@ -360,8 +364,8 @@ pub enum Change {
         label: Label,
         /// To which version; `None`: it should be removed, or split.
         version: Option<u32>,
-        /// That it should be split: how many buckets each version should get.
-        split: Option<Weights>,
+        /// That it should be split: how many buckets each version should get, and what none of them may do.
+        split: Option<(Weights, Vec<Guard>)>,
         /// Until when that may be approved.
         expires_at: Option<Timestamp>,
     },
@@ -428,6 +432,11 @@ pub enum Change {
     ConfigureSearch {
         /// The languages that they are in; none: words are found as they are written.
         languages: Languages,
+    },
+    /// Whether this tenant's versions are watched: whether they become worse than they were.
+    ConfigureWatch {
+        /// Whether they are from now on.
+        enabled: bool,
     },
     /// How much of something this tenant may have. Operators only.
     SetQuota {
@@ -517,6 +526,10 @@ pub enum Attestation {
     Unauthenticated(UnauthenticatedCounted),
     /// Somebody reads the audit. Leads to nothing if the minute has an event that covers it.
     Read(AuditRead),
+    /// A guard of a rollout was breached. Leads to nothing if that was said before, or the rollout is over.
+    Breached(RolloutBreached),
+    /// A version became worse than it was. Leads to nothing if that was said in this episode, or is not wanted.
+    Degraded(VersionDegraded),
 }
 
 /// For whom a key is issued.

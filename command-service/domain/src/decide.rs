@@ -9,7 +9,7 @@ use crate::command::{Change, Command, Context, Decision};
 use crate::rejection::Rejection;
 use crate::release::gate::gate;
 use crate::state::Tenant;
-use crate::{attest, branch, fork, include, label, merge, prompt, quota, release, rollout, settings, system};
+use crate::{attest, branch, fork, include, label, merge, prompt, quota, release, rollout, settings, system, watch};
 
 /// Decides a command.
 ///
@@ -77,6 +77,7 @@ fn events(state: &Tenant, context: &Context, actor: PrincipalId, change: &Change
         | Change::AddComment { .. } => release::decide(state, context, actor, change),
         Change::SetQuota { .. } => quota::decide(state, change),
         Change::ConfigureSearch { languages } => settings::configure_search(state, *languages),
+        Change::ConfigureWatch { enabled } => Ok(watch::configure(state, *enabled)),
         Change::Attest(attestation) => attest::decide(state, context, attestation),
         _ => system::decide(state, context, change),
     }

@@ -14,6 +14,7 @@
 //! | [`prompt`], [`branch`], [`fork`], [`merge`], [`label`], [`include`](mod@include), [`release`], [`rollout`], [`system`] | the rules of each family, with given/when/then beside them |
 //! | [`quota`] | what a tenant has and may have |
 //! | [`settings`] | what holds for a tenant as a whole |
+//! | [`watch`] | versions that became worse than they were |
 //! | [`graph`] | versions and their parents |
 //! | [`rejection`] | every reason to refuse, with its stable code |
 
@@ -38,6 +39,7 @@ pub mod state;
 pub mod system;
 #[cfg(test)]
 mod testing;
+pub mod watch;
 
 pub use authorize::denied;
 pub use command::{

@@ -52,8 +52,11 @@ pub(crate) fn decide(state: &Tenant, context: &Context, change: &Change) -> Resu
             let (id, prompt) = matching(state, prompt, *if_match)?;
             rename(state, context, id, prompt, to, version.as_ref())
         }
-        Change::SetTags { prompt, tags, if_match } => {
+        Change::SetTags { prompt, tags, from, if_match } => {
             let (id, prompt) = matching(state, prompt, *if_match)?;
+            if from.as_ref().is_some_and(|from| sorted(from) != prompt.tags) {
+                return Err(Rejection::TagsMoved);
+            }
             set_tags(id, &prompt.tags, tags)
         }
         Change::SetMetadata { prompt, metadata, if_match } => {
@@ -200,10 +203,16 @@ fn rename(
     Ok(events)
 }
 
+/// Each once, in order: as a prompt has them.
+fn sorted(tags: &[Tag]) -> Vec<Tag> {
+    let mut tags = tags.to_vec();
+    tags.sort();
+    tags.dedup();
+    tags
+}
+
 fn set_tags(id: PromptId, before: &[Tag], tags: &[Tag]) -> Result<Vec<Event>, Rejection> {
-    let mut after = tags.to_vec();
-    after.sort();
-    after.dedup();
+    let after = sorted(tags);
     if after.len() > limits::TAGS_MAX {
         return Err(Rejection::LimitReached { what: "tags".into(), max: limits::TAGS_MAX });
     }

@@ -227,6 +227,9 @@ pub enum Rejection {
     /// the command is decided again.
     #[error("the versions that this rests on kept changing; try again")]
     ContentsWanted(Vec<Wanted>),
+    /// The prompt has other tags than the caller has seen.
+    #[error("the prompt's tags are not those in `from`")]
+    TagsMoved,
 }
 
 /// A version whose content a command rests on.

@@ -9,6 +9,7 @@ use promptory_events::event::{
     CommentAdded, CommentOn, Event, FreezeLifted, FreezeSet, LabelProtected, LabelRemoved, LabelRolledBack, LabelSet,
     LabelUnprotected, ReleaseApproved, ReleaseExecuted, ReleaseRejected, ReleaseRequested, ReleaseWithdrawn,
 };
+use promptory_events::guard::Guard;
 use promptory_events::rollout::Weights;
 use promptory_events::{FreezeId, Label, Prefix, PrincipalId, PromptId, RequestId, Timestamp, VersionId, limits};
 
@@ -32,7 +33,8 @@ pub(crate) fn decide(
         Change::SetFreeze { prefix, from, until } => set_freeze(state, context, prefix, *from, *until),
         Change::LiftFreeze { prefix, freeze } => lift(state, prefix, *freeze),
         Change::RequestRelease { prompt, label, version, split, expires_at } => {
-            let asked = Asked { version: *version, split: split.as_ref() };
+            let asked =
+                Asked { version: *version, split: split.as_ref().map(|(weights, guards)| (weights, &guards[..])) };
             request(state, context, prompt, label, asked, *expires_at)
         }
         Change::ApproveRelease { request } => approve(state, context, actor, *request),
@@ -105,7 +107,7 @@ fn lift(state: &Tenant, prefix: &Prefix, freeze: FreezeId) -> Result<Vec<Event>,
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     version: Option<u32>,
-    split: Option<&'a Weights>,
+    split: Option<(&'a Weights, &'a [Guard])>,
 }
 
 fn request(
@@ -124,7 +126,7 @@ fn request(
         return Err(Rejection::ExpiryInPast);
     }
     let before = prompt.labels.get(label);
-    let split = asked.split.map(|weights| rollout::asked(prompt, label, weights)).transpose()?;
+    let split = asked.split.map(|(weights, guards)| rollout::asked(prompt, label, weights, guards)).transpose()?;
     let version = if split.is_some() { before } else { asked.version };
     match version {
         _ if split.is_some() => {}

@@ -9,14 +9,15 @@ mod moves;
 pub mod running;
 
 use promptory_events::event::{
-    Event, LabelSet, RolloutAdvanced, RolloutCompleted, RolloutPaused, RolloutResumed, RolloutRolledBack,
-    RolloutStarted, Split,
+    Event, LabelSet, RolloutAdvanced, RolloutBreached, RolloutCompleted, RolloutPaused, RolloutResumed,
+    RolloutRolledBack, RolloutStarted, Split,
 };
+use promptory_events::guard::{Guard, Then};
 use promptory_events::rollout::{SplitError, Table, Weights};
 use promptory_events::{Label, PromptId, RequestId, RolloutId, limits};
 use serde::{Deserialize, Serialize};
 
-use crate::command::{Change, Context};
+use crate::command::{Change, Context, PromptRef};
 use crate::prompt::live;
 use crate::rejection::Rejection;
 use crate::state::{Prompt, Tenant};
@@ -25,8 +26,8 @@ use running::Rollout;
 /// What happens to a label's rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
-    /// It begins, with these weights.
-    Start(Weights),
+    /// It begins, with these weights, and with what no version of it may do.
+    Start(Weights, Vec<Guard>),
     /// Other weights.
     Advance(Weights),
     /// Everybody gets the control for a while.
@@ -50,14 +51,14 @@ impl Step {
 pub(crate) fn decide(state: &Tenant, context: &Context, change: &Change) -> Result<Vec<Event>, Rejection> {
     let Change::Rollout { prompt, label, rollout, step } = change else { return Ok(Vec::new()) };
     let (id, prompt) = live(state, prompt)?;
-    if let Step::Start(weights) = step {
-        return start(context, id, prompt, label, weights, None).map(|event| vec![event]);
+    if let Step::Start(weights, guards) = step {
+        return start(context, id, prompt, label, (weights, guards), None).map(|event| vec![event]);
     }
     let running = prompt.rollouts.get(label).filter(|running| rollout.is_none_or(|rollout| rollout == running.id));
     let running = running.ok_or_else(|| Rejection::RolloutNotFound(label.clone()))?;
     let (rollout, label) = (running.id, label.clone());
     Ok(match step {
-        Step::Start(_) => Vec::new(), // above
+        Step::Start(..) => Vec::new(), // above
         Step::Advance(weights) => {
             let advanced = advance(id, prompt, &label, running, weights, None)?;
             if advanced.before == advanced.after { Vec::new() } else { vec![Event::RolloutAdvanced(advanced)] }
@@ -84,7 +85,7 @@ pub(crate) fn released(
     request: RequestId,
 ) -> Result<Event, Rejection> {
     match (prompt.rollouts.get(label), split.rollout) {
-        (None, None) => start(context, id, prompt, label, &split.weights, Some(request)),
+        (None, None) => start(context, id, prompt, label, (&split.weights, &split.guards), Some(request)),
         (Some(running), Some(rollout)) if running.id == rollout => {
             advance(id, prompt, label, running, &split.weights, Some(request)).map(Event::RolloutAdvanced)
         }
@@ -92,12 +93,46 @@ pub(crate) fn released(
     }
 }
 
-/// What a release request asks for: a rollout, or other weights for the one that runs now.
-pub(crate) fn asked(prompt: &Prompt, label: &Label, weights: &Weights) -> Result<Split, Rejection> {
+/// What a release request asks for: a rollout, or other weights for the one that runs now, whose guards stay what they are.
+pub(crate) fn asked(prompt: &Prompt, label: &Label, weights: &Weights, guards: &[Guard]) -> Result<Split, Rejection> {
     control(prompt, label)?;
     there(prompt, weights)?;
     let rollout = prompt.rollouts.get(label).map(|running| running.id);
-    Ok(Split { rollout, weights: weights.clone() })
+    match rollout {
+        Some(rollout) if !guards.is_empty() => Err(Rejection::RolloutRuns { label: label.clone(), rollout }),
+        _ => Ok(Split { rollout, weights: weights.clone(), guards: guards_of(guards)? }),
+    }
+}
+
+fn guards_of(guards: &[Guard]) -> Result<Vec<Guard>, Rejection> {
+    if guards.len() > limits::ROLLOUT_GUARDS_MAX {
+        return Err(Rejection::LimitReached { what: "guards of a rollout".into(), max: limits::ROLLOUT_GUARDS_MAX });
+    }
+    Ok(guards.to_vec())
+}
+
+/// What the system's word leads to that a guard was breached: once for each guard, and only while the rollout runs and gives
+/// the version to somebody. Nothing follows from what is not so any more, or never was.
+pub(crate) fn breached(state: &Tenant, breach: &RolloutBreached) -> Vec<Event> {
+    let RolloutBreached { rollout, prompt, label, place, guard, version, figures } = breach;
+    let Ok((_, of)) = live(state, &PromptRef::Id(*prompt)) else { return Vec::new() };
+    let Some(running) = of.rollouts.get(label).filter(|running| running.id == *rollout) else { return Vec::new() };
+    let is_arm =
+        of.labels.get(label) != Some(*version) && running.table.runs().iter().any(|run| run.version == *version);
+    let is_guard = running.guards.get(usize::from(*place)) == Some(guard) && !running.breached.contains(place);
+    if !is_guard || !is_arm || !guard.is_breached_by(figures) {
+        return Vec::new();
+    }
+    let (rollout, prompt, label) = (*rollout, *prompt, label.clone());
+    let then = match guard.then {
+        Then::Pause if running.paused => return Vec::new(),
+        Then::Pause => Event::RolloutPaused(RolloutPaused { rollout, prompt, label }),
+        Then::RollBack => {
+            let before = running.table.clone();
+            Event::RolloutRolledBack(RolloutRolledBack { rollout, prompt, label, before })
+        }
+    };
+    vec![Event::RolloutBreached(breach.clone()), then]
 }
 
 fn control(prompt: &Prompt, label: &Label) -> Result<u32, Rejection> {
@@ -119,7 +154,7 @@ fn start(
     id: PromptId,
     prompt: &Prompt,
     label: &Label,
-    weights: &Weights,
+    (weights, guards): (&Weights, &[Guard]),
     request: Option<RequestId>,
 ) -> Result<Event, Rejection> {
     let control = control(prompt, label)?;
@@ -130,9 +165,10 @@ fn start(
         return Err(Rejection::LimitReached { what: "rollouts at once".into(), max: limits::ROLLOUTS_MAX });
     }
     there(prompt, weights)?;
-    let (rollout, label) = (context.command_id.rollout(), label.clone());
+    let guards = guards_of(guards)?;
+    let (rollout, label, since) = (context.command_id.rollout(), label.clone(), context.now);
     let after = moves::fewest(&Table::all(control), control, weights).map_err(|error| cut_up(&error))?;
-    Ok(Event::RolloutStarted(RolloutStarted { rollout, prompt: id, label, control, after, request }))
+    Ok(Event::RolloutStarted(RolloutStarted { rollout, prompt: id, label, control, after, request, guards, since }))
 }
 
 fn advance(
@@ -182,6 +218,7 @@ pub fn about(event: &Event) -> Option<(PromptId, &Label, RolloutId)> {
         Event::RolloutResumed(e) => (e.prompt, &e.label, e.rollout),
         Event::RolloutRolledBack(e) => (e.prompt, &e.label, e.rollout),
         Event::RolloutCompleted(e) => (e.prompt, &e.label, e.rollout),
+        Event::RolloutBreached(e) => (e.prompt, &e.label, e.rollout),
         _ => return None,
     })
 }

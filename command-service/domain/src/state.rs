@@ -22,6 +22,7 @@ use crate::quota::Quotas;
 use crate::release::book::Book;
 use crate::rollout;
 use crate::rollout::running::{self, Rollouts};
+use crate::watch::{self, Degraded};
 pub use labels::Labels;
 pub use version::Version;
 
@@ -42,6 +43,7 @@ pub struct Tenant {
     readings: Readings,
     quotas: Quotas,
     languages: Languages,
+    watch: bool,
 }
 
 /// One prompt.
@@ -63,6 +65,8 @@ pub struct Prompt {
     pub labels: Labels,
     /// What some of them are split over.
     pub rollouts: Rollouts,
+    /// What became worse of its versions lately, and on which day. Most prompts have nothing, and an empty map takes no memory.
+    pub degraded: Degraded,
     /// Its tags.
     pub tags: Vec<Tag>,
     /// Its metadata.
@@ -123,6 +127,7 @@ impl Tenant {
             readings: Readings::default(),
             quotas: Quotas::default(),
             languages: Languages::default(),
+            watch: true,
         }
     }
 
@@ -196,6 +201,12 @@ impl Tenant {
         self.languages
     }
 
+    /// Whether its versions are watched; they are unless somebody says otherwise.
+    #[must_use]
+    pub fn watch(&self) -> bool {
+        self.watch
+    }
+
     /// The readings of the audit in the last minute that had any.
     #[must_use]
     pub fn readings(&self) -> &Readings {
@@ -228,6 +239,15 @@ impl Tenant {
             | Event::UnauthenticatedCounted(_) => Ok(()),
             Event::SearchConfigured(e) => {
                 self.languages = e.after;
+                Ok(())
+            }
+            Event::WatchConfigured(e) => {
+                self.watch = e.after;
+                Ok(())
+            }
+            Event::VersionDegraded(e) => {
+                self.bytes += ENTRY_BYTES;
+                watch::take(&mut self.prompt_mut(index, e.prompt)?.degraded, e);
                 Ok(())
             }
             Event::AttemptDenied(e) => {
@@ -334,6 +354,7 @@ impl Prompt {
             branches: BTreeMap::new(),
             labels: Labels::default(),
             rollouts: Rollouts::new(),
+            degraded: Degraded::new(),
             tags: Vec::new(),
             metadata: None,
             contents: RedBlackTreeMapSync::new_sync(),

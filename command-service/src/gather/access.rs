@@ -54,6 +54,7 @@ pub(super) fn change(sealer: &mut Sealer<'_>, change: wire::Change, secret_hash:
         wire::Change::SuspendTenant { tenant } => Change::SuspendTenant { tenant: names::id("/tenant", &tenant)? },
         wire::Change::ResumeTenant { tenant } => Change::ResumeTenant { tenant: names::id("/tenant", &tenant)? },
         wire::Change::SetQuota { quota, limit } => Change::SetQuota { quota: names::id("/quota", &quota)?, limit },
+        wire::Change::ConfigureWatch { enabled } => Change::ConfigureWatch { enabled },
         wire::Change::ConfigureSearch { languages } => {
             Change::ConfigureSearch { languages: names::languages(&languages)? }
         }

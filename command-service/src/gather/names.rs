@@ -64,13 +64,13 @@ pub fn languages(codes: &[String]) -> Result<Languages, Problem> {
     languages.map(|languages| Languages::of(&languages))
 }
 
-pub fn tags(tags: &[String]) -> Result<Vec<Tag>, Problem> {
+pub fn tags(field: &str, tags: &[String]) -> Result<Vec<Tag>, Problem> {
     // Bounded before they are parsed; the domain's own limit counts them without doubles.
     if tags.len() > 2 * limits::TAGS_MAX {
         return Err(Problem::new(ProblemType::LIMIT_REACHED, format!("at most {} tags are allowed", limits::TAGS_MAX))
-            .with("field", "/tags"));
+            .with("field", field));
     }
-    tags.iter().map(|tag| parse("/tags", tag)).collect()
+    tags.iter().map(|tag| parse(field, tag)).collect()
 }
 
 /// A role by its name: a built-in one, else a custom one.

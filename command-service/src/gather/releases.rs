@@ -6,7 +6,7 @@ use promptory_events::{Timestamp, VersionId, limits};
 use promptory_platform::problem::Problem;
 
 use super::contents::Sealer;
-use super::{names, rollouts};
+use super::{guards as guarding, names, rollouts};
 use crate::failure::Failure;
 use crate::wire;
 
@@ -38,13 +38,17 @@ pub(super) fn change(
             let prefix = names::prefix("/prefix", prefix.as_deref())?;
             Change::LiftFreeze { prefix, freeze: names::id("/freeze", &freeze)? }
         }
-        wire::Change::RequestRelease { prompt, label, version, remove, arms, expires_at } => {
+        wire::Change::RequestRelease { prompt, label, version, remove, arms, guards, expires_at } => {
             let given = [version.is_some(), remove, !arms.is_empty()];
             if given.into_iter().filter(|given| *given).count() != 1 {
                 let detail = "give exactly one of `version`, `arms` and `\"remove\": true`";
                 return Err(Problem::field("/version", detail).into());
             }
-            let split = if arms.is_empty() { None } else { Some(rollouts::weights(&arms)?) };
+            if arms.is_empty() && !guards.is_empty() {
+                return Err(Problem::field("/guards", "are of a rollout, which has `arms`").into());
+            }
+            let guards = guarding::guards(&guards)?;
+            let split = if arms.is_empty() { None } else { Some((rollouts::weights(&arms)?, guards)) };
             let (prompt, label) = (names::prompt(&prompt)?, names::label("/label", &label)?);
             let expires_at = names::time("/expires_at", expires_at.as_deref())?;
             Change::RequestRelease { prompt, label, version, split, expires_at }

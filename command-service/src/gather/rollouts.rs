@@ -8,14 +8,16 @@ use promptory_events::rollout::Weights;
 use promptory_events::{Label, RolloutId};
 use promptory_platform::problem::Problem;
 
-use super::names;
+use super::{guards as guarding, names};
 use crate::failure::Failure;
 use crate::wire;
 
 /// A command of this family; another one is given back.
 pub(super) fn change(change: wire::Change) -> Result<Result<Change, wire::Change>, Failure> {
     let (of, step) = match change {
-        wire::Change::StartRollout { prompt, label, arms } => ((prompt, label, None), Step::Start(weights(&arms)?)),
+        wire::Change::StartRollout { prompt, label, arms, guards } => {
+            ((prompt, label, None), Step::Start(weights(&arms)?, guarding::guards(&guards)?))
+        }
         wire::Change::AdvanceRollout { prompt, label, rollout, arms } => {
             ((prompt, label, rollout), Step::Advance(weights(&arms)?))
         }

@@ -57,6 +57,7 @@ fn rejected(rejection: &Rejection, detail: String) -> Problem {
             let current = current.map(|version| version.to_string());
             Problem::new(ProblemType::PRECONDITION_FAILED, detail).with("field", "If-Match").with("current", current)
         }
+        Rejection::TagsMoved => Problem::new(ProblemType::PRECONDITION_FAILED, detail).with("field", "/from"),
         Rejection::OccurredInFuture => {
             Problem::new(ProblemType::OCCURRED_IN_FUTURE, detail).with("field", "/occurred_at")
         }

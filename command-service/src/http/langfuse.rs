@@ -1,10 +1,11 @@
 //! The writes that Langfuse's clients send (`/api/public/v2/prompts`): each becomes commands like any other, and is decided
 //! like them. They are answered with the version as it is then, so the right to read it is needed, too; it is asked for first.
 
+pub mod scores;
+
 use axum::extract::State;
-use axum::http::header::{ALLOW, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use promptory_compat::langfuse::{
     Content, CreatePrompt, Creation, LangfuseError, NewLabels, Prompt, create::Said, document, labels, tags,
 };
@@ -14,13 +15,10 @@ use promptory_platform::Presented;
 use promptory_platform::extract::{Json, Path};
 use promptory_platform::problem::{Problem, ProblemDocument, ProblemType};
 
+use super::foreign::{self, NewVersion};
 use crate::failure::Failure;
-use crate::outcome::Outcome;
 use crate::service::{Service, Stored};
-use crate::wire::{Change, Claims, Message, Request};
-
-/// How often it is tried again while others create, rename or archive the prompt at the same time.
-const TRIES: usize = 8;
+use crate::wire::Change;
 
 /// The next version of a prompt; the first one, if there is no such prompt.
 #[utoipa::path(post, path = "/api/public/v2/prompts", tag = "langfuse", operation_id = "langfuse_create_prompt",
@@ -35,13 +33,10 @@ pub async fn create(
     headers: HeaderMap,
     Json(body): Json<CreatePrompt>,
 ) -> Result<Response, Problem> {
-    unrepeatable(&headers)?;
+    foreign::unrepeatable(&headers)?;
     let creation = body.read()?;
     let there = service.reader_of(&shown, &creation.key).await?.is_some();
-    let outcomes = written(&service, &shown, creation, there).await?;
-    let added = outcomes.iter().find_map(|outcome| outcome.prompt.zip(outcome.version));
-    let (prompt, (_, number)) = added.ok_or_else(Problem::internal)?;
-    let since = outcomes.iter().filter_map(|outcome| outcome.position).max_by_key(|position| position.index);
+    let (prompt, number, since) = foreign::written(&service, &shown, new_version(creation)?, there).await?;
     let stored = service.stored(shown.tenant(), prompt, number, since).await?;
     answer(StatusCode::CREATED, shown.tenant(), &stored, since)
 }
@@ -61,14 +56,14 @@ pub async fn update_labels(
     headers: HeaderMap,
     Json(body): Json<NewLabels>,
 ) -> Result<Response, Problem> {
-    unrepeatable(&headers)?;
+    foreign::unrepeatable(&headers)?;
     let (labels, key) = (body.read()?, key(&name)?);
     let prompt = service.reader_of(&shown, &key).await?;
     let prompt = prompt.ok_or_else(|| Failure::from(Rejection::PromptNotFound(key.to_string())))?;
     // By identity: what is answered is what was changed, whatever it is called by then.
     let set = |label| Change::SetLabel { prompt: prompt.to_string(), label, version };
-    let outcomes = together(&service, &shown, labels.into_iter().map(set).collect(), None).await?;
-    let since = outcomes.iter().filter_map(|outcome| outcome.position).max_by_key(|position| position.index);
+    let outcomes = foreign::together(&service, &shown, labels.into_iter().map(set).collect(), None).await?;
+    let since = foreign::newest(&outcomes);
     let stored = service.stored(shown.tenant(), prompt, version, since).await?;
     answer(StatusCode::OK, shown.tenant(), &stored, since)
 }
@@ -81,85 +76,27 @@ pub async fn update_labels(
 pub async fn delete(_shown: Presented, Path(_name): Path<String>) -> Response {
     let detail = "nothing is deleted here: POST /v1/prompts/{prompt}/archive takes a prompt out of the way and frees its name, \
                   DELETE /v1/prompts/{prompt}/labels/{label} takes a label off its version";
-    let mut response = Problem::new(ProblemType::METHOD_NOT_ALLOWED, detail).into_response();
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
-    response
+    foreign::never(detail, "GET")
 }
 
 /// There is nothing at a path below the base.
 pub async fn nowhere() -> Problem {
-    Problem::new(ProblemType::NOT_FOUND, "of Langfuse's API there are the routes for prompts alone")
-}
-
-/// What comes is done once for each time that it comes: whether it adds to a prompt or makes one is only seen then.
-fn unrepeatable(headers: &HeaderMap) -> Result<(), Problem> {
-    match headers.keys().find(|name| ["idempotency-key", "if-match"].contains(&name.as_str())) {
-        Some(name) => Err(Problem::field(name.as_str(), "goes with the routes below /v1")),
-        None => Ok(()),
-    }
+    Problem::new(ProblemType::NOT_FOUND, "of Langfuse's API there are the routes for prompts, scores and traces alone")
 }
 
 fn key(name: &str) -> Result<PromptKey, Problem> {
     name.parse().map_err(|error| Problem::field("prompt", format!("a name is a key here, and it {error}")))
 }
 
-/// Adds a version, or makes the prompt: whichever it takes by the time that it is decided.
-async fn written(
-    service: &Service,
-    shown: &Presented,
-    creation: Creation,
-    mut there: bool,
-) -> Result<Vec<Outcome>, Failure> {
+/// What is to be added or made.
+fn new_version(creation: Creation) -> Result<NewVersion, Problem> {
     let Creation { key, content, template, config, labels, tags, message } = creation;
     let (text, messages) = match content {
         Said::Text(text) => (Some(text), None),
-        Said::Messages(items) => (None, Some(read_messages(items)?)),
+        Said::Messages(items) => (None, Some(foreign::messages("/prompt", items)?)),
     };
-    for _ in 0..TRIES {
-        let (prompt, text, messages) = (key.to_string(), text.clone(), messages.clone());
-        let (config, labels) = (config.clone(), labels.clone());
-        let changes = if there {
-            let set = tags.clone().map(|tags| Change::SetTags { prompt: prompt.clone(), tags });
-            let (variables, branch) = (None, None);
-            let add = Change::AddVersion { prompt, text, messages, config, template, variables, labels, branch };
-            std::iter::once(add).chain(set).collect()
-        } else {
-            let (variables, metadata, tags) = (None, None, tags.clone().unwrap_or_default());
-            let key = prompt;
-            vec![Change::CreatePrompt { key, text, messages, config, template, variables, labels, tags, metadata }]
-        };
-        match together(service, shown, changes, message.clone()).await {
-            Err(Failure::Rejected(Rejection::PromptNotFound(_))) if there => there = false,
-            Err(Failure::Rejected(Rejection::KeyTaken(_))) if !there => there = true,
-            done => return done,
-        }
-    }
-    Err(Failure::Unavailable("others kept creating and archiving the prompt".into()))
-}
-
-fn read_messages(items: Vec<serde_json::Value>) -> Result<Vec<Message>, Failure> {
-    let read = items.into_iter().enumerate().map(|(at, item)| {
-        serde_json::from_value(item).map_err(|error| Problem::field(&format!("/prompt/{at}"), error.to_string()).into())
-    });
-    read.collect()
-}
-
-/// Commands that are done together or not at all. A refusal is told as if each had come alone.
-async fn together(
-    service: &Service,
-    shown: &Presented,
-    changes: Vec<Change>,
-    message: Option<String>,
-) -> Result<Vec<Outcome>, Failure> {
-    if changes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let request = |change| Request { claims: Claims { message: message.clone(), ..Claims::default() }, change };
-    let done = service.execute_together(shown, changes.into_iter().map(request).collect(), None).await;
-    done.map_err(|failure| match failure {
-        Failure::InBatch { why, .. } => *why,
-        failure => failure,
-    })
+    let first_tags = tags.clone().unwrap_or_default();
+    Ok(NewVersion { key, text, messages, config, template, labels, first_tags, tags, message })
 }
 
 /// A version as Langfuse's clients read it.
@@ -191,9 +128,5 @@ fn answer(
         created_by: version.by.clone(),
         resolution_graph: None,
     };
-    let body = serde_json::to_vec(&prompt).map_err(defect)?;
-    let mut response = (status, [(CONTENT_TYPE, "application/json")], body).into_response();
-    let position = since.and_then(|position| HeaderValue::from_str(&position.to_string()).ok());
-    response.headers_mut().extend(position.map(|value| (HeaderName::from_static("promptory-position"), value)));
-    Ok(response)
+    foreign::answer(status, &prompt, since)
 }

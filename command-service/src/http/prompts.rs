@@ -71,7 +71,7 @@ pub async fn rename(
 /// All tags of a prompt.
 #[utoipa::path(put, path = "/v1/prompts/{prompt}/tags", tag = "prompts",
     params(("prompt" = String, Path, description = "Key (percent-encoded, `/` as `%2F`) or id"), ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time"), ("If-Match" = Option<String>, Header, description = "The version that must be current")),
-    request_body(content = Object, description = "`tags`; also `message`, `occurred_at`, `author`"),
+    request_body(content = Object, description = "`tags`; `from`: the tags that it must have now; also `message`, `occurred_at`, `author`"),
     responses((status = 200, description = "Done, or done before", body = OutcomeDocument),
         (status = "4XX", description = "Refused; nothing was written", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "5XX", description = "Not available, or the outcome is not known: repeat with the same idempotency key", body = ProblemDocument, content_type = "application/problem+json")),

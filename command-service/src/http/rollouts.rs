@@ -27,7 +27,7 @@ async fn step(
 /// Splits a label over versions. The label goes on pointing to the control, which whoever has no key gets.
 #[utoipa::path(post, path = "/v1/prompts/{prompt}/labels/{label}/rollout", tag = "rollouts",
     params(("prompt" = String, Path, description = "Key (percent-encoded, `/` as `%2F`) or id"), ("label" = String, Path, description = "The label"), ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time")),
-    request_body(content = Object, description = "`arms`: an array of `version` and `weight` (hundredths of a percent, 10,000 together); `message`, `override_freeze`"),
+    request_body(content = Object, description = "`arms`: an array of `version` and `weight` (hundredths of a percent, 10,000 together); `guards`: what no version may do, each with `measure`, `limit` or `control_margin`, and `then`; `message`, `override_freeze`"),
     responses((status = 201, description = "Done, or done before", body = OutcomeDocument),
         (status = "4XX", description = "Refused; nothing was written", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "5XX", description = "Not available, or the outcome is not known: repeat with the same idempotency key", body = ProblemDocument, content_type = "application/problem+json")),

@@ -29,3 +29,21 @@ pub async fn configure_search(
     let command = request("configure_search", &[], &headers, body)?;
     only(service.execute(&shown, vec![command]).await)
 }
+
+/// Whether it is watched if the tenant's versions become worse than they were.
+#[utoipa::path(put, path = "/v1/settings/watch", tag = "usage",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body is answered from what it did the first time")),
+    request_body(content = Object, description = "`enabled`: true or false; `message`"),
+    responses((status = 200, description = "Done, or done before", body = OutcomeDocument),
+        (status = "4XX", description = "Refused; nothing was written", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "5XX", description = "Not available, or the outcome is not known: repeat with the same idempotency key", body = ProblemDocument, content_type = "application/problem+json")),
+    security(("api_key" = [])))]
+pub async fn configure_watch(
+    State(service): State<Service>,
+    shown: Presented,
+    headers: HeaderMap,
+    Json(body): Json<Map<String, Value>>,
+) -> Result<Response, Problem> {
+    let command = request("configure_watch", &[], &headers, body)?;
+    only(service.execute(&shown, vec![command]).await)
+}

@@ -48,6 +48,20 @@ impl Service {
         Ok(state.state.holder(key))
     }
 
+    /// The tags of a prompt as they are now. Whether its reader may have them is asked before.
+    ///
+    /// # Errors
+    /// There is no such prompt; its tenant's writer is not there.
+    pub async fn tags(&self, tenant: &TenantId, prompt: PromptId) -> Result<Vec<Tag>, Failure> {
+        let writer = self.writer(tenant).await?;
+        if self.system.shared {
+            refresh(&writer).await; // another replica may have written
+        }
+        let state = writer.published.load_full();
+        let found = state.state.by_id(prompt).ok_or_else(|| Rejection::PromptNotFound(prompt.to_string()))?;
+        Ok(found.tags.clone())
+    }
+
     /// A version of a prompt, at `since` or later. Whether its reader may have it is asked before.
     ///
     /// # Errors

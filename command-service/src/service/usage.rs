@@ -4,7 +4,7 @@
 use promptory_domain::access::{Action, Caller};
 use promptory_domain::{Presented, PromptRef, Rejection, Tenant};
 use promptory_events::event::{Attempt, AttemptDenied, Door};
-use promptory_events::{Credential, Prefix, PromptId, TenantId, Timestamp};
+use promptory_events::{Credential, Prefix, PromptId, TenantId, Timestamp, limits};
 use promptory_ledger::{AppendError, UsageLog};
 use promptory_platform::apikey::Presented as Shown;
 use promptory_platform::{Problem, ProblemType};
@@ -36,14 +36,24 @@ pub struct Bad {
     pub flaw: Flaw,
 }
 
+/// What became of records that are taken one by one.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// How many are durable.
+    pub records: usize,
+    /// Those that are not taken, in no order.
+    pub refused: Vec<Bad>,
+}
+
 /// What a look at the records came to.
-enum Looked {
-    /// All of them can be taken.
-    Good(Vec<Record>),
-    /// Some can't.
-    Bad(Vec<Bad>),
-    /// The caller may not, here.
-    Denied(usize, Prefix),
+#[derive(Default)]
+struct Looked {
+    /// Those that can be taken.
+    good: Vec<Record>,
+    /// Those that can't.
+    bad: Vec<Bad>,
+    /// Those that the caller may not record, and on what.
+    denied: Vec<(usize, Prefix)>,
 }
 
 impl Service {
@@ -66,27 +76,59 @@ impl Service {
         bad: Vec<Bad>,
     ) -> Result<usize, Failure> {
         let caller = self.admit(shown).await?;
-        let Some(log) = &self.usage else { return Err(Failure::Unavailable("there is no usage log".into())) };
+        let Some(log) = &self.usage else { return Err(no_log()) };
         let now = self.clock.now();
-        let mut looked = look(&caller, &records, now);
-        if matches!(looked, Looked::Bad(_)) {
-            // Another replica may have made the prompt or the version a moment ago.
-            refresh(&caller.writer).await;
-            looked = look(&caller, &records, now);
+        let looked = look_twice(&caller, &records, now).await;
+        if let Some((index, on)) = looked.denied.into_iter().next() {
+            return Err(self.not_recorded(&caller, shown.tenant(), index, on).await);
         }
-        let records = match looked {
-            Looked::Denied(index, on) => return Err(self.not_recorded(&caller, shown.tenant(), index, on).await),
-            Looked::Bad(more) => return Err(flawed([bad, more].concat())),
-            Looked::Good(_) if !bad.is_empty() => return Err(flawed(bad)),
-            Looked::Good(records) => records,
-        };
-        let count = records.len();
-        if count > 0 {
-            let entry = Batch { received_at: now, records }.encode().into();
-            log.append(shown.tenant(), now, entry).await.map_err(failure)?;
-            metrics::counter!("promptory_usage_records_total").increment(count as u64);
+        let bad = [bad, looked.bad].concat();
+        if !bad.is_empty() {
+            return Err(flawed(bad));
         }
+        let count = looked.good.len();
+        append(log, shown.tenant(), now, looked.good).await?;
         Ok(count)
+    }
+
+    /// Takes records of one caller, each for itself: those that can be taken are durable when this returns, in entries of
+    /// [`limits::USAGE_RECORDS_MAX`]. What came is read when the caller was let in.
+    ///
+    /// # Errors
+    /// The caller is not let in; what came can't be read; the log is not available, and then some may have been taken.
+    pub async fn record_each(
+        &self,
+        shown: &Shown,
+        read: impl FnOnce(Timestamp) -> Result<Vec<(usize, Result<Unplaced, Flaw>)>, Problem> + Send,
+    ) -> Result<Taken, Failure> {
+        let caller = self.admit(shown).await?;
+        let Some(log) = &self.usage else { return Err(no_log()) };
+        let now = self.clock.now();
+        let (mut records, mut refused) = (Vec::new(), Vec::new());
+        for (index, one) in read(now)? {
+            match one {
+                Ok(record) => records.push((index, record)),
+                Err(flaw) => refused.push(Bad { index, flaw }),
+            }
+        }
+        let Looked { mut good, bad, denied } = look_twice(&caller, &records, now).await;
+        refused.extend(bad);
+        if let Some((index, on)) = denied.first() {
+            // One attempt, whatever came with it.
+            self.not_recorded(&caller, shown.tenant(), *index, on.clone()).await;
+            refused.extend(denied.iter().map(|(index, on)| {
+                let whole = if on.is_tenant() { "the whole tenant".to_owned() } else { format!("`{on}`") };
+                let why = format!("needs the right `{}` on {whole}", Action::RecordUsage.name());
+                Bad { index: *index, flaw: Flaw { field: "/prompt".to_owned(), why } }
+            }));
+        }
+        let records = good.len();
+        while !good.is_empty() {
+            let rest = good.split_off(good.len().min(limits::USAGE_RECORDS_MAX));
+            append(log, shown.tenant(), now, good).await?;
+            good = rest;
+        }
+        Ok(Taken { records, refused })
     }
 
     /// Records that somebody tried what he may not, and says so.
@@ -107,7 +149,17 @@ impl Service {
     }
 }
 
-/// Looks at all records in one state.
+/// Looks at all records in one state, and once more where one can't be taken: another replica may have made the prompt or the
+/// version a moment ago, or granted the right.
+async fn look_twice(caller: &Admitted, records: &[(usize, Unplaced)], now: Timestamp) -> Looked {
+    let looked = look(caller, records, now);
+    if looked.bad.is_empty() && looked.denied.is_empty() {
+        return looked;
+    }
+    refresh(&caller.writer).await;
+    look(caller, records, now)
+}
+
 fn look(caller: &Admitted, records: &[(usize, Unplaced)], now: Timestamp) -> Looked {
     let known = caller.writer.published.load_full();
     let rights = match &caller.presented {
@@ -115,19 +167,34 @@ fn look(caller: &Admitted, records: &[(usize, Unplaced)], now: Timestamp) -> Loo
         Presented::Token(token) => known.state.rights().token_caller(token, now),
         _ => known.state.rights().caller(caller.principal, None, now),
     };
-    let (mut good, mut bad) = (Vec::with_capacity(records.len()), Vec::new());
+    let mut looked = Looked::default();
     for (index, record) in records {
         let index = *index;
         match placed(&known.state, &rights, record) {
             Ok(record) => match record.check(now) {
-                Ok(()) => good.push(record),
-                Err(flaw) => bad.push(Bad { index, flaw }),
+                Ok(()) => looked.good.push(record),
+                Err(flaw) => looked.bad.push(Bad { index, flaw }),
             },
-            Err(Refused::Flaw(flaw)) => bad.push(Bad { index, flaw }),
-            Err(Refused::Denied(on)) => return Looked::Denied(index, on),
+            Err(Refused::Flaw(flaw)) => looked.bad.push(Bad { index, flaw }),
+            Err(Refused::Denied(on)) => looked.denied.push((index, on)),
         }
     }
-    if bad.is_empty() { Looked::Good(good) } else { Looked::Bad(bad) }
+    looked
+}
+
+/// Makes records durable, as one entry.
+async fn append(log: &UsageLog, tenant: &TenantId, now: Timestamp, records: Vec<Record>) -> Result<(), Failure> {
+    let count = records.len();
+    if count > 0 {
+        let entry = Batch { received_at: now, records }.encode().into();
+        log.append(tenant, now, entry).await.map_err(failure)?;
+        metrics::counter!("promptory_usage_records_total").increment(count as u64);
+    }
+    Ok(())
+}
+
+fn no_log() -> Failure {
+    Failure::Unavailable("there is no usage log".into())
 }
 
 enum Refused {

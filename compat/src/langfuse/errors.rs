@@ -1,16 +1,11 @@
-//! Refusals in Langfuse's form. They are made from problem documents, so that routes say what is wrong as all others do, and
-//! what they say is put into this form in one place.
+//! Refusals in Langfuse's form, made from problem documents.
 
-use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
-/// A problem document is small.
-const PROBLEM_MAX_BYTES: usize = 8 * 1024 * 1024;
+use crate::told::{Told, in_form};
 
 /// What Langfuse's clients take for an error.
 #[derive(Debug, Serialize, ToSchema)]
@@ -43,31 +38,22 @@ fn name(status: StatusCode) -> &'static str {
 
 /// Puts a problem document into Langfuse's form; every other answer stays as it is, and so do status and headers.
 pub async fn in_its_form(response: Response) -> Response {
-    if response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/problem+json") {
-        return response;
-    }
-    let (mut parts, body) = response.into_parts();
-    let problem: Value = to_bytes(body, PROBLEM_MAX_BYTES)
-        .await
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default();
-    let text = |member: &str| problem[member].as_str().map(str::to_owned);
-    let error = LangfuseError {
-        message: text("detail").unwrap_or_default(),
-        error: name(parts.status).to_owned(),
-        code: text("code").unwrap_or_default(),
-        field: text("field"),
+    let form = |told: Told| LangfuseError {
+        message: told.detail,
+        error: name(told.status).to_owned(),
+        code: told.code,
+        field: told.field,
     };
-    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from(serde_json::to_vec(&error).unwrap_or_default()))
+    in_form(response, form).await
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::header::CONTENT_TYPE;
     use axum::response::IntoResponse;
     use promptory_platform::{Problem, ProblemType};
+    use serde_json::Value;
 
     use super::*;
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::*;
+use crate::guard::{Bound, Figures, Guard, Measure, Sample, Then};
 use crate::id::*;
 use crate::rollout::{Run, Table, Weights};
 use crate::sealed::{Content, ContentBody, Sealed};
@@ -106,6 +107,7 @@ fn one_of_each() -> Vec<Event> {
     .chain(of_releases())
     .chain(attestations())
     .chain(of_rollouts())
+    .chain(of_watch())
     .chain(of_identity())
     .chain(of_the_directory())
     .collect()
@@ -171,7 +173,7 @@ fn of_releases() -> Vec<Event> {
             label: label.clone(),
             before: Some(1),
             after: Some(300),
-            split: Some(Split { rollout: Some(RolloutId([24; 16])), weights: weights() }),
+            split: Some(Split { rollout: Some(RolloutId([24; 16])), weights: weights(), guards: guards() }),
             expires_at: Some(time(2)),
         }),
         Event::ReleaseApproved(ReleaseApproved { request, prompt, approvals: 1, needed: 2 }),
@@ -230,6 +232,17 @@ fn weights() -> Weights {
     Weights::new([(1, 9000), (300, 1000)].into()).unwrap()
 }
 
+fn guards() -> Vec<Guard> {
+    let score = Measure::Score { name: "helpful".parse().unwrap(), lowest: 0, highest: 1_000_000 };
+    [
+        (Measure::Latency { percent: 95 }, Bound::Limit(2_000_000), Then::Pause),
+        (Measure::ErrorRate, Bound::Control(10_000), Then::RollBack),
+        (score, Bound::Limit(700_000), Then::Pause),
+    ]
+    .map(|(measure, bound, then)| Guard::new(measure, bound, 100, 10_000, then).unwrap())
+    .into()
+}
+
 fn of_rollouts() -> Vec<Event> {
     let (prompt, rollout) = (PromptId([6; 16]), RolloutId([24; 16]));
     let label = || "production".parse::<Label>().unwrap();
@@ -243,6 +256,8 @@ fn of_rollouts() -> Vec<Event> {
             control: 1,
             after: before.clone(),
             request: Some(RequestId([21; 16])),
+            guards: guards(),
+            since: Timestamp::from_micros(1_800_000_000_000_000),
         }),
         Event::RolloutAdvanced(RolloutAdvanced {
             rollout,
@@ -256,6 +271,38 @@ fn of_rollouts() -> Vec<Event> {
         Event::RolloutResumed(RolloutResumed { rollout, prompt, label: label() }),
         Event::RolloutRolledBack(RolloutRolledBack { rollout, prompt, label: label(), before: before.clone() }),
         Event::RolloutCompleted(RolloutCompleted { rollout, prompt, label: label(), before, version: 300 }),
+        Event::RolloutBreached(RolloutBreached {
+            rollout,
+            prompt,
+            label: label(),
+            place: 1,
+            guard: guards()[1].clone(),
+            version: 300,
+            figures: Figures {
+                version: Sample { samples: 400, value: 250_000, end: 190_000 },
+                control: Some(Sample { samples: 3600, value: 20_000, end: 31_000 }),
+                limit: 41_000,
+            },
+        }),
+    ]
+}
+
+fn of_watch() -> Vec<Event> {
+    let figures = Figures {
+        version: Sample { samples: 400, value: 250_000, end: 190_000 },
+        control: Some(Sample { samples: 3600, value: 20_000, end: 31_000 }),
+        limit: 41_000,
+    };
+    let day = Timestamp::from_micros(1_800_000_000_000_000);
+    vec![
+        Event::WatchConfigured(WatchConfigured { before: true, after: false }),
+        Event::VersionDegraded(VersionDegraded {
+            prompt: PromptId([6; 16]),
+            version: 300,
+            measure: Measure::ErrorRate,
+            day,
+            figures,
+        }),
     ]
 }
 

@@ -14,6 +14,7 @@ pub mod role;
 pub mod rollout;
 pub mod search;
 pub mod system;
+pub mod watch;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,13 +39,15 @@ pub use release::{
 };
 pub use role::{Action, AnyRole, Role, RoleName};
 pub use rollout::{
-    RolloutAdvanced, RolloutCompleted, RolloutPaused, RolloutResumed, RolloutRolledBack, RolloutStarted, Split,
+    RolloutAdvanced, RolloutBreached, RolloutCompleted, RolloutPaused, RolloutResumed, RolloutRolledBack,
+    RolloutStarted, Split,
 };
 pub use search::{Language, Languages, SearchConfigured, UnknownLanguage};
 pub use system::{
     BackupPart, BackupStarted, LedgerOpened, LedgerRestored, RestoredHead, TenantCreated, TenantResumed,
     TenantSuspended,
 };
+pub use watch::{EPISODE_MS, VersionDegraded, WatchConfigured};
 
 use crate::codec::{self, CodecError};
 use crate::id::{ContentId, PromptId};
@@ -182,6 +185,12 @@ pub enum Event {
     AuditExported(AuditRead),
     /// How the tenant's prompts are searched was set.
     SearchConfigured(SearchConfigured),
+    /// A guard of a rollout was breached.
+    RolloutBreached(RolloutBreached),
+    /// Whether versions are watched was set.
+    WatchConfigured(WatchConfigured),
+    /// A version became worse than it was.
+    VersionDegraded(VersionDegraded),
 }
 
 impl Event {
@@ -251,6 +260,9 @@ impl Event {
             Self::AuditRead(_) => "audit.read",
             Self::AuditExported(_) => "audit.exported",
             Self::SearchConfigured(_) => "search.configured",
+            Self::RolloutBreached(_) => "rollout.breached",
+            Self::WatchConfigured(_) => "watch.configured",
+            Self::VersionDegraded(_) => "version.degraded",
         }
     }
 
@@ -275,6 +287,7 @@ impl Event {
             Self::RolloutResumed(e) => Some(e.prompt),
             Self::RolloutRolledBack(e) => Some(e.prompt),
             Self::RolloutCompleted(e) => Some(e.prompt),
+            Self::RolloutBreached(e) => Some(e.prompt),
             _ => None,
         }
     }
@@ -291,6 +304,7 @@ impl Event {
             Self::ReleaseExecuted(e) => Some(e.prompt),
             Self::LabelRolledBack(e) => Some(e.prompt),
             Self::CommentAdded(e) => Some(e.prompt),
+            Self::VersionDegraded(e) => Some(e.prompt),
             other => other.prompt(),
         }
     }

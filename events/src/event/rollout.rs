@@ -4,9 +4,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::guard::{Figures, Guard};
 use crate::id::{PromptId, RequestId, RolloutId};
 use crate::key::Label;
 use crate::rollout::{Table, Weights};
+use crate::time::Timestamp;
 
 /// What a release request asks for instead of a move: that the label is split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +17,8 @@ pub struct Split {
     pub rollout: Option<RolloutId>,
     /// How many buckets each version should get.
     pub weights: Weights,
+    /// What no version of the new rollout may do.
+    pub guards: Vec<Guard>,
 }
 
 /// A label was split. Until now every bucket got the control.
@@ -32,6 +36,10 @@ pub struct RolloutStarted {
     pub after: Table,
     /// The release request that allowed it, executed in the same commit.
     pub request: Option<RequestId>,
+    /// What no version of it may do.
+    pub guards: Vec<Guard>,
+    /// From when on executions count for the guards: when it was recorded.
+    pub since: Timestamp,
 }
 
 /// The weights changed. No more buckets moved than had to.
@@ -99,4 +107,23 @@ pub struct RolloutCompleted {
     pub before: Table,
     /// Which version everybody gets.
     pub version: u32,
+}
+
+/// A guard of a rollout was breached, as the system found. What the guard says follows in the same commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RolloutBreached {
+    /// Which rollout.
+    pub rollout: RolloutId,
+    /// Of which prompt.
+    pub prompt: PromptId,
+    /// Which label.
+    pub label: Label,
+    /// Which of its guards, from 0 on.
+    pub place: u16,
+    /// That guard.
+    pub guard: Guard,
+    /// By which version.
+    pub version: u32,
+    /// By what.
+    pub figures: Figures,
 }

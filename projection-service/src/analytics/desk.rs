@@ -14,7 +14,7 @@ use promptory_ledger::usage::Entry;
 use promptory_usage::adoption::Adoption;
 use promptory_usage::fold::Stretch;
 use promptory_usage::page::{Grain, parts};
-use promptory_usage::query::{Question, Told};
+use promptory_usage::query::Question;
 use promptory_usage::{Batch, Rollup, Rows};
 use tokio::sync::Mutex;
 
@@ -240,15 +240,20 @@ impl Desk {
         }
     }
 
-    /// Answers from what was taken in.
-    pub async fn answer(&self, scope: Arc<Scope>, question: Question) -> Result<Told, AnalyticsError> {
+    /// Answers from what was taken in: what is to be told of the groups that are asked for.
+    pub async fn answer<T: Send + 'static>(
+        &self,
+        scope: Arc<Scope>,
+        question: Question,
+        tell: fn(&Question, Rows) -> Result<T, AnalyticsError>,
+    ) -> Result<T, AnalyticsError> {
         let answering = self.reading(move |state| {
             let (mut groups, range) = (Rows::default(), (question.from, question.to));
             let callers = question.needs_callers();
             state.rows(range, question.coarsest(), callers, &scope, &mut |read, row| {
                 question.take(&mut groups, read, row)
             })?;
-            Ok(question.tell(&groups)?)
+            tell(&question, groups)
         });
         answering.await
     }

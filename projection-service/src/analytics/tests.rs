@@ -108,6 +108,7 @@ fn execution(id: &str, seed: u64, occurred_at: Timestamp) -> Execution {
         cost_nanos: Some(seed * 31),
         error: seed.is_multiple_of(10).then(|| "timeout".to_owned()),
         scores: Vec::new(),
+        trace: seed.is_multiple_of(3).then(|| format!("t{}", seed % 20)),
     }
 }
 

@@ -131,6 +131,7 @@ fn cut(told: &mut Told) -> bool {
         | Answer::Status(_)
         | Answer::Quotas(_)
         | Answer::Languages(_)
+        | Answer::Watch(_)
         | Answer::Diff(_)
         | Answer::Rendered(_)
         | Answer::Expanded(_)

@@ -73,6 +73,7 @@ impl Load<Hot> for Loader {
             }
             // They come in order: the last one holds.
             Key::Languages(_) => self.hot.languages = row::decode("languages", value)?,
+            Key::Watch(_) => self.hot.watch = row::decode("watch", value)?,
             key => self.access(key, value)?,
         }
         Ok(())

@@ -136,7 +136,7 @@ impl Shelf {
     }
 
     /// The slot of a tenant that has a ledger. A made-up name gets no slot and no folder, and is told nothing.
-    async fn existing(&self, tenant: &TenantId) -> Result<Arc<Slot<Hot>>, AskError> {
+    pub(super) async fn existing(&self, tenant: &TenantId) -> Result<Arc<Slot<Hot>>, AskError> {
         if let Some(slot) = self.catalog().known_slot(tenant).filter(|slot| slot.open.load().is_some()) {
             return Ok(slot);
         }

@@ -88,6 +88,7 @@ impl Question {
             | Self::Access { .. }
             | Self::Quotas
             | Self::Languages { .. }
+            | Self::Watch { .. }
             | Self::Changes(AskChanges { of: Of::Below(_), .. })
             | Self::Who(_)
             | Self::Holdings(_)

@@ -56,6 +56,8 @@ pub enum Key {
     Listed(GroupId),
     /// S: the languages that prompts are searched in were set at an index.
     Languages(u64),
+    /// S: whether versions are watched was set at an index.
+    Watch(u64),
     /// C: something of an area changed at an index. Whatever it was before is folded from these.
     Change(Area, u64),
 }
@@ -121,6 +123,8 @@ pub mod family {
     pub const LISTED: u8 = 44;
     /// [`super::Key::Languages`]
     pub const LANGUAGES: u8 = 50;
+    /// [`super::Key::Watch`]
+    pub const WATCH: u8 = 51;
     /// [`super::Key::Change`]
     pub const CHANGE: u8 = 60;
 }
@@ -168,6 +172,7 @@ impl Key {
             Self::User(user) => join(family::USER, &[&user.0]),
             Self::Listed(group) => join(family::LISTED, &[&group.0]),
             Self::Languages(index) => join(family::LANGUAGES, &[&index.to_be_bytes()]),
+            Self::Watch(index) => join(family::WATCH, &[&index.to_be_bytes()]),
             Self::Change(area, index) => join(family::CHANGE, &[&[*area as u8], &index.to_be_bytes()]),
             Self::Fork(prompt, index) => join(family::FORK, &[&prompt.0, &index.to_be_bytes()]),
             Self::Dependent(prompt, index) => join(family::DEPENDENT, &[&prompt.0, &index.to_be_bytes()]),
@@ -228,6 +233,7 @@ impl Key {
             family::USER => Self::User(PrincipalId(rest.try_into().ok()?)),
             family::LISTED => Self::Listed(GroupId(rest.try_into().ok()?)),
             family::LANGUAGES => Self::Languages(u64::from_be_bytes(rest.try_into().ok()?)),
+            family::WATCH => Self::Watch(u64::from_be_bytes(rest.try_into().ok()?)),
             family::CHANGE => {
                 let (area, index) = rest.split_first()?;
                 let area = [Area::Access, Area::Releases].into_iter().find(|known| *known as u8 == *area)?;
@@ -324,6 +330,7 @@ mod tests {
             (any::<[u8; 16]>(), any::<[u8; 16]>()).prop_map(|(i, c)| Key::Claim(IssuerId(i), ClaimId(c))),
             index().prop_map(Key::Session),
             index().prop_map(Key::Languages),
+            index().prop_map(Key::Watch),
             any::<[u8; 16]>().prop_map(|u| Key::User(PrincipalId(u))),
             any::<[u8; 16]>().prop_map(|g| Key::Listed(GroupId(g))),
             "[a-z0-9]{1,3}".prop_map(|t| Key::Tenant(t.parse().unwrap())),

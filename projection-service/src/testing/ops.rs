@@ -222,6 +222,8 @@ fn rollout(scribe: &Scribe, id: PromptId, of: &mut Prompt, label: u8, step: u8) 
             control,
             after,
             request: None,
+            guards: Vec::new(),
+            since: Timestamp::MIN,
         })];
     };
     if step > 2 {

@@ -98,7 +98,13 @@ impl History {
     /// The edits as commands, again and again under another prefix. With `labelled`, a label follows the newest version.
     #[must_use]
     pub fn repeated(&self, labelled: bool) -> Repeated<'_> {
-        Repeated { history: self, labelled, sent: 0, alive: BTreeSet::new() }
+        Repeated { history: self, labelled, created_only: false, sent: 0, alive: BTreeSet::new() }
+    }
+
+    /// Only what makes a prompt, with the label, from the edit with a number on.
+    #[must_use]
+    pub fn created(&self, from: usize) -> Repeated<'_> {
+        Repeated { history: self, labelled: true, created_only: true, sent: from, alive: BTreeSet::new() }
     }
 }
 
@@ -127,6 +133,7 @@ fn key(prefix: &str, path: &str) -> String {
 pub struct Repeated<'a> {
     history: &'a History,
     labelled: bool,
+    created_only: bool,
     sent: usize,
     /// The keys that prompts hold after the commands so far.
     pub alive: BTreeSet<String>,
@@ -144,10 +151,16 @@ impl Iterator for Repeated<'_> {
     type Item = Value;
 
     fn next(&mut self) -> Option<Value> {
+        let under = |repeat: usize, path: &str| format!("{repeat}/{path}");
         let count = self.history.edits.len();
-        let (repeat, edit) = (self.sent.checked_div(count)?, &self.history.edits[self.sent % count]);
-        self.sent += 1;
-        let under = |path: &str| format!("{repeat}/{path}");
+        let (repeat, edit) = (0..=count).find_map(|_| {
+            let (repeat, edit) = (self.sent.checked_div(count)?, &self.history.edits[self.sent % count]);
+            self.sent += 1;
+            // One that was deleted may be made again.
+            let made = matches!(edit.op, Op::Create) && !self.alive.contains(&under(repeat, &edit.path));
+            (made || !self.created_only).then_some((repeat, edit))
+        })?;
+        let under = |path: &str| under(repeat, path);
         let path = under(&edit.path);
         let mut command = match edit.op {
             Op::Create => json!({"type": "create_prompt", "key": path, "text": edit.content}),
@@ -199,6 +212,14 @@ mod tests {
         assert_eq!(first[3], json!({"type": "archive_prompt", "prompt": "0/b", "message": "why"}));
         assert_eq!((first[4]["key"].as_str(), commands.sent()), (Some("1/a"), 5));
         assert_eq!(commands.alive.into_iter().collect::<Vec<_>>(), ["0/c", "1/a"]);
+    }
+
+    #[test]
+    fn what_makes_prompts_comes_alone() {
+        let edits = vec![edit(Op::Create, "a", None), edit(Op::Delete, "a", None), edit(Op::Create, "a", None)];
+        let history = History { name: String::new(), edits };
+        let keys: Vec<_> = history.created(1).take(2).map(|command| command["key"].clone()).collect();
+        assert_eq!(keys, ["1/a", "2/a"]);
     }
 
     #[test]

@@ -8,14 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hdrhistogram::Histogram;
+use hyper::Method;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::BenchError;
-use super::client::{Connection, Request};
+use super::client::{Connection, Request, uri};
 use super::machine;
+use super::prometheus::Buckets;
 
 /// What the names of the driver's threads begin with, to tell their time from the server's.
 pub const THREADS: &str = "bench-";
@@ -70,6 +73,20 @@ impl Load {
             connected.push(Client { number, sent, connection });
         }
         Ok(Clients { handle, clients: connected })
+    }
+
+    /// A server's own histogram of the answers to reads of a route, as the router has it.
+    ///
+    /// # Errors
+    /// It does not give its metrics.
+    pub async fn histogram(&self, address: SocketAddr, route: &str) -> Result<Buckets, BenchError> {
+        let target = uri("/metrics")?;
+        let read = async move {
+            let request = Request { method: Method::GET, target, authorization: None, body: Bytes::new() };
+            Connection::open(address).await?.send(request).await
+        };
+        let text = self.handle().spawn(read).await??;
+        Ok(Buckets::of_route(&String::from_utf8_lossy(&text), "GET", route))
     }
 }
 

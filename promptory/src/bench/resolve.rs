@@ -3,14 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use hyper::Method;
-
-use super::client::{Connection, Request, prompt, uri};
+use super::client::{Connection, Request, prompt};
 use super::history::LABEL;
 use super::limits::{Bare, CLIENTS};
-use super::load::{Load, Make};
-use super::prometheus::Buckets;
+use super::load::Make;
 use super::report::{Bar, Figures};
 use super::world::{Tenant, World, fill};
 use super::{Bench, BenchError, Figure};
@@ -18,7 +14,7 @@ use super::{Bench, BenchError, Figure};
 /// Keys that are asked for.
 const KEYS: usize = 1_500;
 /// As the router has it.
-const ROUTE: &str = "/v1/prompts/{prompt}";
+pub const ROUTE: &str = "/v1/prompts/{prompt}";
 
 /// Share of the bare GET, in percent.
 const OF_BARE: f64 = 60.0;
@@ -55,6 +51,9 @@ async fn labelled(bench: &Bench, world: &World, tenant: &Tenant) -> Result<Vec<S
 }
 
 /// A resolve of each key, by the label.
+///
+/// # Errors
+/// A key makes no address.
 pub fn requests(tenant: &Tenant, keys: &[String]) -> Result<Vec<Request>, BenchError> {
     let rest = format!("?label={LABEL}");
     keys.iter().map(|key| Ok(Request::get(prompt(key, &rest)?, &tenant.authorization))).collect()
@@ -104,24 +103,13 @@ async fn round(
         figures.sample("processor time of the server", "us each", ours);
         figures.sample("processor time of the bare GET", "us each", bare);
     }
-    let before = histogram(&bench.load, world.address).await?;
+    let before = bench.load.histogram(world.address, ROUTE).await?;
     let half = clients.open(full.rate() / 2.0, bench.time(), make).await?;
-    let server = histogram(&bench.load, world.address).await?.since(&before);
+    let server = bench.load.histogram(world.address, ROUTE).await?.since(&before);
     figures.sample("half the load: answered", "/s", half.rate());
     figures.held("half the load: p99 at the server, at most", "ms", server.at_most(0.99) * 1e3, Bar::AtMost(SERVER_MS));
     figures.sample("half the load: within 1 ms at the server", "%", 100.0 * server.within(0.001));
     figures.sample("half the load: p50 at the client", "ms", half.ms(0.5));
     figures.sample("half the load: p99 at the client", "ms", half.ms(0.99));
     Ok(())
-}
-
-/// The server's own histogram of resolves.
-async fn histogram(load: &Load, address: SocketAddr) -> Result<Buckets, BenchError> {
-    let target = uri("/metrics")?;
-    let read = async move {
-        let request = Request { method: Method::GET, target, authorization: None, body: Bytes::new() };
-        Connection::open(address).await?.send(request).await
-    };
-    let text = load.handle().spawn(read).await??;
-    Ok(Buckets::of_route(&String::from_utf8_lossy(&text), "GET", ROUTE))
 }

@@ -1,17 +1,14 @@
 //! Searching a large tenant: one to three words, the ten that fit best, with snippets; and how soon a write is found.
 
-use std::net::SocketAddr;
+use std::fs;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use hyper::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::client::{Connection, Request, uri};
 use super::limits::CLIENTS;
-use super::load::{Load, latencies, note};
-use super::prometheus::Buckets;
+use super::load::{latencies, note};
 use super::report::{Bar, Figures};
 use super::resolve::{random, shuffled};
 use super::world::{Tenant, World, fill};
@@ -24,7 +21,7 @@ const QUERIES: usize = 2_000;
 /// Writes that are looked for.
 const WRITES: usize = 100;
 /// As the router has it.
-const ROUTE: &str = "/v1/search";
+pub const ROUTE: &str = "/v1/search";
 
 /// p99 at the server at half the load that it can take.
 const SERVER_MS: f64 = 10.0;
@@ -47,15 +44,18 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
     let mut figures = Figures::of("search");
     figures.sample("prompts that are searched", "prompts", found);
     figures.sample("from the last write to all of them found", "s", began.elapsed().as_secs_f64());
-    let requests = requests(&tenant, commands.alive.iter(), bench.args.seed)?;
-    let make = shuffled(requests, bench.args.seed);
+    let queries = queries(commands.alive.iter(), QUERIES, bench.args.seed);
+    if let Some(file) = &bench.args.search_queries {
+        fs::write(file, queries.join("\n"))?;
+    }
+    let make = shuffled(requests(&tenant, &queries)?, bench.args.seed);
     for _ in 0..bench.args.rounds {
         let mut clients = bench.load.connect(world.address, CLIENTS).await?;
         let full = clients.warm_closed(bench.warm_up(), bench.time(), &make).await?;
         figures.sample(format!("answered, {CLIENTS} clients"), "/s", full.rate());
-        let before = histogram(&bench.load, world.address).await?;
+        let before = bench.load.histogram(world.address, ROUTE).await?;
         let half = clients.open(full.rate() / 2.0, bench.time(), &make).await?;
-        let server = histogram(&bench.load, world.address).await?.since(&before);
+        let server = bench.load.histogram(world.address, ROUTE).await?.since(&before);
         figures.held(
             "half the load: p99 at the server, at most",
             "ms",
@@ -72,7 +72,10 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
 }
 
 /// Waits until all that was written is found; gives how much that is.
-async fn indexed(world: &World, tenant: &Tenant) -> Result<f64, BenchError> {
+///
+/// # Errors
+/// It never is.
+pub async fn indexed(world: &World, tenant: &Tenant) -> Result<f64, BenchError> {
     let head = world.node().ledger().head(&tenant.id).await?;
     let position = head.map(|head| head.position.to_string()).unwrap_or_default();
     let (mut connection, until) = (Connection::open(world.address).await?, Instant::now() + BUILD);
@@ -89,28 +92,33 @@ async fn indexed(world: &World, tenant: &Tenant) -> Result<f64, BenchError> {
     }
 }
 
-/// One to three words of the keys, which are titles.
-fn requests<'k>(
-    tenant: &Tenant,
-    keys: impl Iterator<Item = &'k String>,
-    seed: u64,
-) -> Result<Vec<Request>, BenchError> {
+/// One to three words in a row of the keys, which are titles.
+pub fn queries<'k>(keys: impl Iterator<Item = &'k String>, count: usize, seed: u64) -> Vec<String> {
     let words = |key: &'k String| key.split(|c: char| !c.is_alphabetic()).filter(|word| word.chars().count() > 2);
     let titles: Vec<Vec<&str>> =
         keys.map(|key| words(key).collect()).filter(|words: &Vec<_>| !words.is_empty()).collect();
-    let request = |number: u64| {
+    let query = |number: u64| {
         let draw = |salt: u64, below: usize| {
             usize::try_from(random(seed ^ (number << 8) ^ salt) % below.max(1) as u64).unwrap_or_default()
         };
         let title = &titles[draw(0, titles.len())];
         let count = 1 + draw(1, 3);
         let begin = draw(2, title.len());
-        let query =
-            title.iter().cycle().skip(begin).take(count.min(title.len())).copied().collect::<Vec<_>>().join(" ");
-        let query = utf8_percent_encode(&query, NON_ALPHANUMERIC);
+        title.iter().cycle().skip(begin).take(count.min(title.len())).copied().collect::<Vec<_>>().join(" ")
+    };
+    if titles.is_empty() { Vec::new() } else { (0..count as u64).map(query).collect() }
+}
+
+/// A search of a tenant for each query.
+///
+/// # Errors
+/// Never: what is encoded is an address.
+pub fn requests(tenant: &Tenant, queries: &[String]) -> Result<Vec<Request>, BenchError> {
+    let request = |query: &String| {
+        let query = utf8_percent_encode(query, NON_ALPHANUMERIC);
         Ok(Request::get(uri(&format!("{ROUTE}?limit=10&q={query}"))?, &tenant.authorization))
     };
-    if titles.is_empty() { Ok(Vec::new()) } else { (0..QUERIES as u64).map(request).collect() }
+    queries.iter().map(request).collect()
 }
 
 /// How long it takes until a write that was answered is found, in milliseconds: p99.
@@ -130,15 +138,4 @@ async fn searchable(bench: &Bench, world: &World, tenant: &Tenant) -> Result<f64
     #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a latency")]
     let nanos = latency.value_at_quantile(0.99) as f64;
     Ok(nanos / 1e6)
-}
-
-/// The server's own histogram of searches.
-async fn histogram(load: &Load, address: SocketAddr) -> Result<Buckets, BenchError> {
-    let target = uri("/metrics")?;
-    let read = async move {
-        let request = Request { method: Method::GET, target, authorization: None, body: Bytes::new() };
-        Connection::open(address).await?.send(request).await
-    };
-    let text = load.handle().spawn(read).await??;
-    Ok(Buckets::of_route(&String::from_utf8_lossy(&text), "GET", ROUTE))
 }

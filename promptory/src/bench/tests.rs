@@ -11,6 +11,7 @@ fn args(only: Scenario) -> BenchArgs {
         data: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("demo")),
         json: None,
         markdown: false,
+        search_queries: None,
         scale: 0.002,
     }
 }
@@ -64,6 +65,23 @@ async fn searches_are_timed_at_the_server_and_writes_until_they_are_found() {
     assert!(has(&report, "p99 at the server") && has(&report, "until it is found"));
     let prompts = report.figures.iter().find(|figure| figure.name.contains("searched")).unwrap();
     assert!(prompts.median >= 50.0, "not all are found: {prompts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_tenants_are_searched_and_resolved_by_turns() {
+    let report = figures_of(Scenario::Tenants).await;
+    assert!(has(&report, "searches, half the load: p99 at the server") && has(&report, "peak of the process"));
+    let prompts = report.figures.iter().find(|figure| figure.name.contains("in 3 tenants")).unwrap();
+    assert!(prompts.median >= 60.0, "each has its own: {prompts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_is_there_for_others() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let args = BenchArgs { search_queries: Some(file.path().to_owned()), ..args(Scenario::Search) };
+    measured(args).await.unwrap();
+    let asked = fs::read_to_string(file.path()).unwrap();
+    assert!(asked.lines().count() == 2_000 && asked.lines().all(|query| (1..=3).contains(&query.split(' ').count())));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ use super::history::Repeated;
 use super::{Bench, BenchError};
 use crate::node::{Config, Node};
 
-/// Tenants of which all models stay open: more than any scenario has.
+/// Tenants of which all models stay open: more than a scenario has that does not say how many.
 const OPEN_MAX: usize = 128;
 /// Commands in one request while filling.
 const FILL_COMMANDS: usize = 250;
@@ -57,12 +57,12 @@ impl World {
         Self::start_on(Config::new(folder)).await
     }
 
-    /// The same on whatever ledger a configuration names, with its roles.
+    /// The same on whatever ledger a configuration names, with its roles, and at least as many open read models.
     ///
     /// # Errors
     /// It did not start.
     pub async fn start_on(config: Config) -> Result<Self, BenchError> {
-        let node = Node::start(Config { open_max: OPEN_MAX, ..config }).await?;
+        let node = Node::start(Config { open_max: config.open_max.max(OPEN_MAX), ..config }).await?;
         let address = address(&node.url())?;
         Ok(Self { node, address })
     }

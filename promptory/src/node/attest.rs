@@ -26,7 +26,7 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    async fn write(&self, attested: &Attested) -> Result<(), String> {
+    pub(super) async fn write(&self, attested: &Attested) -> Result<(), String> {
         match self {
             Self::Here(service) => service.attest(attested.clone()).await.map_err(|failure| failure.to_string()),
             Self::There(client) => attest::ask(client, attested).await,

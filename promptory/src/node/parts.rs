@@ -7,6 +7,7 @@ use promptory_command::{Exchange, Service};
 use promptory_ledger::{KeyStore, Ledger, UsageLog};
 use promptory_platform::between::Answering;
 use promptory_platform::{ApiKey, Attestor};
+use promptory_projection::shelf::Watch;
 use promptory_projection::shelf::search::indexer;
 use promptory_projection::worker::{self, Scope};
 use promptory_projection::{Shelf, There, serve};
@@ -102,6 +103,8 @@ pub(super) struct Projection {
     indexing: JoinHandle<()>,
     counting: JoinHandle<()>,
     serving: Option<serve::Serving>,
+    /// The partitions that are here.
+    projected: Vec<u16>,
 }
 
 impl Projection {
@@ -133,10 +136,15 @@ impl Projection {
         let counting = tokio::spawn(async move { counting.count_now_and_then(whose, until).await });
         let indexing = tokio::spawn(indexer::run(shelf.clone(), told));
         let serving = match nats {
-            Some(client) => Some(serve::start(client.clone(), shelf.clone(), projected).await?),
+            Some(client) => Some(serve::start(client.clone(), shelf.clone(), projected.clone()).await?),
             None => None,
         };
-        Ok(Self { shelf, whole, no_more_batches, workers, indexing, counting, serving })
+        Ok(Self { shelf, whole, no_more_batches, workers, indexing, counting, serving, projected })
+    }
+
+    /// What is looked at, of its partitions.
+    pub(super) fn watch(&self) -> Watch {
+        Watch::new(self.shelf.clone(), self.projected.clone())
     }
 
     pub(super) fn shelf(&self) -> &Shelf {

@@ -2,12 +2,13 @@
 //!
 //! Each commit says by which grants and by which key it was allowed. This checks that again, event by event, from the
 //! events alone and without the code that decided: it shares only the table from role to actions with it. What it knows
-//! is in [`facts`], what an event needs in [`needs`], what must hold of a label in [`releases`], and of a token in
-//! [`tokens`].
+//! is in [`facts`], what an event needs in [`needs`], what must hold of a label in [`releases`], of what guards do in
+//! [`guards`], and of a token in [`tokens`].
 //!
 //! Indexes decide within a ledger. An operator's key is of another ledger, so there the recorded times do.
 
 mod facts;
+mod guards;
 mod needs;
 mod releases;
 mod rollouts;
@@ -200,6 +201,7 @@ impl Law {
             return Err(format!("{} was a user that is not active", header.actor));
         }
         match &header.evidence.credential {
+            Credential::System if guards::acts(events) => guards::check(&self.facts, header, events, at).map(|()| None),
             Credential::System => self.by_system(first, header, events).map(|()| None),
             Credential::ApiKey { tenant, key } if *tenant == self.checked.tenant => {
                 let known = self.facts.keys.get(key).ok_or_else(|| format!("there was no API key {key}"))?;

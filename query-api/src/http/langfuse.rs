@@ -1,8 +1,6 @@
 //! The reads that Langfuse's clients send (`/api/public/v2/prompts`): the same questions as of our own routes, answered in
 //! their form.
 
-mod settle;
-
 use axum::extract::State;
 use axum::response::Response;
 use promptory_compat::langfuse::{
@@ -22,8 +20,6 @@ use utoipa::IntoParams;
 
 use super::error::problem;
 use super::{App, cursor, params, render, respond};
-
-pub use settle::settled;
 
 /// Prompts that are looked through for one page of a list.
 const LOOKED_AT_MAX: usize = 100_000;

@@ -349,6 +349,11 @@ pub fn search_settings(position: Option<Position>, languages: Languages) -> Resu
     json(&wire::SearchSettings { position, languages })
 }
 
+/// Whether a tenant's versions are watched.
+pub fn watch_settings(position: Option<Position>, enabled: bool) -> Result<Bytes, Problem> {
+    json(&wire::WatchSettings { position, enabled })
+}
+
 fn stamp(stamp: &ask::Stamp) -> wire::Stamp<'_> {
     wire::Stamp {
         index: stamp.index,

@@ -23,6 +23,7 @@ const LIMIT_DEFAULT: usize = 10;
 /// In which order what is found stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = SearchOrder)]
 pub enum By {
     /// What fits best first.
     #[default]

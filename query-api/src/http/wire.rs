@@ -166,6 +166,7 @@ pub struct Prompt<'a> {
 
 /// One item of a chat: a message has `role` and `content`, a placeholder `type` and `name`.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StoredMessage)]
 #[allow(dead_code, reason = "only its schema is used: messages are passed on as they are")]
 pub struct Message {
     /// Who speaks: `system`, `user`, `assistant`, …
@@ -369,6 +370,16 @@ pub struct SearchSettings {
     /// The languages that they are in, by their ISO 639-1 codes; none: words are found as they are written.
     #[schema(value_type = Vec<String>)]
     pub languages: Languages,
+}
+
+/// Whether a tenant's versions are watched.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WatchSettings {
+    /// What this is as of.
+    #[schema(value_type = Option<String>)]
+    pub position: Option<Position>,
+    /// Whether they are.
+    pub enabled: bool,
 }
 
 /// An API key, as its tenant's ledger knows it. Its secret is not kept.

@@ -62,6 +62,7 @@ fn usage(guide: &mut Guide, owner: &Client) {
     for insight in ["adoption", "lead-time", "stale"] {
         let _ = guide.play(owner, &format!("GET /v1/analytics/{insight}"));
     }
+    let _ = guide.play(owner, "POST /v1/otlp/v1/traces");
 }
 
 fn first_prompt(guide: &mut Guide, owner: &Client) {
@@ -221,4 +222,18 @@ fn other_clients(guide: &mut Guide, owner: &Client) {
     let _ = guide.play(owner, &format!("PATCH {prompts}/{{prompt}}/versions/{{version}}"));
     let _ = guide.play(owner, &format!("GET {prompts}"));
     let _ = guide.play(owner, &format!("DELETE {prompts}/{{prompt}}"));
+    let _ = guide.play(owner, "POST /api/public/scores");
+    let _ = guide.play(owner, "POST /api/public/ingestion");
+    for what in [
+        "POST /api/2.0/mlflow/registered-models/create",
+        "POST /api/2.0/mlflow/model-versions/create",
+        "POST /api/2.0/mlflow/registered-models/alias",
+        "GET /api/2.0/mlflow/registered-models/alias",
+        "POST /api/2.0/mlflow/registered-models/set-tag",
+        "GET /api/2.0/mlflow/registered-models/get",
+        "GET /api/2.0/mlflow/registered-models/search",
+        "DELETE /api/2.0/mlflow/registered-models/delete",
+    ] {
+        let _ = guide.play(owner, what);
+    }
 }

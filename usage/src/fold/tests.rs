@@ -87,7 +87,8 @@ struct Story {
 fn record() -> impl Strategy<Value = Record> {
     let run =
         (0_u8..40, 0_u8..3, 1_u32..3, 0_u8..3, 0_u8..4, -200_000_i64..0, 0_u64..5_000_000, any::<bool>(), -3_i64..3);
-    let run = run.prop_map(|(id, prompt, version, model, caller, second, latency, fails, score)| {
+    let run = (run, prop::option::of(0_u8..6)).prop_map(|(drawn, trace)| {
+        let (id, prompt, version, model, caller, second, latency, fails, score) = drawn;
         let mut run = execution(&format!("e{id}"));
         // Everything follows from the id and what is drawn: a repeat with other content may come, too.
         run.prompt = PromptId([prompt; 16]);
@@ -99,15 +100,18 @@ fn record() -> impl Strategy<Value = Record> {
         run.cost_nanos = Some(latency * 3);
         run.error = fails.then(|| "timeout".to_owned());
         run.scores[0].value = ScoreValue::Millionths(score * 250_000);
+        run.trace = trace.map(|trace| format!("t{trace}"));
         Record::Execution(run)
     });
-    let outcome = (0_u8..40, 0_u8..40, any::<bool>(), prop::option::of(0_u8..3));
+    let about =
+        prop_oneof![2 => (0_u8..40).prop_map(|id| format!("e{id}")), 1 => (0_u8..6).prop_map(|id| format!("t{id}"))];
+    let outcome = (0_u8..40, about, any::<bool>(), prop::option::of(0_u8..3));
     let outcome = outcome.prop_map(|(id, execution, liked, prompt)| {
         let scores = vec![
             Score { name: "liked".to_owned(), value: ScoreValue::Boolean(liked) },
             Score { name: "tone".to_owned(), value: ScoreValue::Category(format!("w{}", id % 3)) },
         ];
-        let (id, execution) = (format!("o{id}"), format!("e{execution}"));
+        let id = format!("o{id}");
         let (prompt, occurred_at) = (prompt.map(|byte| PromptId([byte; 16])), Timestamp::from_micros(START));
         Record::Outcome(OutcomeRecord { id, execution, prompt, occurred_at, scores })
     });
@@ -150,19 +154,28 @@ fn question() -> impl Strategy<Value = Question> {
     )
 }
 
-/// What of each execution counts, and the scores of its outcomes, from all records at once.
+/// What of each execution counts, and the scores of its outcomes, from all records in their order. An outcome of a trace is one
+/// of the execution in it that came last, or of the first that comes.
 fn truth(story: &Story) -> Vec<(Execution, Vec<Score>)> {
     let (mut ids, mut runs, mut outcomes) =
-        (BTreeSet::new(), Vec::new(), BTreeMap::<String, Vec<OutcomeRecord>>::new());
+        (BTreeSet::new(), Vec::<Execution>::new(), BTreeMap::<String, Vec<OutcomeRecord>>::new());
+    let mut last = BTreeMap::<String, String>::new();
     for record in story.batches.iter().flat_map(|batch| &batch.records) {
-        if !ids.insert(record.id().to_owned()) {
-            continue;
-        }
+        let is_new = ids.insert(record.id().to_owned());
         match record {
-            Record::Execution(run) => runs.push(run.clone()),
-            Record::Outcome(outcome) => {
-                outcomes.entry(outcome.execution.clone()).or_default().push(outcome.clone());
+            Record::Execution(run) => {
+                if let Some(trace) = &run.trace {
+                    last.insert(trace.clone(), run.id.clone());
+                    let waited = outcomes.remove(trace).unwrap_or_default();
+                    outcomes.entry(run.id.clone()).or_default().extend(waited);
+                }
+                runs.extend(is_new.then(|| run.clone()));
             }
+            Record::Outcome(outcome) if is_new => {
+                let execution = last.get(&outcome.execution).unwrap_or(&outcome.execution);
+                outcomes.entry(execution.clone()).or_default().push(outcome.clone());
+            }
+            Record::Outcome(_) => {}
         }
     }
     let scores = |run: &Execution| {
@@ -272,6 +285,38 @@ fn a_repeat_counts_again_once_the_log_has_forgotten_the_first() {
         let count: u64 = view.open.rows.iter().map(|(_, _, tally)| tally.count).sum();
         assert_eq!(count, counted, "after {second} s: each time it comes it is remembered as long again");
     }
+}
+
+#[test]
+fn an_outcome_of_a_trace_counts_for_the_run_in_it_that_came_last_and_waits_for_the_first() {
+    let run = |id: &str, model: &str| {
+        let mut run = execution(id);
+        (run.trace, run.model) = (Some("t".to_owned()), Some(model.to_owned()));
+        Record::Execution(run)
+    };
+    let outcome = |id: &str, prompt: Option<PromptId>| {
+        let scores = vec![Score { name: "liked".to_owned(), value: ScoreValue::Boolean(true) }];
+        let occurred_at = Timestamp::from_micros(START);
+        Record::Outcome(OutcomeRecord { id: id.to_owned(), execution: "t".to_owned(), prompt, occurred_at, scores })
+    };
+    let (other, received_at) = (Some(PromptId([9; 16])), Timestamp::from_micros(START));
+    let steps = [
+        (vec![outcome("o1", None), outcome("o2", other)], [0, 0, 0]),
+        (vec![run("e1", "first"), run("e2", "second")], [1, 0, 1]),
+        (vec![outcome("o3", None), outcome("o4", other)], [1, 1, 2]),
+        // A repeat is the one that came last, too; it counts for nothing else.
+        (vec![run("e1", "first"), outcome("o5", None), outcome("o5", None)], [2, 1, 2]),
+    ];
+    let mut view = View::default();
+    for (records, expected) in steps {
+        view.fold(&Batch { received_at, records });
+        let liked = |model: &str| -> u64 {
+            let rows = view.open.rows.iter().filter(|(_, dims, _)| dims.model.as_deref() == Some(model));
+            rows.filter_map(|(_, _, tally)| tally.scores.get("liked")).map(|score| score.yes).sum()
+        };
+        assert_eq!([liked("first"), liked("second"), view.open.dropped], expected);
+    }
+    assert_eq!(view.open.rows.iter().map(|(_, _, tally)| tally.count).sum::<u64>(), 2);
 }
 
 #[test]

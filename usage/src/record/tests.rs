@@ -20,6 +20,7 @@ pub(crate) fn execution(id: &str) -> Execution {
         cost_nanos: Some(1_234_567),
         error: None,
         scores: vec![score("helpful", ScoreValue::Millionths(870_000))],
+        trace: None,
     }
 }
 
@@ -54,6 +55,7 @@ fn the_bytes_are_for_ever() {
     let received_at = Timestamp::from_micros(1_700_000_100_000_000);
     let mut failed = execution("e2");
     failed.error = Some("timeout".to_owned());
+    failed.trace = Some("t1".to_owned());
     let records = vec![Record::Execution(execution("e1")), Record::Execution(failed), Record::Outcome(outcome())];
     let batch = Batch { received_at, records };
     golden("batch", &batch.encode());

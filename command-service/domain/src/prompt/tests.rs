@@ -71,8 +71,12 @@ fn if_match_names_the_newest_version_or_the_command_is_refused() {
     let mut acme = Story::of_acme();
     let first = added(&acme.accept(create("greet", "one"))).version;
     let newest = added(&acme.accept(add("greet", "two"))).version;
-    let with =
-        |wanted| Change::SetTags { prompt: at("greet"), tags: vec!["x".parse().unwrap()], if_match: Some(wanted) };
+    let with = |wanted| Change::SetTags {
+        prompt: at("greet"),
+        tags: vec!["x".parse().unwrap()],
+        from: None,
+        if_match: Some(wanted),
+    };
     let refused = Rejection::PreconditionFailed { current: Some(newest) };
     assert_eq!(acme.try_change(with(first)), Err(refused));
     assert_eq!(names(&acme.accept(with(newest))), ["tags.set"]);
@@ -119,6 +123,7 @@ fn what_is_as_it_was_asked_for_makes_no_event() {
     let tags = |tags: &[&str]| Change::SetTags {
         prompt: at("greet"),
         tags: tags.iter().map(|t| t.parse().unwrap()).collect(),
+        from: None,
         if_match: None,
     };
     acme.accept(tags(&["b", "a"]));
@@ -154,4 +159,20 @@ fn only_importers_and_owners_may_claim_a_time_and_never_a_future_one() {
 fn ids_come_from_the_command_so_a_retry_makes_the_same() {
     let acme = Story::of_acme();
     assert_eq!(acme.try_change(create("greet", "one")), acme.try_change(create("greet", "one")));
+}
+
+#[test]
+fn tags_are_set_only_in_the_place_of_those_that_the_caller_has_seen() {
+    let mut acme = Story::of_acme();
+    acme.accept(create("greet", "one"));
+    let all = |tags: &[&str]| -> Vec<_> { tags.iter().map(|tag| tag.parse().unwrap()).collect() };
+    let set = |tags: &[&str], from: &[&str]| {
+        let (tags, from) = (all(tags), Some(all(from)));
+        Change::SetTags { prompt: at("greet"), tags, from, if_match: None }
+    };
+    assert_eq!(acme.try_change(set(&["b"], &["a"])), Err(Rejection::TagsMoved));
+    acme.accept(set(&["b", "a"], &[]));
+    assert_eq!(acme.try_change(set(&["c"], &[])), Err(Rejection::TagsMoved));
+    assert_eq!(acme.try_change(set(&["a", "b"], &["a"])), Err(Rejection::TagsMoved), "even if nothing would change");
+    assert_eq!(names(&acme.accept(set(&["c"], &["b", "a", "b"]))), ["tags.set"], "in any order");
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use promptory_events::event::Event;
+use promptory_events::guard::Guard;
 use promptory_events::rollout::{Table, bucket};
-use promptory_events::{Label, RolloutId};
+use promptory_events::{Label, RolloutId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::about;
@@ -23,6 +24,12 @@ pub struct Rollout {
     pub paused: bool,
     /// Versions that a release request has allowed in it.
     pub approved: BTreeSet<u32>,
+    /// What no version of it may do.
+    pub guards: Vec<Guard>,
+    /// Those that were breached, by their places: each acts once.
+    pub breached: BTreeSet<u16>,
+    /// From when on executions count for the guards.
+    pub since: Timestamp,
 }
 
 /// What a label with a rollout means for somebody.
@@ -53,7 +60,15 @@ pub fn evolve(rollouts: &mut Rollouts, event: &Event) -> bool {
     let Some((_, label, rollout)) = about(event) else { return false };
     if let Event::RolloutStarted(e) = event {
         let approved = allowed(e.request.is_some(), &e.after);
-        let new = Rollout { id: rollout, table: e.after.clone(), paused: false, approved };
+        let new = Rollout {
+            id: rollout,
+            table: e.after.clone(),
+            paused: false,
+            approved,
+            guards: e.guards.clone(),
+            breached: BTreeSet::new(),
+            since: e.since,
+        };
         return rollouts.insert(label.clone(), new).is_none();
     }
     let Some(running) = rollouts.get_mut(label).filter(|running| running.id == rollout) else { return false };
@@ -64,6 +79,7 @@ pub fn evolve(rollouts: &mut Rollouts, event: &Event) -> bool {
         }
         Event::RolloutPaused(_) => running.paused = true,
         Event::RolloutResumed(_) => running.paused = false,
+        Event::RolloutBreached(e) => drop(running.breached.insert(e.place)),
         _ => drop(rollouts.remove(label)), // it is over
     }
     true

@@ -23,7 +23,7 @@ fn step_of(path: &str, name: &str, step: Step) -> Change {
 }
 
 fn start(shares: &[(u32, u16)]) -> Change {
-    step(Step::Start(weights(shares)))
+    step(Step::Start(weights(shares), Vec::new()))
 }
 
 fn advance(shares: &[(u32, u16)]) -> Change {
@@ -35,7 +35,7 @@ fn set(version: u32) -> Change {
 }
 
 fn ask(shares: &[(u32, u16)]) -> Change {
-    let (prompt, split) = (at("team/greet"), Some(weights(shares)));
+    let (prompt, split) = (at("team/greet"), Some((weights(shares), Vec::new())));
     Change::RequestRelease { prompt, label: label("production"), version: None, split, expires_at: None }
 }
 
@@ -173,7 +173,8 @@ fn a_label_has_one_rollout_and_does_not_move_under_it() {
 #[test]
 fn what_can_not_be_split_is_refused() {
     let mut acme = given();
-    let begin = |name: &str, shares: &[(u32, u16)]| step_of("team/greet", name, Step::Start(weights(shares)));
+    let begin =
+        |name: &str, shares: &[(u32, u16)]| step_of("team/greet", name, Step::Start(weights(shares), Vec::new()));
     assert_eq!(acme.try_change(begin("latest", &[(1, 10_000)])), Err(Rejection::LabelReserved));
     assert_eq!(acme.try_change(begin("staging", &[(1, 10_000)])), Err(Rejection::LabelNotFound(label("staging"))));
     let unknown = Err(Rejection::VersionNotFound { asked: 4, newest: 3 });
@@ -265,7 +266,7 @@ fn a_request_for_a_rollout_is_stale_once_another_runs_or_the_label_moved_and_wai
         prompt: at("team/greet"),
         label: label("production"),
         version: None,
-        split: Some(weights(&[(4, 10_000)])),
+        split: Some((weights(&[(4, 10_000)]), Vec::new())),
         expires_at: None,
     };
     assert_eq!(acme.try_change(unset), Err(Rejection::VersionNotFound { asked: 4, newest: 3 }));
@@ -289,3 +290,5 @@ fn in_a_freeze_window_nothing_is_split_otherwise() {
     acme.later_ms(1000);
     assert!(acme.try_change(step(Step::Pause)).is_ok());
 }
+
+mod guards;

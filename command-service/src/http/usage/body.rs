@@ -7,6 +7,7 @@ use promptory_platform::Problem;
 use promptory_usage::{Execution, Flaw, OutcomeRecord, Score, ScoreValue};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_path_to_error::Segment;
 use utoipa::ToSchema;
 
 use crate::gather::prompt_named;
@@ -30,7 +31,7 @@ pub struct UsageRecord {
     /// The prompt, by key or id. An outcome may do without: then it counts for the execution of whatever prompt, which needs
     /// the right on the whole tenant.
     prompt: Option<String>,
-    /// Of an outcome: the id of the execution.
+    /// Of an outcome: the id of the execution; or a `trace`, for the execution in it that came last.
     execution: Option<String>,
     /// The version's number.
     version: Option<u32>,
@@ -55,6 +56,8 @@ pub struct UsageRecord {
     cost_nanos: Option<u64>,
     /// The kind of error that it ended with.
     error: Option<String>,
+    /// The id of what it was a part of, up to 128 bytes: an outcome may name it in place of the execution.
+    trace: Option<String>,
     /// How good it was, by what was judged: a number, true or false, or a word.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -75,14 +78,28 @@ impl Records {
     pub fn read(self, now: Timestamp) -> (Vec<(usize, Unplaced)>, Vec<Bad>) {
         let (mut good, mut bad) = (Vec::with_capacity(self.records.len()), Vec::new());
         for (index, raw) in self.records.into_iter().enumerate() {
-            let read = serde_json::from_str::<UsageRecord>(raw.get()).map_err(|error| flaw("", error.to_string()));
-            match read.and_then(|record| record.placed(now)) {
+            match read(raw.get()).and_then(|record| record.placed(now)) {
                 Ok(record) => good.push((index, record)),
                 Err(flaw) => bad.push(Bad { index, flaw }),
             }
         }
         (good, bad)
     }
+}
+
+/// One record. What has the wrong type is named by its place.
+fn read(json: &str) -> Result<UsageRecord, Flaw> {
+    let mut json = serde_json::Deserializer::from_str(json);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| flaw(&pointer(error.path()), error.inner().to_string()))
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    let segments = path.iter().map(|segment| match segment {
+        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Enum { .. } | Segment::Unknown => String::new(),
+    });
+    segments.collect()
 }
 
 impl UsageRecord {
@@ -102,6 +119,7 @@ impl UsageRecord {
                 ("/output_tokens", self.output_tokens.is_some()),
                 ("/cost_nanos", self.cost_nanos.is_some()),
                 ("/error", self.error.is_some()),
+                ("/trace", self.trace.is_some()),
             ];
             if let Some((field, _)) = others.into_iter().find(|(_, given)| *given) {
                 return Err(flaw(field, "is said by the execution; an outcome has scores".to_owned()));
@@ -128,6 +146,7 @@ impl UsageRecord {
             cost_nanos: self.cost_nanos,
             error: self.error,
             scores,
+            trace: self.trace,
         };
         Ok(Unplaced::Execution(prompt, execution))
     }
@@ -146,20 +165,12 @@ fn latency(ms: f64) -> Result<u64, Flaw> {
     if (0.0..=max).contains(&us) { Ok(us as u64) } else { Err(flaw("/latency_ms", "must be 0 to a day".to_owned())) }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "within bounds, as was just seen")]
 fn score(name: String, value: Value) -> Result<Score, Flaw> {
     let value = match value {
         Value::Boolean(value) => ScoreValue::Boolean(value),
         Value::Category(word) => ScoreValue::Category(word),
-        Value::Number(number) => {
-            let millionths = (number * 1e6).round();
-            #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
-            let max = limits::USAGE_SCORE_MAX_MILLIONTHS as f64;
-            if !(-max..=max).contains(&millionths) {
-                return Err(flaw(&format!("/scores/{name}"), "must be between minus and plus a billion".to_owned()));
-            }
-            ScoreValue::Millionths(millionths as i64)
-        }
+        Value::Number(number) => ScoreValue::number(number)
+            .ok_or_else(|| flaw(&format!("/scores/{name}"), "must be between minus and plus a billion".to_owned()))?,
     };
     Ok(Score { name, value })
 }

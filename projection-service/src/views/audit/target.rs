@@ -53,6 +53,7 @@ pub fn of(event: &Event) -> Vec<String> {
         Event::RolloutResumed(e) => also(&e.rollout),
         Event::RolloutRolledBack(e) => also(&e.rollout),
         Event::RolloutCompleted(e) => also(&e.rollout),
+        Event::RolloutBreached(e) => also(&e.rollout),
         Event::IssuerTrusted(e) => also(&e.issuer),
         Event::IssuerDistrusted(e) => also(&e.issuer),
         Event::IssuerLinked(e) => also(&e.issuer),
@@ -76,6 +77,7 @@ pub fn of(event: &Event) -> Vec<String> {
         Event::LedgerRestored(e) => also(&e.backup),
         Event::AttemptsCounted(e) => e.again.iter().for_each(|again| also(&again.attempt.principal)),
         Event::SearchConfigured(_) => also(&named("setting", &"search")),
+        Event::WatchConfigured(_) => also(&named("setting", &"watch")),
         Event::QuotaSet(e) => also(&named("quota", &e.quota.name())),
         _ => {}
     }

@@ -125,6 +125,10 @@ impl<R: Rows> Desk<'_, R> {
                 let point = self.model.resolve(*as_of)?;
                 (point, Answer::Languages(self.languages(point)?))
             }
+            Question::Watch { as_of } => {
+                let point = self.model.resolve(*as_of)?;
+                (point, Answer::Watch(self.watch(point)?))
+            }
             Question::Changes(ask) => {
                 let (point, answer) = self.changes(ask, page(ask.limit), sight)?;
                 (point, Answer::Changes(answer))
@@ -162,6 +166,13 @@ impl<R: Rows> Desk<'_, R> {
         let Some(point) = point else { return Ok(Languages::default()) };
         let set = self.model.rows.last(&Key::Languages(0), &Key::Languages(point.index))?;
         set.map_or_else(|| Ok(Languages::default()), |(_, row)| row::decode("languages", &row))
+    }
+
+    /// Whether versions were watched at a point.
+    fn watch(&self, point: Option<Point>) -> Result<bool, RowError> {
+        let Some(point) = point else { return Ok(true) };
+        let set = self.model.rows.last(&Key::Watch(0), &Key::Watch(point.index))?;
+        set.map_or(Ok(true), |(_, row)| row::decode("watch", &row))
     }
 
     /// An event's row. It is there: something in the model points to it.

@@ -182,6 +182,10 @@ fn settings(hot: &mut Hot, staged: &mut Staged, step: &Step<'_>) {
         staged.put(&mut hot.sum, &Key::Languages(step.index), encode(&e.after));
         hot.languages = e.after;
     }
+    if let Event::WatchConfigured(e) = step.event {
+        staged.put(&mut hot.sum, &Key::Watch(step.index), encode(&e.after));
+        hot.watch = e.after;
+    }
 }
 
 /// The prompt lets its key go. The row that said it holds the key follows from the state, so nothing is read.

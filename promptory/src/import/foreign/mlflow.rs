@@ -4,14 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use promptory_compat::mlflow::IS_PROMPT;
+use promptory_compat::mlflow::content::{self, Content, Said};
 use promptory_events::Timestamp;
-use promptory_events::event::Syntax;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Item, Version, author, items, messages, text, texts};
+use super::{Item, Version, author, items, messages, text as text_of, texts};
 use crate::asking::{Asking, AskingError};
-
-const IS_PROMPT: &str = "tags.`mlflow.prompt.is_prompt` = 'true'";
 
 /// The versions in a file, each as the REST API has a model version.
 ///
@@ -26,13 +25,14 @@ pub fn file(path: &Path) -> std::io::Result<Vec<Item>> {
 /// # Errors
 /// The server can't be asked, or answers something else.
 pub fn live(asking: &Asking, patience: Duration) -> Result<Vec<Item>, AskingError> {
-    let prompts = pages(asking, patience, "registered-models", IS_PROMPT)?;
+    let is_prompt = format!("tags.`{IS_PROMPT}` = 'true'");
+    let prompts = pages(asking, patience, "registered-models", &is_prompt)?;
     let mut found = Vec::new();
     for prompt in prompts {
         let name = prompt["name"].as_str().unwrap_or_default();
         // Names of prompts have no quotes; whoever made one otherwise finds it with the other kind.
         let quote = if name.contains('\'') { '"' } else { '\'' };
-        let filter = format!("name = {quote}{name}{quote} AND {IS_PROMPT}");
+        let filter = format!("name = {quote}{name}{quote} AND {is_prompt}");
         for one in pages(asking, patience, "model-versions", &filter)? {
             found.push((found.len() as u64 + 1, version(&one)));
         }
@@ -56,47 +56,26 @@ fn pages(asking: &Asking, patience: Duration, of: &str, filter: &str) -> Result<
 }
 
 fn version(value: &Value) -> Result<Version, String> {
-    let mut tags = Map::new();
-    for tag in value["tags"].as_array().into_iter().flatten() {
-        if let (Some(name), Some(said)) = (tag["key"].as_str(), tag["value"].as_str()) {
-            tags.insert(name.to_owned(), said.into());
-        }
-    }
-    let said = |name: &str| tags.get(name).and_then(Value::as_str);
-    let content = said("mlflow.prompt.text").ok_or("it has no tag `mlflow.prompt.text`: it is no prompt")?;
+    let said = |tag: &Value| Some((tag["key"].as_str()?.to_owned(), tag["value"].as_str()?.to_owned()));
+    let tags = value["tags"].as_array().into_iter().flatten().filter_map(said);
+    let Content { said, template, config, .. } = content::read(tags).map_err(|problem| problem.detail)?;
     let number = value["version"].as_str().and_then(|text| text.parse().ok()).or(value["version"].as_u64());
-    let object = |name: &str| {
-        let object = said(name).map(serde_json::from_str::<Value>).transpose();
-        object.map_err(|_| format!("its tag `{name}` is no JSON"))
+    let (text, list) = match said {
+        Said::Text(text) => (Some(text), None),
+        Said::Messages(items) => (None, Some(messages(&Value::Array(items))?)),
     };
-    let kind = said("_mlflow_prompt_type").unwrap_or("text");
-    let chat =
-        (kind == "chat").then(|| serde_json::from_str(content).map_err(|_| "its messages are no JSON".to_owned()));
-    let messages = chat.transpose()?.map(|list| messages(&list)).transpose()?;
-    let mut config = Map::new();
-    if let Some(Value::Object(model)) = object("_mlflow_prompt_model_config")? {
-        config.extend(renamed(model));
-    }
-    if let Some(schema) = object("_mlflow_prompt_response_format")? {
-        config.insert("output_schema".into(), schema);
-    }
     let time = value["creation_timestamp"].as_i64().or_else(|| value["creation_timestamp"].as_str()?.parse().ok());
     Ok(Version {
-        name: text(value, "name")?,
+        name: text_of(value, "name")?,
         number: number.ok_or("`version` is no number")?,
-        text: messages.is_none().then(|| content.to_owned()),
-        messages,
+        text,
+        messages: list,
         config,
-        template: (kind == "jinja2").then_some(Syntax::Jinja),
+        template,
         labels: texts(&value["aliases"]),
         message: value["description"].as_str().filter(|text| !text.is_empty()).map(str::to_owned),
         time: time.map(|ms| Timestamp::from_micros(ms.saturating_mul(1000))),
         author: author(&value["user_id"]),
         ..Version::default()
     })
-}
-
-/// The model's name is `model` here; everything else stays what it was called.
-fn renamed(model: Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
-    model.into_iter().map(|(name, value)| (if name == "model_name" { "model".to_owned() } else { name }, value))
 }

@@ -180,7 +180,7 @@ impl Parts<'_> {
         let name = |field: &str| event.text(field).map(str::to_owned).ok_or_else(|| format!("it has no {field}"));
         let number = |field: &str| event.number(field).ok_or_else(|| format!("it has no {field}"));
         let change = match event.kind.as_str() {
-            "tags.set" => Change::SetTags { prompt, tags: tags_of(event)? },
+            "tags.set" => Change::SetTags { prompt, tags: tags_of(event)?, from: None },
             "metadata.set" => Change::SetMetadata { prompt, metadata: metadata_of(event)? },
             "prompt.archived" => Change::ArchivePrompt { prompt },
             "prompt.restored" => Change::RestorePrompt { prompt, key: Some(self.key(event.text("key"))?) },

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use promptory_domain::access::{Action, Actions, allowed};
 use promptory_events::event::{AnyRole, Event, KeyScope, RoleName, Split, Subject};
+use promptory_events::guard::Guard;
 use promptory_events::rollout::Table;
 use promptory_events::{
     FreezeId, GroupId, KeyId, Label, Prefix, PrincipalId, PromptId, RequestId, RolloutId, Timestamp,
@@ -30,6 +31,8 @@ pub(super) struct Facts {
     pub tokens: TokenFacts,
     /// Users of the directory who are not active, or that there are no more.
     pub kept_out: HashSet<PrincipalId>,
+    /// Whether the tenant said that its versions are not to be watched.
+    pub unwatched: bool,
 }
 
 #[derive(Debug)]
@@ -68,6 +71,8 @@ pub(super) struct PromptFact {
     pub labels: BTreeMap<Label, (u32, Option<u32>)>,
     /// What labels are split over.
     pub rollouts: BTreeMap<Label, RolloutFact>,
+    /// On which day it was last said of a version that it became worse in something.
+    pub degraded: HashMap<(u32, String), Timestamp>,
 }
 
 #[derive(Debug)]
@@ -76,6 +81,10 @@ pub(super) struct RolloutFact {
     pub table: Table,
     /// Versions that a request has allowed in it.
     pub approved: BTreeSet<u32>,
+    pub guards: Vec<Guard>,
+    /// Those that have acted, by their places.
+    pub breached: BTreeSet<u16>,
+    pub paused: bool,
 }
 
 #[derive(Debug)]
@@ -214,6 +223,11 @@ impl Facts {
                 self.tokens.take(event);
                 self.kept_out.insert(e.user);
             }
+            Event::WatchConfigured(e) => self.unwatched = !e.after,
+            Event::VersionDegraded(e) => {
+                let degraded = &mut self.prompts.entry(e.prompt).or_default().degraded;
+                degraded.insert((e.version, e.measure.name()), e.day);
+            }
             _ => self.take_prompt(actor, event),
         }
     }
@@ -239,14 +253,29 @@ impl Facts {
             Event::LabelRemoved(e) => drop(prompt.labels.remove(&e.label)),
             Event::RolloutStarted(e) => {
                 let approved = by_request(e.request, &e.after);
-                prompt
-                    .rollouts
-                    .insert(e.label.clone(), RolloutFact { id: e.rollout, table: e.after.clone(), approved });
+                let (id, table, guards) = (e.rollout, e.after.clone(), e.guards.clone());
+                let fact = RolloutFact { id, table, approved, guards, breached: BTreeSet::new(), paused: false };
+                prompt.rollouts.insert(e.label.clone(), fact);
             }
             Event::RolloutAdvanced(e) => {
                 if let Some(fact) = prompt.rollouts.get_mut(&e.label) {
                     fact.approved.extend(by_request(e.request, &e.after));
                     fact.table = e.after.clone();
+                }
+            }
+            Event::RolloutPaused(e) => {
+                if let Some(fact) = prompt.rollouts.get_mut(&e.label) {
+                    fact.paused = true;
+                }
+            }
+            Event::RolloutResumed(e) => {
+                if let Some(fact) = prompt.rollouts.get_mut(&e.label) {
+                    fact.paused = false;
+                }
+            }
+            Event::RolloutBreached(e) => {
+                if let Some(fact) = prompt.rollouts.get_mut(&e.label) {
+                    fact.breached.insert(e.place);
                 }
             }
             Event::RolloutRolledBack(e) => drop(prompt.rollouts.remove(&e.label)),

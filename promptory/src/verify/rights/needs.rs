@@ -16,11 +16,13 @@ pub(super) fn check(facts: &Facts, case: &Case<'_>, event: &Event) -> Result<(),
         | Event::AttemptsCounted(_)
         | Event::UnauthenticatedCounted(_)
         | Event::AuditRead(_)
-        | Event::AuditExported(_) => Err("only the system writes this".to_owned()),
+        | Event::AuditExported(_)
+        | Event::RolloutBreached(_)
+        | Event::VersionDegraded(_) => Err("only the system writes this".to_owned()),
         Event::TenantCreated(_) | Event::TenantSuspended(_) | Event::TenantResumed(_) | Event::BackupStarted(_) => {
             need(case, Action::ManageTenants, "")
         }
-        Event::SearchConfigured(_) => need(case, Action::ManageSettings, ""),
+        Event::SearchConfigured(_) | Event::WatchConfigured(_) => need(case, Action::ManageSettings, ""),
         Event::QuotaSet(_) => Err("only an operator sets a quota".to_owned()),
         Event::CommandUnchanged => Ok(()),
         Event::PrincipalAdded(e) => need(case, Action::ManageAccess, first_grant(case, e.principal).as_str()),

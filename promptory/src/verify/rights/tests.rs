@@ -21,6 +21,7 @@ use promptory_events::{
 use super::*;
 
 mod rollouts;
+mod watch;
 
 /// A tenant's ledger in the making, one commit a batch, a second apart.
 #[derive(Clone)]

@@ -58,6 +58,7 @@ pub struct CompareParams {
 /// By what two groups differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = ComparedBy)]
 pub enum By {
     Version,
     Arm,

@@ -83,6 +83,7 @@ pub enum OrderBy {
 /// In which form.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = AnalyticsFormat)]
 pub enum Format {
     #[default]
     Json,

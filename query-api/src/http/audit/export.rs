@@ -41,6 +41,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 /// How the records are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = AuditFormat)]
 pub enum Format {
     /// The records as in a listing, one a line.
     #[default]

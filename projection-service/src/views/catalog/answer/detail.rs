@@ -7,6 +7,8 @@ use promptory_events::event::{
 use promptory_events::{Credential, Event, KeyId, PrincipalId};
 use serde_json::{Value, json};
 
+use crate::guard;
+
 pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<PrincipalId>) -> Value {
     match event {
         Event::CommandUnchanged => json!({}),
@@ -64,6 +66,7 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
             "control": e.control,
             "after": e.after,
             "release": e.request,
+            "guards": e.guards.iter().map(guard::told).collect::<Vec<_>>(),
         }),
         Event::RolloutAdvanced(e) => json!({
             "rollout": e.rollout,
@@ -75,6 +78,14 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
         Event::RolloutPaused(e) => json!({ "rollout": e.rollout, "label": e.label }),
         Event::RolloutResumed(e) => json!({ "rollout": e.rollout, "label": e.label }),
         Event::RolloutRolledBack(e) => json!({ "rollout": e.rollout, "label": e.label, "before": e.before }),
+        Event::RolloutBreached(e) => json!({
+            "rollout": e.rollout,
+            "label": e.label,
+            "place": e.place,
+            "guard": guard::told(&e.guard),
+            "version": e.version,
+            "figures": guard::figures(&e.guard.measure, &e.figures),
+        }),
         Event::RolloutCompleted(e) => {
             json!({ "rollout": e.rollout, "label": e.label, "before": e.before, "version": e.version })
         }
@@ -132,6 +143,13 @@ pub(crate) fn of(event: &Event, principal_of: impl Fn(KeyId) -> Option<Principal
             json!({ "minute": e.minute, "again": again.collect::<Vec<_>>(), "others": e.others })
         }
         Event::AuditRead(e) | Event::AuditExported(e) => audit_read(e),
+        Event::WatchConfigured(e) => json!({ "before": e.before, "after": e.after }),
+        Event::VersionDegraded(e) => json!({
+            "version": e.version,
+            "day": e.day,
+            "measure": guard::measure(&e.measure),
+            "figures": guard::beside_past(&e.measure, &e.figures),
+        }),
         Event::SearchConfigured(e) => json!({ "before": e.before, "after": e.after }),
         Event::QuotaSet(e) => json!({ "quota": e.quota, "before": e.before, "after": e.after }),
         Event::UserSet(e) => json!({ "principal": e.user, "active": e.active }),
@@ -175,7 +193,12 @@ pub(super) fn with_subject(subject: Subject, mut rest: Value) -> Value {
 /// What a request asks a label to be split over.
 pub(super) fn split(split: &Split) -> Value {
     let arm = |(version, weight): (&u32, &u16)| json!({ "version": version, "weight": weight });
-    json!({ "rollout": split.rollout, "arms": split.weights.as_map().iter().map(arm).collect::<Vec<_>>() })
+    let mut said =
+        json!({ "rollout": split.rollout, "arms": split.weights.as_map().iter().map(arm).collect::<Vec<_>>() });
+    if !split.guards.is_empty() {
+        said["guards"] = split.guards.iter().map(guard::told).collect();
+    }
+    said
 }
 
 /// What a comment is on: `version` or `release`.

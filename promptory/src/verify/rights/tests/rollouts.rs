@@ -24,8 +24,13 @@ fn step(step: Step) -> Change {
 }
 
 fn ask(shares: &[(u32, u16)]) -> Change {
-    let (prompt, split) = (at("team/greet"), Some(weights(shares)));
+    let (prompt, split) = (at("team/greet"), Some((weights(shares), Vec::new())));
     Change::RequestRelease { prompt, label: label(), version: None, split, expires_at: None }
+}
+
+fn started(rollout: RolloutId, prompt: PromptId, control: u32, after: Table) -> RolloutStarted {
+    let (guards, since) = (Vec::new(), Timestamp::MIN);
+    RolloutStarted { rollout, prompt, label: label(), control, after, request: None, guards, since }
 }
 
 fn running(acme: &Book) -> (PromptId, RolloutId, Table) {
@@ -55,7 +60,7 @@ fn what_decide_accepts_of_rollouts_is_lawful() {
     acme.by(&editor, step(Step::Complete(2)));
     // By hand where it is not protected, and taken back where it is by then.
     acme.by(&owner, Change::UnprotectLabel { prefix: "team/".parse().unwrap(), label: label() });
-    acme.by(&editor, step(Step::Start(weights(&[(1, 5000), (2, 5000)]))));
+    acme.by(&editor, step(Step::Start(weights(&[(1, 5000), (2, 5000)]), Vec::new())));
     acme.by(&owner, protect());
     acme.by(&editor, step(Step::Advance(weights(&[(1, 4000), (2, 6000)]))));
     let window = Change::SetFreeze { prefix: "".parse().unwrap(), from: acme.now, until: acme.now.plus_ms(99_000) };
@@ -87,8 +92,7 @@ fn a_split_that_nobody_approved_is_found() {
     let completed = RolloutCompleted { rollout, prompt, label: label(), before, version: 3 };
     found_in(vec![Event::RolloutCompleted(completed), set_event(&acme, 3)], "nobody approved version 3");
     found_in(vec![set_event(&acme, 2)], "had a rollout");
-    let again =
-        RolloutStarted { rollout: RolloutId([7; 16]), prompt, label: label(), control: 1, after: third, request: None };
+    let again = started(RolloutId([7; 16]), prompt, 1, third);
     found_in(vec![Event::RolloutStarted(again)], "has a rollout already");
 }
 
@@ -97,8 +101,7 @@ fn a_split_by_hand_of_what_is_protected_or_resumed_or_without_right_is_found() {
     let World { system, mut acme, owner, editor, editor_id, editor_grant } = world();
     let (prompt, _) = acme.tenant.prompt(&at("team/greet")).unwrap();
     let started = |control| {
-        let (rollout, after) = (RolloutId([7; 16]), table(&[(1, 9999), (2, 1)]));
-        Event::RolloutStarted(RolloutStarted { rollout, prompt, label: label(), control, after, request: None })
+        Event::RolloutStarted(self::started(RolloutId([7; 16]), prompt, control, table(&[(1, 9999), (2, 1)])))
     };
     let mut copy = acme.clone();
     let index = copy.write(forged(editor_id, &editor, &[]), vec![started(1)]);
@@ -110,7 +113,7 @@ fn a_split_by_hand_of_what_is_protected_or_resumed_or_without_right_is_found() {
     copy.by(&owner, protect());
     let index = copy.write(forged(editor_id, &editor, &[editor_grant]), vec![started(1)]);
     found(&system, &copy, index, "nobody approved version 2");
-    acme.by(&editor, step(Step::Start(weights(&[(1, 5000), (2, 5000)]))));
+    acme.by(&editor, step(Step::Start(weights(&[(1, 5000), (2, 5000)]), Vec::new())));
     acme.by(&editor, step(Step::Pause));
     acme.by(&owner, protect());
     let (prompt, rollout, _) = running(&acme);
@@ -125,7 +128,10 @@ fn a_release_that_splits_otherwise_than_was_asked_is_found() {
     let (prompt, rollout, before) = running(&acme);
     let events = acme.by(&editor, ask(&[(1, 5000), (2, 5000)]));
     let [Event::ReleaseRequested(asked)] = &events[..] else { panic!("{events:?}") };
-    assert_eq!(asked.split, Some(Split { rollout: Some(rollout), weights: weights(&[(1, 5000), (2, 5000)]) }));
+    assert_eq!(
+        asked.split,
+        Some(Split { rollout: Some(rollout), weights: weights(&[(1, 5000), (2, 5000)]), guards: vec![] })
+    );
     // What `decide` makes of the approval, with another table in it.
     let mut honest = acme.clone();
     honest.by(&reviewer, Change::ApproveRelease { request: asked.request });
@@ -139,3 +145,5 @@ fn a_release_that_splits_otherwise_than_was_asked_is_found() {
     let index = acme.write(batch.commits[0].header.clone(), events);
     found(&system, &acme, index + 2, "does not do what was asked for");
 }
+
+mod guards;

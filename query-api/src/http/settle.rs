@@ -1,5 +1,5 @@
-//! Whoever writes by Langfuse's routes reads what he wrote: its clients know no positions, so a write is answered once the
-//! read side is where it leads to.
+//! Whoever writes by the routes of another product's client reads what he wrote: such clients know no positions, so a write is
+//! answered once the read side is where it leads to.
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
@@ -12,16 +12,16 @@ use promptory_projection::ask::Question;
 use crate::http::{params, respond};
 use crate::read_side::ReadSide;
 
-/// Where these routes are.
-const BASE: &str = "/api/public/";
+/// Where Langfuse's and MLflow's routes are.
+const BASES: [&str; 2] = ["/api/public/", "/api/2.0/mlflow/"];
 
-/// Routes that write, whose answers to Langfuse's clients wait, for at most 2 s, for the read side of the same process.
+/// Routes that write, whose answers to such clients wait, for at most 2 s, for the read side of the same process.
 pub fn settled(router: Router, read_side: ReadSide) -> Router {
     router.layer(from_fn_with_state(read_side, settle))
 }
 
 async fn settle(State(read_side): State<ReadSide>, request: Request, next: Next) -> Response {
-    if !request.uri().path().starts_with(BASE) {
+    if !BASES.iter().any(|base| request.uri().path().starts_with(base)) {
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();
