@@ -12,7 +12,7 @@ mod desk;
 mod tests;
 mod view;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +22,8 @@ use promptory_events::{PromptId, TenantId, partition};
 use promptory_ledger::{AppendError, ReadError, UsageLog};
 use promptory_platform::Clock;
 use promptory_usage::Rows;
+use promptory_usage::adoption::Adoption;
+use promptory_usage::page::Grain;
 use promptory_usage::query::{Question, Told, TooMany};
 use tokio::sync::watch;
 
@@ -126,11 +128,55 @@ impl Analytics {
         question: Question,
         tell: fn(&Question, Rows) -> Result<T, AnalyticsError>,
     ) -> Result<T, AnalyticsError> {
-        let (desk, scope) = (self.desk(tenant), Arc::new(scope));
+        let scope = Arc::new(scope);
+        self.read(tenant, |desk| {
+            let (scope, question) = (scope.clone(), question.clone());
+            async move { desk.answer(scope, question, tell).await }
+        })
+        .await
+    }
+
+    /// Who runs the prompts in scope, and which versions of theirs, from a minute up to and without another.
+    pub(crate) async fn adoption(
+        &self,
+        tenant: &TenantId,
+        scope: Scope,
+        range: (u32, u32),
+        step: Option<Grain>,
+    ) -> Result<Adoption, AnalyticsError> {
+        let scope = Arc::new(scope);
+        self.read(tenant, |desk| {
+            let scope = scope.clone();
+            async move { desk.adoption(scope, range, step).await }
+        })
+        .await
+    }
+
+    /// The last minute in which each of some prompts was run, of those that were.
+    pub(crate) async fn last(
+        &self,
+        tenant: &TenantId,
+        prompts: BTreeSet<PromptId>,
+    ) -> Result<BTreeMap<PromptId, u32>, AnalyticsError> {
+        let prompts = Arc::new(prompts);
+        self.read(tenant, |desk| {
+            let prompts = prompts.clone();
+            async move { desk.last(prompts).await }
+        })
+        .await
+    }
+
+    /// Takes in all that has come, and reads then; again if the store was closed between to make room.
+    async fn read<T, F: Future<Output = Result<T, AnalyticsError>>>(
+        &self,
+        tenant: &TenantId,
+        read: impl Fn(Arc<Desk>) -> F,
+    ) -> Result<T, AnalyticsError> {
+        let desk = self.desk(tenant);
         let mut told = Err(AnalyticsError::Closing);
         for _ in 0..ANSWER_TRIES {
             desk.catch_up(&self.inner).await?;
-            told = desk.answer(scope.clone(), question.clone(), tell).await;
+            told = read(desk.clone()).await;
             if !matches!(told, Err(AnalyticsError::Closing)) {
                 break;
             }

@@ -5,6 +5,7 @@ mod analytics;
 mod audit;
 mod changes;
 mod graph;
+pub mod insight;
 pub mod search;
 mod template;
 pub mod wire;
@@ -303,6 +304,8 @@ pub enum Question {
     },
     /// What is counted of usage.
     Analytics(Box<AskAnalytics>),
+    /// What is asked of prompts as a whole.
+    Insight(Box<insight::AskInsight>),
     /// How the tenant's read models stand.
     Models {
         /// Whether they are to be checked against the ledger. That goes on after the answer.
@@ -469,6 +472,8 @@ pub enum Answer {
     AuditCount(AuditCounted),
     /// To `Analytics`.
     Analytics(Box<AnalyticsAnswer>),
+    /// To `Insight`.
+    Insight(Box<insight::Insight>),
     /// To `Search`.
     Found(Box<search::Found>),
     /// To `Suggest`.

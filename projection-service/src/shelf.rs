@@ -10,6 +10,7 @@ mod denied;
 mod fast;
 mod guards;
 mod health;
+mod insight;
 mod open;
 pub mod search;
 mod slot;

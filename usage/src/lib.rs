@@ -10,11 +10,13 @@
 //! | [`rollup`] | what a stretch of the log adds to the rows; its bytes, kept for ever |
 //! | [`page`] | how rows lie in a view: minutes, hours and days |
 //! | [`query`] | which rows a question reads, and how they are grouped |
+//! | [`adoption`] | who runs a prompt, and which of its versions |
 //! | [`sequential`] | what can be said of a rate however often one looks |
 //! | [`guard`] | whether a version keeps within its bound |
 //! | [`degradation`] | whether a version became worse than it was |
 //! | [`compare`] | whether two groups differ, with a confidence interval |
 
+pub mod adoption;
 pub mod compare;
 pub mod degradation;
 pub mod fold;

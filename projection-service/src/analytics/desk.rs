@@ -3,20 +3,22 @@
 //! The order that everything leans on: a rollup is durable before the store has it, and the store has it before the stretch in
 //! memory is gone. Whoever dies between reads the rollup again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use promptory_events::{TenantId, Timestamp};
+use promptory_events::{PromptId, TenantId, Timestamp};
 use promptory_ledger::AppendError;
 use promptory_ledger::usage::Entry;
+use promptory_usage::adoption::Adoption;
 use promptory_usage::fold::Stretch;
-use promptory_usage::page::parts;
+use promptory_usage::page::{Grain, parts};
 use promptory_usage::query::Question;
 use promptory_usage::{Batch, Rollup, Rows};
 use tokio::sync::Mutex;
 
-use super::view::{Checkpoint, KnownHere, View};
+use super::view::{Checkpoint, KnownHere, Take, View};
 use super::{AnalyticsError, Inner, Scope};
 
 /// How far ahead the clock of another process may be that took records.
@@ -245,29 +247,57 @@ impl Desk {
         question: Question,
         tell: fn(&Question, Rows) -> Result<T, AnalyticsError>,
     ) -> Result<T, AnalyticsError> {
-        let state = self.state.clone();
-        let answering = tokio::task::spawn_blocking(move || {
-            let state = read(&state);
-            let Some(State { view, open, .. }) = state.as_ref() else {
-                return Err(closing());
-            };
-            let mut groups = Rows::default();
-            for part in parts(question.from, question.to, question.coarsest()) {
-                view.read(part, &question, &scope, &mut groups)?;
-            }
-            for (minute, dims, tally) in open.rows.iter() {
-                let seen = match scope.as_ref() {
-                    Scope::All => true,
-                    Scope::These(prompts) => prompts.contains(&dims.prompt),
-                };
-                if seen {
-                    question.take(&mut groups, (question.from, question.to), (minute, dims, tally))?;
-                }
-            }
-            drop(state);
+        let answering = self.reading(move |state| {
+            let (mut groups, range) = (Rows::default(), (question.from, question.to));
+            let callers = question.needs_callers();
+            state.rows(range, question.coarsest(), callers, &scope, &mut |read, row| {
+                question.take(&mut groups, read, row)
+            })?;
             tell(&question, groups)
         });
-        answering.await?
+        answering.await
+    }
+
+    /// Who runs the prompts in scope, and which versions of theirs, from a minute up to and without another.
+    pub async fn adoption(
+        &self,
+        scope: Arc<Scope>,
+        range: (u32, u32),
+        step: Option<Grain>,
+    ) -> Result<Adoption, AnalyticsError> {
+        let answering = self.reading(move |state| {
+            let mut adoption = Adoption::new(range, step);
+            let coarsest = step.unwrap_or(Grain::Day);
+            state.rows(range, coarsest, true, &scope, &mut |read, row| adoption.take(read, row))?;
+            Ok(adoption)
+        });
+        answering.await
+    }
+
+    /// The last minute in which each of some prompts was run, of those that were.
+    pub async fn last(&self, prompts: Arc<BTreeSet<PromptId>>) -> Result<BTreeMap<PromptId, u32>, AnalyticsError> {
+        let answering = self.reading(move |state| {
+            let mut last = state.view.last(&prompts)?;
+            for (minute, dims, _) in state.open.rows.iter().filter(|(_, dims, _)| prompts.contains(&dims.prompt)) {
+                let latest = last.entry(dims.prompt).or_insert(minute);
+                *latest = minute.max(*latest);
+            }
+            Ok(last)
+        });
+        answering.await
+    }
+
+    /// Reads on a thread that may block.
+    async fn reading<T: Send + 'static>(
+        &self,
+        read_from: impl FnOnce(&State) -> Result<T, AnalyticsError> + Send + 'static,
+    ) -> Result<T, AnalyticsError> {
+        let state = self.state.clone();
+        tokio::task::spawn_blocking(move || match read(&state).as_ref() {
+            Some(state) => read_from(state),
+            None => Err(closing()),
+        })
+        .await?
     }
 
     /// Closes the store.
@@ -300,6 +330,31 @@ impl Desk {
 }
 
 impl State {
+    /// Shows the rows of the prompts in scope from a minute up to and without another, in buckets no longer than `coarsest`:
+    /// what the store has, then what came behind the last rollup.
+    fn rows(
+        &self,
+        range: (u32, u32),
+        coarsest: Grain,
+        callers: bool,
+        scope: &Scope,
+        take: &mut Take<'_>,
+    ) -> Result<(), AnalyticsError> {
+        for part in parts(range.0, range.1, coarsest) {
+            self.view.read(part, callers, scope, take)?;
+        }
+        for (minute, dims, tally) in self.open.rows.iter() {
+            let seen = match scope {
+                Scope::All => true,
+                Scope::These(prompts) => prompts.contains(&dims.prompt),
+            };
+            if seen {
+                take(range, (minute, dims, tally))?;
+            }
+        }
+        Ok(())
+    }
+
     fn is_due(&self, shared: &Inner) -> bool {
         let rollup = i64::try_from(shared.rollup.as_millis()).unwrap_or(i64::MAX);
         self.open.since.is_some_and(|since| since.plus_ms(rollup) <= shared.clock.now())

@@ -3,17 +3,17 @@
 //! It is redb and not sled: a rollup changes hundreds of pages of some KiB at once, with its checkpoint in the same transaction,
 //! and sled would make the catalog wait for them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use promptory_events::{PromptId, Timestamp};
 use promptory_usage::fold::{Known, Sighting, Stretch, Waiting};
-use promptory_usage::page::{KEY_BYTES, PageKey, Part, spread};
-use promptory_usage::query::{Question, TooMany};
+use promptory_usage::page::{Grain, KEY_BYTES, PageKey, Part, spread};
+use promptory_usage::query::TooMany;
 use promptory_usage::record::IdHash;
 use promptory_usage::rows::Written;
-use promptory_usage::{DecodeError, Dims, Rows};
+use promptory_usage::{DecodeError, Dims, Rows, Tally};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -46,6 +46,9 @@ impl<E: Into<redb::Error>> From<E> for ViewError {
 fn damaged(error: &DecodeError) -> ViewError {
     ViewError(error.to_string())
 }
+
+/// Who is shown rows: the minutes that are read, and the row, of which some may lie beyond them.
+pub(super) type Take<'t> = dyn FnMut((u32, u32), (u32, &Dims, &Tally)) -> Result<(), TooMany> + 't;
 
 /// Up to where a store has taken everything in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,28 +173,40 @@ impl View {
         Ok(Prepared { txn, checkpoint })
     }
 
-    /// Takes the rows of a part that are asked for into groups.
-    pub fn read(
-        &self,
-        part: Part,
-        question: &Question,
-        scope: &Scope,
-        groups: &mut Rows,
-    ) -> Result<(), AnalyticsError> {
+    /// Shows the rows of a part, with callers or without, each with the minutes that are read of it.
+    pub fn read(&self, part: Part, callers: bool, scope: &Scope, take: &mut Take<'_>) -> Result<(), AnalyticsError> {
         let txn = self.db.begin_read().map_err(ViewError::from)?;
         let table = txn.open_table(PAGES).map_err(ViewError::from)?;
-        let reading = Reading { table: &table, part, question, callers: question.needs_callers() };
+        let reading = Reading { table: &table, part, callers };
         match scope {
-            Scope::These(prompts) => prompts.iter().try_for_each(|prompt| reading.prompt(*prompt, groups)),
+            Scope::These(prompts) => prompts.iter().try_for_each(|prompt| reading.prompt(*prompt, take)),
             Scope::All => {
                 let mut from = reading.first(PromptId([0; 16]), 0);
                 while let Some(prompt) = reading.next(&from)? {
-                    reading.prompt(prompt, groups)?;
+                    reading.prompt(prompt, take)?;
                     from = reading.first(prompt, u32::MAX);
                 }
                 Ok(())
             }
         }
+    }
+
+    /// The last minute in which each of some prompts was run, of those that were.
+    pub fn last(&self, prompts: &BTreeSet<PromptId>) -> Result<BTreeMap<PromptId, u32>, ViewError> {
+        let txn = self.db.begin_read()?;
+        let table = txn.open_table(PAGES)?;
+        let mut last = BTreeMap::new();
+        for prompt in prompts {
+            let key = |start| PageKey { grain: Grain::Minute, callers: false, prompt: *prompt, start }.bytes();
+            let Some(page) = table.range::<&[u8; KEY_BYTES]>(&key(0)..=&key(u32::MAX))?.next_back() else { continue };
+            let rows = Written::decode(page?.1.value()).map_err(|error| damaged(&error))?;
+            let took = rows.each(|bucket, _, _| {
+                let latest = last.entry(*prompt).or_insert(bucket);
+                *latest = bucket.max(*latest);
+            });
+            took.map_err(|error| damaged(&error))?;
+        }
+        Ok(last)
     }
 }
 
@@ -206,7 +221,6 @@ impl Prepared {
 struct Reading<'a> {
     table: &'a ReadOnlyTable<&'static [u8; KEY_BYTES], &'static [u8]>,
     part: Part,
-    question: &'a Question,
     callers: bool,
 }
 
@@ -225,7 +239,7 @@ impl Reading<'_> {
         Ok(found.map(|(key, _)| PageKey::prompt_in(key.value())))
     }
 
-    fn prompt(&self, prompt: PromptId, groups: &mut Rows) -> Result<(), AnalyticsError> {
+    fn prompt(&self, prompt: PromptId, take: &mut Take<'_>) -> Result<(), AnalyticsError> {
         let Part { grain, from, to } = self.part;
         let key = |minute| PageKey::of(grain, self.callers, prompt, minute).bytes();
         let (first, last) = (key(from), key(to - 1));
@@ -235,7 +249,7 @@ impl Reading<'_> {
             let mut refused: Option<TooMany> = None;
             let took = rows.each(|bucket, dims, tally| {
                 if refused.is_none() {
-                    refused = self.question.take(groups, (from, to), (bucket, &dims, tally)).err();
+                    refused = take((from, to), (bucket, &dims, tally)).err();
                 }
             });
             took.map_err(|error| damaged(&error))?;

@@ -11,7 +11,7 @@ use super::{Answer, Ask, AskError, Changed, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
-const VERSION: u8 = 8;
+const VERSION: u8 = 9;
 /// The most that one answer takes: half of the servers' `max_payload`.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -99,6 +99,7 @@ fn cut(told: &mut Told) -> bool {
     reply.cut = true;
     match &mut reply.answer {
         Answer::List(items) => halve(items),
+        Answer::Insight(insight) => insight.halve(),
         Answer::Versions(items) => halve(items),
         Answer::LabelHistory(items) => halve(items),
         Answer::Access(items) => halve(items),

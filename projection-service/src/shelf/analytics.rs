@@ -18,10 +18,11 @@ use crate::analytics::{Analytics, AnalyticsError, Scope};
 use crate::ask::{AnalyticsAnswer, Answer, Ask, AskAnalytics, AskError, PromptRef, Reply};
 use crate::hot::Hot;
 use crate::hot::access::Reader;
+use crate::views::catalog::row::PromptRow;
 use crate::views::catalog::sight::Sight;
 
-const MINUTE_MICROS: i64 = 60_000_000;
-const DAY_MINUTES: u32 = 24 * 60;
+pub(super) const MINUTE_MICROS: i64 = 60_000_000;
+pub(super) const DAY_MINUTES: u32 = 24 * 60;
 
 impl Shelf {
     /// Counts what this log holds from now on; a record is in a rollup after so long at the latest. Once only.
@@ -55,7 +56,7 @@ impl Shelf {
         let Some(analytics) = self.inner.analytics.get() else {
             return Err(AskError::Unavailable("usage is not counted here".to_owned()));
         };
-        let (from, to) = range(asked, self.inner.config.clock.now());
+        let (from, to) = range(asked.from, asked.to, DAY_MINUTES, self.inner.config.clock.now());
         let question = Question { from, to, ..asked.question.clone() };
         let told = analytics.answer(&ask.tenant, scope, question).await.map_err(refusal)?;
         let keys = if asked.question.group_by.contains(&Dimension::Prompt) {
@@ -74,20 +75,10 @@ impl Shelf {
 
 /// The prompts that the reader may be told of and asks about.
 fn scope(catalog: &Hot, reader: &Reader, asked: &AskAnalytics) -> Result<Scope, AskError> {
-    let caller = catalog.access.rights_of(reader);
-    let may = |key: &str| caller.grant(Action::ReadAnalytics, key).is_some();
     if let Some(which) = &asked.prompt {
-        let row = match which {
-            PromptRef::Key(key) => catalog.holder(key),
-            PromptRef::Id(id) => catalog.prompt(*id),
-        };
-        let sight = Sight::new(catalog, reader);
-        let row = row.filter(|row| sight.key(row.key.as_str())).ok_or(AskError::PromptNotFound)?;
-        if !may(row.key.as_str()) {
-            return Err(AskError::AnalyticsHidden(Prefix::of(row.key.as_str())));
-        }
-        return Ok(Scope::These(BTreeSet::from([row.id])));
+        return Ok(Scope::These(BTreeSet::from([named(catalog, reader, which)?.id])));
     }
+    let caller = catalog.access.rights_of(reader);
     let prefixes = caller.prefixes(Action::ReadAnalytics);
     if prefixes.is_empty() {
         return Err(AskError::AnalyticsHidden(Prefix::tenant()));
@@ -100,18 +91,32 @@ fn scope(catalog: &Hot, reader: &Reader, asked: &AskAnalytics) -> Result<Scope, 
     Ok(Scope::These(rows.map(|row| row.id).collect()))
 }
 
+/// The prompt that is asked about, of which the reader may be told.
+pub(super) fn named<'c>(catalog: &'c Hot, reader: &Reader, which: &PromptRef) -> Result<&'c Arc<PromptRow>, AskError> {
+    let row = match which {
+        PromptRef::Key(key) => catalog.holder(key),
+        PromptRef::Id(id) => catalog.prompt(*id),
+    };
+    let sight = Sight::new(catalog, reader);
+    let row = row.filter(|row| sight.key(row.key.as_str())).ok_or(AskError::PromptNotFound)?;
+    match catalog.access.rights_of(reader).grant(Action::ReadAnalytics, row.key.as_str()) {
+        Some(_) => Ok(row),
+        None => Err(AskError::AnalyticsHidden(Prefix::of(row.key.as_str()))),
+    }
+}
+
 /// The minutes since 1970 that are asked about, from the first up to and without the second: whole ones, so more than was said.
-fn range(asked: &AskAnalytics, now: Timestamp) -> (u32, u32) {
+/// Without `from` it is so many minutes before the end.
+pub(super) fn range(from: Option<Timestamp>, to: Option<Timestamp>, minutes: u32, now: Timestamp) -> (u32, u32) {
     let minute = |micros: i64| u32::try_from(micros.div_euclid(MINUTE_MICROS)).unwrap_or_default();
     let ended = |micros: i64| minute(micros.saturating_add(MINUTE_MICROS - 1));
     // What was recorded ahead of this clock counts as of now.
-    let to =
-        asked.to.map_or_else(|| minute(now.plus_ms(limits::USAGE_AHEAD_MAX_MS).micros()) + 1, |to| ended(to.micros()));
-    let from = asked.from.map_or_else(|| to.saturating_sub(DAY_MINUTES), |from| minute(from.micros()));
+    let to = to.map_or_else(|| minute(now.plus_ms(limits::USAGE_AHEAD_MAX_MS).micros()) + 1, |to| ended(to.micros()));
+    let from = from.map_or_else(|| to.saturating_sub(minutes), |from| minute(from.micros()));
     (from, to)
 }
 
-fn refusal(error: AnalyticsError) -> AskError {
+pub(super) fn refusal(error: AnalyticsError) -> AskError {
     match error {
         AnalyticsError::TooMany(_) => AskError::TooManyGroups,
         other => AskError::Unavailable(other.to_string()),

@@ -85,6 +85,9 @@ impl Shelf {
         if let Question::Analytics(asked) = &ask.question {
             return self.counted(&open, &reader, ask, asked).await;
         }
+        if let Question::Insight(asked) = &ask.question {
+            return Box::pin(self.insight(&slot, open, reader, ask, asked)).await;
+        }
         if let Some(audited) = self.audited(&open, &reader, ask).await {
             return audited;
         }

@@ -78,6 +78,7 @@ impl Question {
             | Self::Dependents { prompt, .. }
             | Self::Forks { prompt, .. } => (Some(prompt), None),
             Self::Diff { prompt, against: Against::Version(other, _), .. } => (Some(prompt), other.as_ref()),
+            Self::Insight(asked) => (asked.prompt.as_ref(), None),
             Self::Diff { prompt, .. } | Self::Changes(AskChanges { of: Of::Prompt(prompt), .. }) => {
                 (Some(prompt), None)
             }

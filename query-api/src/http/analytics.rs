@@ -1,7 +1,11 @@
 //! What is counted of usage: over a range of time, by what executions differ by, as JSON or CSV.
 
+pub mod adoption;
 pub mod compare;
+mod insight;
+pub mod lead_time;
 mod params;
+pub mod stale;
 mod table;
 mod wire;
 
@@ -16,6 +20,8 @@ use super::error::{AnalyticsProblems, problem};
 use super::params::ask;
 use super::{App, render, respond};
 use params::{AnalyticsParams, Format};
+
+const CSV: &str = "text/csv; charset=utf-8; header=present";
 
 /// How prompts were run: executions, errors, latencies, tokens, costs and scores, of prompts on which the caller may
 /// `read-analytics`. All that was recorded before counts. Quantiles are within one part in 128 of the value of their rank,
@@ -42,7 +48,7 @@ pub async fn analytics(
         Format::Json => Ok(respond::json(reply.as_of, render::json(&wire::counted(&answer, &group_by))?)),
         Format::Csv => {
             let mut response = respond::json(reply.as_of, table::csv(&answer, &group_by)?.into());
-            let kind = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+            let kind = HeaderValue::from_static(CSV);
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
             Ok(response)
         }

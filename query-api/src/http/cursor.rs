@@ -4,6 +4,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use promptory_events::{Position, PromptKey, TenantId};
 use promptory_platform::Problem;
+use promptory_projection::ask::insight::AskInsight;
 use promptory_projection::ask::search::After;
 use promptory_projection::ask::{AsOf, AskChanges, AskHoldings, AskWho, AuditFilter, Listing};
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,8 @@ pub enum Cursor {
         /// Where it goes on.
         after: After,
     },
+    /// Among prompts as a whole: the question that goes on.
+    Insight(Box<AskInsight>),
 }
 
 /// Bytes of the check sum. It keeps mistakes out; it is no signature, since a cursor opens nothing.

@@ -59,6 +59,9 @@ fn usage(guide: &mut Guide, owner: &Client) {
     let _ = guide.play(owner, "POST /v1/usage");
     let _ = guide.play(owner, "GET /v1/analytics");
     let _ = guide.play(owner, "GET /v1/analytics/compare");
+    for insight in ["adoption", "lead-time", "stale"] {
+        let _ = guide.play(owner, &format!("GET /v1/analytics/{insight}"));
+    }
     let _ = guide.play(owner, "POST /v1/otlp/v1/traces");
 }
 

@@ -7,6 +7,7 @@ mod diff;
 mod held;
 pub(crate) mod history;
 mod holdings;
+mod insight;
 mod prompt;
 mod releases;
 mod render;
@@ -151,6 +152,7 @@ impl<R: Rows> Desk<'_, R> {
             Question::Audit { .. }
             | Question::AuditCount { .. }
             | Question::Analytics(_)
+            | Question::Insight(_)
             | Question::Models { .. }
             | Question::Work(_) => {
                 return Err(AskError::Unavailable("this is no question to the catalog".to_owned()).into());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use promptory_events::event::{Event, Include, Selector, VersionAdded, VersionRef, Written};
 use promptory_events::limits::{INCLUDE_DEPTH_MAX, RENDER_CONTENT_MAX_BYTES, RENDER_PARTS_MAX};
-use promptory_events::{Label, PromptId};
+use promptory_events::{Branch, Label, PromptId};
 use promptory_template::plain::expand;
 use promptory_template::{Part, Refusal, render};
 use serde_json::{Map, Value};
@@ -128,15 +128,7 @@ impl<R: Rows> Desk<'_, R> {
         let Some((row, prompt)) = row.and_then(|row| row.summary().map(|prompt| (row, prompt))) else {
             return Ok(None);
         };
-        // A label that is split leads to each of its versions.
-        let split = |label: &Label| {
-            let running = row.rollouts.get(label);
-            running.is_some_and(|running| running.table.runs().iter().any(|run| run.version == event.number))
-        };
-        let led = row.labels.iter().filter(|(label, number)| **number == event.number || split(label));
-        let labels: Vec<_> = led.map(|(label, _)| label.clone()).collect();
-        let heads = prompt.branches.iter().filter(|(_, head)| **head == event.number);
-        let branches: Vec<_> = heads.map(|(branch, _)| branch.clone()).collect();
+        let (labels, branches) = led(&row, event.number);
         if !all && (row.archived || (labels.is_empty() && branches.is_empty())) {
             return Ok(None);
         }
@@ -146,6 +138,21 @@ impl<R: Rows> Desk<'_, R> {
         let stamp = self.stamp(index, &added, &mut None)?;
         Ok(Some(Dependent { prompt, version, at, labels, branches, stamp }))
     }
+}
+
+/// The labels and the open branches that lead to a version of a prompt.
+pub(super) fn led(row: &PromptRow, number: u32) -> (Vec<Label>, Vec<Branch>) {
+    // A label that is split leads to each of its versions.
+    let split = |label: &Label| {
+        let running = row.rollouts.get(label);
+        running.is_some_and(|running| running.table.runs().iter().any(|run| run.version == number))
+    };
+    let labels = row.labels.iter().filter(|(label, at)| **at == number || split(label));
+    let main = (row.main == number).then(Branch::main);
+    let heads = row.branches.iter().filter(|(_, head)| **head == number).map(|(branch, _)| branch.clone());
+    let mut branches: Vec<_> = heads.chain(main).collect();
+    branches.sort_unstable();
+    (labels.map(|(label, _)| label.clone()).collect(), branches)
 }
 
 fn refused(refusal: Refusal, parts: &[RenderedPart]) -> AskError {
