@@ -9,56 +9,17 @@ import argparse
 import json
 import logging
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from checks import Checks, answered, nowhere
 from promptory_client import Client, Refused, Server, conclude, quote
 
 # A hang must end in a failure; nothing is measured with this.
 NODE_SECONDS = 120
 ROUTE = "/api/public/v2/prompts/{prompt}"
-
-
-def answered(client):
-    """Requests for a prompt that the server has answered, by what it says itself."""
-    lines = client.send("GET", "/metrics").body.decode().splitlines()
-    ours = (line for line in lines if line.startswith("promptory_http_request_seconds_count{"))
-    ours = (line for line in ours if 'method="GET"' in line and f'route="{ROUTE}"' in line)
-    return sum(float(line.rsplit(" ", 1)[1]) for line in ours)
-
-
-def nowhere():
-    """An address of this machine where nobody is."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
-
-
-class Checks:
-    """Counts what was looked at, and keeps what is not as it should be."""
-
-    def __init__(self):
-        self.count, self.failures = 0, []
-
-    def equal(self, what, is_, should):
-        """Two things that must be equal."""
-        self.count += 1
-        if is_ != should:
-            self.failures.append(f"{what}: is {is_!r}, should be {should!r}")
-
-    def raises(self, what, status, call):
-        """A call that must be refused with a status."""
-        self.count += 1
-        try:
-            call()
-        except Exception as error:  # noqa: BLE001 - the SDK's errors have no common class that is public
-            if getattr(error, "status_code", None) != status:
-                self.failures.append(f"{what}: {error!r}, should be a {status}")
-        else:
-            self.failures.append(f"{what}: was not refused")
 
 
 def texts(checks, sdk, server):
@@ -77,12 +38,12 @@ def texts(checks, sdk, server):
     checks.equal("by label", sdk.get_prompt(name, label="staging").compile(name="Ada"), "Good day, Ada.")
     checks.equal("latest", sdk.get_prompt(name, label="latest").version, 2)
     checks.equal("by number", sdk.get_prompt(name, version=2).prompt, "Good day, {{name}}.")
-    before = answered(server)
+    before = answered(server, ROUTE)
     for _ in range(5):
         sdk.get_prompt(name)
-    checks.equal("cached: no request", answered(server), before)
+    checks.equal("cached: no request", answered(server, ROUTE), before)
     sdk.get_prompt(name, cache_ttl_seconds=0)
-    checks.equal("not cached: one request", answered(server), before + 1)
+    checks.equal("not cached: one request", answered(server, ROUTE), before + 1)
     moved = sdk.update_prompt(name=name, version=2, new_labels=["production", "eu"])
     checks.equal("moved", (moved.version, sorted(moved.labels)), (2, ["eu", "latest", "production", "staging"]))
     checks.equal("after it", sdk.get_prompt(name).version, 2)
@@ -174,7 +135,7 @@ def python_sdk(server, public_key, secret_key):
 
     # It has much to say about what it is refused here on purpose.
     logging.getLogger("langfuse").setLevel(logging.CRITICAL)
-    checks, sdk = Checks(), client(server.url, public_key, secret_key)
+    checks, sdk = Checks("status_code"), client(server.url, public_key, secret_key)
     # The SDK has one client for each public key, so these have others.
     away, stranger = client(nowhere(), "pk_away", "x"), client(server.url, f"{public_key[:-1]}x", secret_key)
     name = texts(checks, sdk, server)
@@ -196,7 +157,7 @@ def traced_by_langfuse(server, public_key, secret_key):
     """Runs that PyPI's `langfuse` traces, and scores of them."""
     from langfuse import Langfuse, observe  # noqa: PLC0415 - as above
 
-    checks, name = Checks(), "py/traced"
+    checks, name = Checks("status_code"), "py/traced"
     sdk = Langfuse(public_key=public_key, secret_key=secret_key, base_url=server.url)
     for text in ("Hello, {{name}}.", "Good day, {{name}}."):
         sdk.create_prompt(name=name, prompt=text, labels=["production"])
@@ -256,7 +217,7 @@ def traced_by_opentelemetry(server, key):
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult  # noqa: PLC0415
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter  # noqa: PLC0415
 
-    checks, name = Checks(), "otel/traced"
+    checks, name = Checks("status_code"), "otel/traced"
     server.call("POST", "/v1/prompts", {"key": name, "text": "Hello."})
     ended = InMemorySpanExporter()
     provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))
@@ -311,7 +272,7 @@ def javascript_sdk(tool, url, public_key, secret_key):
 
 def traced_in_javascript(tool, server, public_key, secret_key):
     """Runs that npm's `@langfuse/tracing` and `@langfuse/otel` trace, and scores of them."""
-    checks = Checks()
+    checks = Checks("status_code")
     printed, failures = script("traces.mjs", str(tool), server.url, public_key=public_key, secret_key=secret_key)
     if failures:
         return failures

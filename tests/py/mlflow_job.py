@@ -7,30 +7,17 @@ what is refused.
 import argparse
 import logging
 import os
-import socket
 import sys
 import tempfile
 import threading
 import warnings
 from pathlib import Path
 
+from checks import Checks, answered, nowhere
 from promptory_client import Client, Server, conclude
 
-BASE = "/api/2.0/mlflow"
-
-
-def answered(client, route):
-    """Requests to a route that the server has answered, by what it says itself."""
-    lines = client.send("GET", "/metrics").body.decode().splitlines()
-    ours = (line for line in lines if line.startswith("promptory_http_request_seconds_count{"))
-    return sum(float(line.rsplit(" ", 1)[1]) for line in ours if f'route="{BASE}/{route}"' in line)
-
-
-def nowhere():
-    """An address of this machine where nobody is."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
+# What a load by version asks for, as the router has it.
+LOADED = "/api/2.0/mlflow/model-versions/get"
 
 
 def linked():
@@ -38,30 +25,6 @@ def linked():
     for thread in threading.enumerate():
         if thread.name.startswith("link_prompt_to_experiment"):
             thread.join()
-
-
-class Checks:
-    """Counts what was looked at, and keeps what is not as it should be."""
-
-    def __init__(self):
-        self.count, self.failures = 0, []
-
-    def equal(self, what, is_, should):
-        """Two things that must be equal."""
-        self.count += 1
-        if is_ != should:
-            self.failures.append(f"{what}: is {is_!r}, should be {should!r}")
-
-    def raises(self, what, error_code, call):
-        """A call that must be refused with MLflow's name for the error."""
-        self.count += 1
-        try:
-            call()
-        except Exception as error:  # noqa: BLE001 - whatever else comes is told
-            if getattr(error, "error_code", None) != error_code:
-                self.failures.append(f"{what}: {error!r}, should be {error_code}")
-        else:
-            self.failures.append(f"{what}: was not refused")
 
 
 def versions(checks, genai, server):
@@ -90,13 +53,13 @@ def versions(checks, genai, server):
     moved = genai.load_prompt("prompts:/greet@production")
     checks.equal("moved", (moved.version, moved.aliases), (2, ["production"]))
     linked()
-    before = answered(server, "model-versions/get")
+    before = answered(server, LOADED)
     for _ in range(5):
         genai.load_prompt("prompts:/greet@production")
         genai.load_prompt("greet", version=1)
-    checks.equal("cached: no request", answered(server, "model-versions/get"), before)
+    checks.equal("cached: no request", answered(server, LOADED), before)
     genai.load_prompt("greet", version=1, cache_ttl_seconds=0)
-    checks.equal("not cached: one request", answered(server, "model-versions/get"), before + 1)
+    checks.equal("not cached: one request", answered(server, LOADED), before + 1)
     linked()
     ours = server.prompt("greet", version=1)
     checks.equal("ours", (ours["text"], ours["version"]["message"], ours["labels"], ours["tags"]), (
@@ -209,7 +172,7 @@ def run(server, key):
     # It has much to say about what it is refused here on purpose.
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    checks, client = Checks(), mlflow.MlflowClient()
+    checks, client = Checks("error_code"), mlflow.MlflowClient()
     versions(checks, mlflow.genai, server)
     chats(checks, mlflow.genai)
     tags(checks, mlflow.genai, client, server)
