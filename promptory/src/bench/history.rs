@@ -219,7 +219,7 @@ mod tests {
         let edits = vec![edit(Op::Create, "a", None), edit(Op::Delete, "a", None), edit(Op::Create, "a", None)];
         let history = History { name: String::new(), edits };
         let keys: Vec<_> = history.created(1).take(2).map(|command| command["key"].clone()).collect();
-        assert_eq!(keys, ["1/a", "2/a"]);
+        assert_eq!(keys, ["0/a", "1/a"]);
     }
 
     #[test]
