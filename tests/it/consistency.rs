@@ -14,10 +14,20 @@ const OF_THE_PROCESS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// numbers.
 const OF_OTHERS: [&str; 2] = ["/scim/", "/api/"];
 /// Lists whose pages are not held to one point by an index, and why.
-const HELD_OTHERWISE: [(&str, &str); 1] =
-    [("/v1/search", "a search holds a state of the index of words: tests of its own")];
+const HELD_OTHERWISE: [(&str, &str); 4] = [
+    ("/v1/search", "a search holds a state of the index of words: tests of its own"),
+    (
+        "/v1/analytics/adoption",
+        "what was run goes on, and can't be asked as of then: each page is as of when it is asked for",
+    ),
+    ("/v1/analytics/lead-time", "the same pages"),
+    ("/v1/analytics/stale", "the same pages"),
+];
 /// Reads without `as_of`, and why.
-const NO_AS_OF: [(&str, &str); 12] = [
+const NO_AS_OF: [(&str, &str); 15] = [
+    ("/v1/analytics/adoption", "of live prompts, beside the same counts"),
+    ("/v1/analytics/lead-time", "the time that it took does not change"),
+    ("/v1/analytics/stale", "of live prompts: what nobody needs now"),
     ("/v1/analytics/compare", "the same counts"),
     ("/v1/analytics", "what is counted only grows: `from` and `to` are of when prompts were run"),
     ("/v1/search", "the index of words has what is; the past is asked of the catalog"),
