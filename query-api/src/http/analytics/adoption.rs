@@ -15,7 +15,7 @@ use super::super::App;
 use super::super::error::AnalyticsProblems;
 use super::super::params::{page_size, parsed};
 use super::insight::{Paged, Which, answer, cell, head, line, next};
-use super::params::{Format, Granularity, time};
+use super::params::{Format, Granularity, in_order, time};
 
 /// Which prompts, and from when on.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -143,9 +143,7 @@ pub async fn adoption(
     presented: Presented,
     Query(params): Query<AdoptionParams>,
 ) -> Result<Response, Problem> {
-    if params.from.zip(params.to).is_some_and(|(from, to)| from >= to) {
-        return Err(Problem::field("to", "must be after `from`"));
-    }
+    in_order(params.from, params.to)?;
     let given = [
         ("label", params.label.is_some()),
         ("from", params.from.is_some()),

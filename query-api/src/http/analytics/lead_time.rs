@@ -13,7 +13,7 @@ use super::super::App;
 use super::super::error::AnalyticsProblems;
 use super::super::params::{page_size, parsed};
 use super::insight::{Paged, Which, answer, cell, head, line, next};
-use super::params::{Format, time};
+use super::params::{Format, in_order, time};
 
 /// Which prompts, and which label.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -130,9 +130,7 @@ pub async fn lead_time(
     presented: Presented,
     Query(params): Query<LeadTimeParams>,
 ) -> Result<Response, Problem> {
-    if params.from.zip(params.to).is_some_and(|(from, to)| from >= to) {
-        return Err(Problem::field("to", "must be after `from`"));
-    }
+    in_order(params.from, params.to)?;
     let given = [("label", params.label.is_some()), ("from", params.from.is_some()), ("to", params.to.is_some())];
     let fresh = given.into_iter().find(|(_, given)| *given).map(|(field, _)| field);
     let production = || "production".parse().map_err(|_| Problem::internal());

@@ -90,15 +90,24 @@ pub enum Format {
     Csv,
 }
 
+/// A time has a beginning before its end.
+///
+/// # Errors
+/// It has not.
+pub fn in_order(from: Option<Timestamp>, to: Option<Timestamp>) -> Result<(), Problem> {
+    if from.zip(to).is_some_and(|(from, to)| from >= to) {
+        return Err(Problem::field("to", "must be after `from`"));
+    }
+    Ok(())
+}
+
 impl AnalyticsParams {
     /// What is asked.
     ///
     /// # Errors
     /// A value that nothing can have.
     pub fn asked(&self) -> Result<AskAnalytics, Problem> {
-        if self.from.zip(self.to).is_some_and(|(from, to)| from >= to) {
-            return Err(Problem::field("to", "must be after `from`"));
-        }
+        in_order(self.from, self.to)?;
         let texts = [
             ("prefix", &self.prefix, limits::KEY_MAX_BYTES),
             ("label", &self.label, limits::LABEL_MAX_BYTES),
