@@ -176,7 +176,23 @@ impl StreamLog {
     }
 
     /// The next messages of a subject, from any replica: a beginning of what the leader has.
+    ///
+    /// Replicas begin to answer a moment after the stream is there, and are without one while they change their leader.
     async fn page(&self, stream: &str, subject: &str, after: u64) -> Result<Vec<Entry>, ReadError> {
+        let since = Instant::now();
+        loop {
+            match self.ask(stream, subject, after).await? {
+                Some(page) => return Ok(page),
+                None if since.elapsed() > BEHIND_PATIENCE => {
+                    return Err(ReadError::Unavailable(format!("no replica of {stream} answers")));
+                }
+                None => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// Asks for them once; `None`: there is no replica that answers (503).
+    async fn ask(&self, stream: &str, subject: &str, after: u64) -> Result<Option<Vec<Entry>>, ReadError> {
         let unavailable = |error: &dyn std::error::Error| ReadError::Unavailable(with_causes(error));
         let question = Question { seq: after + 1, next_by_subj: subject, batch: PAGE_ENTRIES, max_bytes: PAGE_BYTES };
         let question = serde_json::to_vec(&question).map_err(|error| unavailable(&error))?;
@@ -190,18 +206,19 @@ impl StreamLog {
             let answer = match timeout(REPLICA_TIMEOUT, answers.next()).await {
                 Ok(Some(answer)) => answer,
                 // What came is in order and lacks nothing: the rest comes with the next question.
-                _ if !page.is_empty() => return Ok(page),
+                _ if !page.is_empty() => return Ok(Some(page)),
                 _ => return Err(ReadError::Unavailable(format!("{stream} does not answer"))),
             };
             // The end, or "nothing there", is a status and no message.
             let code = answer.status.map(|status| status.as_u16());
             match code {
                 None => {}
-                Some(204 | 404) => return Ok(page),
+                Some(204 | 404) => return Ok(Some(page)),
+                Some(503) if page.is_empty() => return Ok(None),
                 Some(code) if page.is_empty() => {
                     return Err(ReadError::Unavailable(format!("{stream} answers with {code}")));
                 }
-                Some(_) => return Ok(page),
+                Some(_) => return Ok(Some(page)),
             }
             let message = StreamMessage::try_from(answer);
             let message = message.map_err(|error| ReadError::Corrupt(format!("an answer of {stream}: {error}")))?;
