@@ -174,5 +174,9 @@ pub const OTLP_SPAN_MAX_BYTES: usize = 4 * 1024 * 1024;
 pub const OTLP_ATTRIBUTES_MAX: usize = 1024;
 /// Groups of one answer about usage.
 pub const USAGE_GROUPS_MAX: usize = 10_000;
+/// What is kept of a text that was searched for and not found.
+pub const EMPTY_SEARCH_MAX_BYTES: usize = 256;
+/// Such texts of a day.
+pub const EMPTY_SEARCHES_KEPT: usize = 1000;
 /// Outcomes that may wait for one execution.
 pub const USAGE_WAITING_MAX: usize = 64;

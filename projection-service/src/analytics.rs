@@ -5,15 +5,18 @@
 //! |---|---|
 //! | this one | the tenants that are open, and the looking after them |
 //! | `desk` | one tenant: takes records in, ends stretches with a rollup, answers |
+//! | `gathered` | searches that found nothing and are not in the log yet |
 //! | `view` | its store: pages of rows, the ids that were seen; disposable |
 
 mod desk;
+mod gathered;
 #[cfg(test)]
 mod tests;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,9 +28,11 @@ use promptory_usage::Rows;
 use promptory_usage::adoption::Adoption;
 use promptory_usage::page::Grain;
 use promptory_usage::query::{Question, Told, TooMany};
+use promptory_usage::searches;
 use tokio::sync::watch;
 
 use desk::Desk;
+use gathered::Gathered;
 use view::ViewError;
 
 /// How long after a record came at the latest it is in a rollup, unless somebody says otherwise.
@@ -38,6 +43,8 @@ const EVERY: Duration = Duration::from_millis(250);
 const ALL_EVERY: u64 = 3600;
 /// How often it is tried to answer while stores are closed to make room.
 const ANSWER_TRIES: usize = 3;
+/// How often searches that found nothing are put into the log: of so many looks one.
+const SEND_EVERY: u64 = 40;
 /// How often old entries are removed.
 const EXPIRE_EVERY: u64 = 14_400;
 
@@ -54,6 +61,9 @@ struct Inner {
     rollup: Duration,
     open_max: usize,
     desks: Mutex<HashMap<TenantId, Arc<Desk>>>,
+    gathered: Gathered,
+    /// Tenants whose usage could not be counted the last time, and why.
+    failing: Mutex<BTreeMap<TenantId, String>>,
 }
 
 /// Which prompts somebody may be told of.
@@ -93,7 +103,8 @@ impl Analytics {
     /// Counts what this log holds; stores lie in `<dir>/<tenant>/`, about `open_max` of them open at once.
     #[must_use]
     pub fn new(dir: PathBuf, log: UsageLog, clock: Clock, rollup: Duration, open_max: usize) -> Self {
-        Self { inner: Arc::new(Inner { dir, log, clock, rollup, open_max, desks: Mutex::default() }) }
+        let (desks, gathered, failing) = (Mutex::default(), Gathered::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { dir, log, clock, rollup, open_max, desks, gathered, failing }) }
     }
 
     /// Answers a question about the prompts in scope, with all that has come so far.
@@ -166,6 +177,37 @@ impl Analytics {
         .await
     }
 
+    /// Counts a search that found nothing. It is in the log some seconds later.
+    pub(crate) fn nothing_found(&self, tenant: &TenantId, text: &str, filtered: bool) {
+        self.inner.gathered.add(tenant, text, filtered);
+    }
+
+    /// The texts that were searched for most on some days and not found, so many at most; the searches of this process are all
+    /// in it. Days that begin before what is kept are left out; says which day is the first.
+    pub(crate) async fn searches(
+        &self,
+        tenant: &TenantId,
+        days: RangeInclusive<u32>,
+        top: usize,
+    ) -> Result<(u32, searches::Told), AnalyticsError> {
+        let Inner { gathered, log, clock, .. } = &*self.inner;
+        gathered.send_of(tenant, log, clock).await?;
+        let kept = searches::day(clock.now().plus_ms(log.keep_ms().saturating_neg())) + 1;
+        let first = kept.max(*days.start());
+        let days = first..=*days.end();
+        let told = self.read(tenant, |desk| {
+            let days = days.clone();
+            async move { if days.is_empty() { Ok(searches::Told::default()) } else { desk.searches(days, top).await } }
+        });
+        Ok((first, told.await?))
+    }
+
+    /// Tenants whose usage can't be counted now, and why.
+    pub(crate) fn failing(&self) -> Vec<(TenantId, String)> {
+        let failing = self.inner.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        failing.iter().map(|(tenant, why)| (tenant.clone(), why.clone())).collect()
+    }
+
     /// Takes in all that has come, and reads then; again if the store was closed between to make room.
     async fn read<T, F: Future<Output = Result<T, AnalyticsError>>>(
         &self,
@@ -195,13 +237,17 @@ impl Analytics {
             }
             tokio::select! {
                 () = self.look(&whose, partitions, &mut looked, round.is_multiple_of(ALL_EVERY)) => {}
-                _ = shutdown.wait_for(|stop| *stop) => return,
+                _ = shutdown.wait_for(|stop| *stop) => break,
             }
             if tokio::time::timeout(EVERY, shutdown.wait_for(|stop| *stop)).await.is_ok() {
-                return;
+                break;
             }
             round += 1;
+            if round.is_multiple_of(SEND_EVERY) {
+                self.inner.gathered.send(&self.inner.log, &self.inner.clock).await;
+            }
         }
+        self.inner.gathered.send(&self.inner.log, &self.inner.clock).await;
     }
 
     /// Takes in what has come for whoever seems to have something new, or has a stretch that should end.
@@ -222,8 +268,13 @@ impl Analytics {
                 continue;
             }
             match desk.catch_up(&self.inner).await {
-                Ok(()) => drop(looked.insert(tenant, mark)),
+                Ok(()) => {
+                    self.inner.failing.lock().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+                    looked.insert(tenant, mark);
+                }
                 Err(error) => {
+                    let failing = self.inner.failing.lock();
+                    failing.unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), error.to_string());
                     tracing::warn!(%tenant, %error, "usage can't be counted now");
                     metrics::counter!("promptory_analytics_failures_total").increment(1);
                 }

@@ -24,7 +24,7 @@ pub use crate::check::Check;
 pub use crate::rebuild::work::{AskWork, Kind as WorkKind, Stage as WorkStage, WorkAnswer};
 pub use crate::store::Share;
 pub use access::{AskHoldings, AskWho, AskWhy, HoldingsAnswer, Place, Showing, When, WhoAnswer};
-pub use analytics::{AnalyticsAnswer, AskAnalytics};
+pub use analytics::{AnalyticsAnswer, AskAnalytics, AskEmptySearches, EmptySearches};
 pub use audit::{AuditAnswer, AuditCounted, AuditFilter, AuditRecord, Order, Outcome};
 pub use changes::{AskChanges, Changed, ChangesAnswer, Of, PromptChange, Step};
 pub use graph::{Against, DiffAnswer, Fork};
@@ -304,6 +304,8 @@ pub enum Question {
     },
     /// What is counted of usage.
     Analytics(Box<AskAnalytics>),
+    /// What was searched for and not found.
+    EmptySearches(AskEmptySearches),
     /// What is asked of prompts as a whole.
     Insight(Box<insight::AskInsight>),
     /// How the tenant's read models stand.
@@ -472,6 +474,8 @@ pub enum Answer {
     AuditCount(AuditCounted),
     /// To `Analytics`.
     Analytics(Box<AnalyticsAnswer>),
+    /// To `EmptySearches`.
+    EmptySearches(Box<EmptySearches>),
     /// To `Insight`.
     Insight(Box<insight::Insight>),
     /// To `Search`.

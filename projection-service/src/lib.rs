@@ -18,11 +18,13 @@
 //! | [`rebuild`], [`replay`] | the same model again from the ledger: in a new store, or in memory only |
 //! | [`check`] | the proof while running that a model is the fold of its ledger |
 //! | [`digest`] | the proof that they are the same |
+//! | `behind` | threads for work that may wait |
 //! | [`guard`] | guards of rollouts, as JSON |
 //! | [`points`] | named moments between them, for the drill that ends the process there |
 
 pub mod analytics;
 pub mod ask;
+mod behind;
 pub mod check;
 pub mod digest;
 pub mod guard;

@@ -162,6 +162,7 @@ fn routes() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(analytics::adoption::adoption))
         .routes(routes!(analytics::lead_time::lead_time))
         .routes(routes!(analytics::stale::stale))
+        .routes(routes!(analytics::empty_searches::empty_searches))
         .routes(routes!(models::models))
         .routes(routes!(models::rebuild))
         .routes(routes!(models::rollback))

@@ -24,7 +24,8 @@ const HELD_OTHERWISE: [(&str, &str); 4] = [
     ("/v1/analytics/stale", "the same pages"),
 ];
 /// Reads without `as_of`, and why.
-const NO_AS_OF: [(&str, &str); 15] = [
+const NO_AS_OF: [(&str, &str); 16] = [
+    ("/v1/analytics/empty-searches", "`from` and `to` are of when it was searched"),
     ("/v1/analytics/adoption", "of live prompts, beside the same counts"),
     ("/v1/analytics/lead-time", "the time that it took does not change"),
     ("/v1/analytics/stale", "of live prompts: what nobody needs now"),

@@ -62,7 +62,10 @@ fn every_query_of_the_dashboards_has_what_its_columns_select() {
     let world = World::new();
     let owner = world.acme();
     used(&owner);
-    world.clock.advance_ms(31 * 24 * 3_600_000); // so that it is stale
+    world.clock.advance_ms(20 * 24 * 3_600_000);
+    assert_eq!(owner.get("/v1/search?q=zeppelin").expect(200).json["total"], 0);
+    let _ = owner.get("/v1/analytics/empty-searches").expect(200); // else it would be gathered for the time that now passes at once
+    world.clock.advance_ms(11 * 24 * 3_600_000); // so that it is stale
     let mut asked = 0;
     for (file, dashboard) in dashboards() {
         let variables: Vec<_> = dashboard["templating"]["list"].as_array().unwrap().iter().collect();
@@ -91,5 +94,5 @@ fn every_query_of_the_dashboards_has_what_its_columns_select() {
             }
         }
     }
-    assert_eq!(asked, 18);
+    assert_eq!(asked, 19);
 }

@@ -16,6 +16,7 @@ mod consistency;
 mod crash;
 mod degraded;
 mod docs;
+mod empty_searches;
 mod feed;
 mod grafana;
 mod graph;

@@ -3,14 +3,15 @@
 //! What was seen of an id is kept for as long as a record lies in the log, so that what is said here is the same however
 //! the view came to be: folded as the records came, or anew from rollups and the log behind them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use promptory_events::{PromptId, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Batch, Execution, IdHash, OutcomeRecord, Record, Score};
+use crate::record::{Batch, Execution, IdHash, OutcomeRecord, Record, Score, SearchesRecord};
 use crate::rows::{Dims, Rows};
+use crate::searches::{self, Searches};
 
 /// A stretch is full with so many rows, ids, or bytes when it is written: one message of the log holds it.
 const ROWS_FULL: usize = 50_000;
@@ -77,6 +78,8 @@ pub struct Stretch {
     pub seen: HashMap<IdHash, Sighting>,
     /// Who waits for an execution now, where that has changed; empty: nobody any more.
     pub waiting: HashMap<IdHash, Vec<Waiting>>,
+    /// Searches that found nothing, by day.
+    pub searches: BTreeMap<u32, Searches>,
     dims: HashSet<Arc<Dims>>,
     bytes: usize,
 }
@@ -109,6 +112,11 @@ impl Stretch {
                     }
                     Record::Outcome(outcome) => {
                         self.outcome(outcome, received_at, known, keep_ms)?;
+                        None
+                    }
+                    Record::Searches(SearchesRecord { occurred_at, searches, .. }) => {
+                        self.bytes += searches.bytes();
+                        self.searches.entry(searches::day(*occurred_at)).or_default().merge(searches);
                         None
                     }
                 };

@@ -14,6 +14,7 @@
 //! | [`sequential`] | what can be said of a rate however often one looks |
 //! | [`guard`] | whether a version keeps within its bound |
 //! | [`degradation`] | whether a version became worse than it was |
+//! | [`searches`] | searches that found nothing: which texts, how often |
 //! | [`compare`] | whether two groups differ, with a confidence interval |
 
 pub mod adoption;
@@ -26,13 +27,15 @@ pub mod query;
 pub mod record;
 pub mod rollup;
 pub mod rows;
+pub mod searches;
 pub mod sequential;
 pub mod sketch;
 pub mod tally;
 
-pub use record::{Batch, Execution, Flaw, OutcomeRecord, Record, Score, ScoreValue};
+pub use record::{Batch, Execution, Flaw, OutcomeRecord, Record, Score, ScoreValue, SearchesRecord};
 pub use rollup::Rollup;
 pub use rows::{Dims, Rows};
+pub use searches::Searches;
 pub use sketch::Sketch;
 pub use tally::Tally;
 

@@ -1,4 +1,4 @@
-//! Executions of prompts, and what became of them: what a record may say, and the bytes of a batch.
+//! Executions of prompts, what became of them, and searches that found nothing: what a record may say, and the bytes of a batch.
 //!
 //! Amounts are integers, so that sums are exact: microseconds, tokens, billionths of a currency unit, millionths of a score.
 
@@ -6,6 +6,7 @@ use promptory_events::{PromptId, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::searches::Searches;
 use crate::{DecodeError, decode, encode};
 
 /// One record.
@@ -15,6 +16,8 @@ pub enum Record {
     Execution(Execution),
     /// What was found out later about a run.
     Outcome(OutcomeRecord),
+    /// Searches that found nothing. The system's own: no client sends it.
+    Searches(SearchesRecord),
 }
 
 /// A run of a prompt.
@@ -65,6 +68,17 @@ pub struct OutcomeRecord {
     pub occurred_at: Timestamp,
     /// How good the run was.
     pub scores: Vec<Score>,
+}
+
+/// Searches that found nothing, counted by one process for some seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchesRecord {
+    /// Its id.
+    pub id: String,
+    /// When they were counted.
+    pub occurred_at: Timestamp,
+    /// Them.
+    pub searches: Searches,
 }
 
 /// One judgement.
@@ -176,6 +190,7 @@ impl Record {
         match self {
             Self::Execution(execution) => &execution.id,
             Self::Outcome(outcome) => &outcome.id,
+            Self::Searches(searches) => &searches.id,
         }
     }
 
@@ -188,15 +203,16 @@ impl Record {
         let (occurred_at, scores) = match self {
             Self::Execution(execution) => {
                 execution.check()?;
-                (execution.occurred_at, &execution.scores)
+                (execution.occurred_at, execution.scores.as_slice())
             }
             Self::Outcome(outcome) => {
                 text("/execution", &outcome.execution, limits::USAGE_ID_MAX_BYTES)?;
                 if outcome.scores.is_empty() {
                     return Err(flaw("/scores", "an outcome says at least one".to_owned()));
                 }
-                (outcome.occurred_at, &outcome.scores)
+                (outcome.occurred_at, outcome.scores.as_slice())
             }
+            Self::Searches(searches) => (searches.occurred_at, [].as_slice()),
         };
         if occurred_at.micros() < 0 {
             return Err(flaw("/occurred_at", "must not be before 1970".to_owned()));

@@ -4,6 +4,7 @@
 //! memory is gone. Whoever dies between reads the rollup again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -15,6 +16,7 @@ use promptory_usage::adoption::Adoption;
 use promptory_usage::fold::Stretch;
 use promptory_usage::page::{Grain, parts};
 use promptory_usage::query::Question;
+use promptory_usage::searches::{self, Sum};
 use promptory_usage::{Batch, Rollup, Rows};
 use tokio::sync::Mutex;
 
@@ -283,6 +285,17 @@ impl Desk {
                 *latest = minute.max(*latest);
             }
             Ok(last)
+        });
+        answering.await
+    }
+
+    /// The texts that were searched for most on some days and not found, so many at most.
+    pub async fn searches(&self, days: RangeInclusive<u32>, top: usize) -> Result<searches::Told, AnalyticsError> {
+        let answering = self.reading(move |state| {
+            let mut sum = Sum::default();
+            state.view.searches(days.clone(), &mut sum)?;
+            state.open.searches.range(days).for_each(|(day, searches)| sum.take(*day, searches));
+            Ok(sum.tell(top))
         });
         answering.await
     }

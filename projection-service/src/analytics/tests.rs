@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use promptory_events::{PromptId, TenantId, Timestamp};
 use promptory_ledger::UsageLog;
 use promptory_ledger::usage::FileLog;
@@ -70,7 +71,7 @@ impl World {
         };
         let runs = first.iter().filter_map(|record| match record {
             Record::Execution(run) => Some((run.clone(), liked(&run.id))),
-            Record::Outcome(_) => None,
+            Record::Outcome(_) | Record::Searches(_) => None,
         });
         runs.collect()
     }
@@ -172,6 +173,54 @@ async fn every_answer_is_the_same_once_the_records_have_expired_and_the_store_is
     // And it goes on.
     world.send_some(100).await;
     let _ = answers(&anew, &world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn searches_that_found_nothing_are_told_for_as_long_as_records_are_kept_and_by_whatever_store() {
+    let world = World::new();
+    let (view, tenant) = (world.view("a"), &world.tenant);
+    let today = promptory_usage::searches::day(world.clock.now());
+    for round in 0..6 {
+        for text in ["often", "often", "now and then"].into_iter().take(if round % 2 == 0 { 3 } else { 2 }) {
+            view.nothing_found(tenant, text, round == 0);
+        }
+        view.inner.gathered.send(&world.log, &world.clock).await;
+        world.clock.advance_ms(25_000); // every third time a stretch is old
+        view.desk(tenant).catch_up(&view.inner).await.unwrap();
+    }
+    assert!(!world.log.rollups(tenant, 0).await.unwrap().is_empty(), "some of it is behind a rollup");
+    view.nothing_found(tenant, "often", false);
+    let days = today - 5..=today + 5;
+    let (first, told) = view.searches(tenant, days.clone(), 10).await.unwrap();
+    assert_eq!(first, today, "a day is kept here");
+    let counts: Vec<_> =
+        told.texts.iter().map(|one| (one.text.as_str(), one.count.searches, one.count.filtered)).collect();
+    assert_eq!(counts, [("often", 13, 2), ("now and then", 3, 1)]);
+    assert_eq!((told.total.searches, told.total.filtered, told.others.searches, told.of), (16, 3, 0, 2));
+    let fresh = world.view("b");
+    assert_eq!(fresh.searches(tenant, days.clone(), 10).await.unwrap().1, told, "made anew beside it");
+    // One that was sent twice, because its answer was lost, counts once.
+    let page = world.log.read(tenant, 0).await.unwrap();
+    world.log.append(tenant, world.clock.now(), page[0].bytes.clone()).await.unwrap();
+    assert_eq!(view.searches(tenant, days.clone(), 10).await.unwrap().1, told);
+    world.clock.advance_ms(24 * 3_600_000);
+    assert_eq!(view.searches(tenant, days, 10).await.unwrap(), (today + 1, promptory_usage::searches::Told::default()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_can_not_be_counted_is_told_of_until_it_can() {
+    let world = World::new();
+    let (view, mut looked) = (world.view("a"), HashMap::new());
+    let bytes = Bytes::from_static(b"no records");
+    world.log.append(&world.tenant, world.clock.now(), bytes).await.unwrap();
+    view.look(&[0], 1, &mut looked, true).await;
+    let failing = view.failing();
+    assert_eq!(failing.iter().map(|(tenant, _)| tenant).collect::<Vec<_>>(), [&world.tenant]);
+    assert!(failing[0].1.contains("entry 1"), "{}", failing[0].1);
+    let later = world.clock.now().plus_ms(4 * 24 * 3_600_000);
+    assert_eq!(world.log.expire(later).await.unwrap(), 1);
+    view.look(&[0], 1, &mut looked, true).await;
+    assert_eq!(view.failing(), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

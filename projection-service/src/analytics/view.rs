@@ -4,15 +4,17 @@
 //! and sled would make the catalog wait for them.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
-use promptory_events::{PromptId, Timestamp};
+use promptory_events::{PromptId, Timestamp, limits};
 use promptory_usage::fold::{Known, Sighting, Stretch, Waiting};
 use promptory_usage::page::{Grain, KEY_BYTES, PageKey, Part, spread};
 use promptory_usage::query::TooMany;
 use promptory_usage::record::IdHash;
 use promptory_usage::rows::Written;
+use promptory_usage::searches::{self, Searches, Sum};
 use promptory_usage::{DecodeError, Dims, Rows, Tally};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,8 @@ const PAGES: TableDefinition<&[u8; KEY_BYTES], &[u8]> = TableDefinition::new("pa
 const SEEN: TableDefinition<&[u8; 16], (i64, u32, u64)> = TableDefinition::new("seen");
 const DIMS: TableDefinition<u64, &[u8]> = TableDefinition::new("dims");
 const WAITING: TableDefinition<&[u8; 16], &[u8]> = TableDefinition::new("waiting");
+/// day from 1970 -> the searches of it that found nothing. Not in rollups: forgotten as ids are.
+const SEARCHES: TableDefinition<u32, &[u8]> = TableDefinition::new("searches");
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 /// Ids that are looked at in one transaction to see whether they are to be forgotten.
 const FORGOTTEN_AT_ONCE: usize = 20_000;
@@ -106,6 +110,7 @@ impl View {
             txn.open_table(SEEN)?;
             txn.open_table(DIMS)?;
             txn.open_table(WAITING)?;
+            txn.open_table(SEARCHES)?;
             let mut meta = txn.open_table(META)?;
             let found = meta.get("checkpoint")?.map(|bytes| bytes.value().to_vec());
             match found {
@@ -167,6 +172,7 @@ impl View {
                     waiting.insert(&execution.0, bytes_of(outcomes).as_slice())?;
                 }
             }
+            searched(&mut txn.open_table(SEARCHES)?, &stretch.searches, forget)?;
             checkpoint.forgetting = forgotten(&mut seen, &mut waiting, checkpoint.forgetting, forget)?;
             txn.open_table(META)?.insert("checkpoint", bytes_of(&checkpoint).as_slice())?;
         }
@@ -189,6 +195,16 @@ impl View {
                 Ok(())
             }
         }
+    }
+
+    /// Adds the searches of some days that found nothing.
+    pub fn searches(&self, days: RangeInclusive<u32>, sum: &mut Sum) -> Result<(), ViewError> {
+        let txn = self.db.begin_read()?;
+        for row in txn.open_table(SEARCHES)?.range(days)? {
+            let (day, bytes) = row?;
+            sum.take(day.value(), &searches_of(bytes.value())?);
+        }
+        Ok(())
     }
 
     /// The last minute in which each of some prompts was run, of those that were.
@@ -306,6 +322,33 @@ fn add(
     }
     pages.insert(key, rows.encode().as_slice())?;
     Ok(())
+}
+
+/// Adds what a stretch says of each day, and forgets days that were over before a time.
+fn searched(
+    table: &mut Table<'_, u32, &'static [u8]>,
+    days: &BTreeMap<u32, Searches>,
+    forget: Timestamp,
+) -> Result<(), ViewError> {
+    for (day, searches) in days {
+        let mut whole = match table.get(day)? {
+            Some(bytes) => searches_of(bytes.value())?,
+            None => Searches::default(),
+        };
+        whole.merge(searches);
+        whole.shorten(limits::EMPTY_SEARCHES_KEPT);
+        table.insert(day, bytes_of(&whole).as_slice())?;
+    }
+    let over: Vec<u32> =
+        table.range(..searches::day(forget))?.map(|row| Ok(row?.0.value())).collect::<Result<_, ViewError>>()?;
+    for day in over {
+        table.remove(day)?;
+    }
+    Ok(())
+}
+
+fn searches_of(bytes: &[u8]) -> Result<Searches, ViewError> {
+    postcard::from_bytes(bytes).map_err(|error| ViewError(error.to_string()))
 }
 
 /// Looks at the next ids, and forgets those that came before a time; gives the last one that was looked at. So each is looked at

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use promptory_events::{PromptId, PromptKey, Timestamp};
 use promptory_usage::query::{Question, Told};
+use promptory_usage::searches;
 use serde::{Deserialize, Serialize};
 
 use super::PromptRef;
@@ -34,4 +35,26 @@ pub struct AnalyticsAnswer {
     pub told: Told,
     /// What the prompts in it are called now.
     pub keys: BTreeMap<PromptId, PromptKey>,
+}
+
+/// What was searched for and not found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskEmptySearches {
+    /// From the day of this time on; as far back as is kept if nothing is said.
+    pub from: Option<Timestamp>,
+    /// Before this time, to the end of its day; now if nothing is said.
+    pub to: Option<Timestamp>,
+    /// At most so many texts (1 to 1,000).
+    pub limit: usize,
+}
+
+/// What is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmptySearches {
+    /// When the first day begins that was looked at.
+    pub from: Timestamp,
+    /// When the last one ends.
+    pub to: Timestamp,
+    /// The texts.
+    pub told: searches::Told,
 }

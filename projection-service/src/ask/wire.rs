@@ -11,7 +11,7 @@ use super::{Answer, Ask, AskError, Changed, Reply};
 use crate::shelf::Health;
 
 /// Begins every message. Variants and fields are only ever added at the end, and then it counts one up.
-const VERSION: u8 = 9;
+const VERSION: u8 = 10;
 /// The most that one answer takes: half of the servers' `max_payload`.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -137,6 +137,7 @@ fn cut(told: &mut Told) -> bool {
         | Answer::Expanded(_)
         | Answer::AuditCount(_)
         | Answer::Analytics(_)
+        | Answer::EmptySearches(_)
         | Answer::Models(_)
         | Answer::Why(_) => false,
         // A page of a search is small, and says itself where the next one goes on.

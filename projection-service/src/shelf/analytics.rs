@@ -10,17 +10,24 @@ use promptory_domain::access::Action;
 use promptory_events::{Prefix, PromptId, Timestamp, limits};
 use promptory_ledger::UsageLog;
 use promptory_usage::query::{Dimension, Question};
+use promptory_usage::searches;
 use tokio::sync::watch;
 
-use super::Shelf;
 use super::slot::Open;
+use super::{Shelf, Stopped};
 use crate::analytics::{Analytics, AnalyticsError, Scope};
-use crate::ask::{AnalyticsAnswer, Answer, Ask, AskAnalytics, AskError, PromptRef, Reply};
+use crate::ask::search::Filters;
+use crate::ask::{
+    AnalyticsAnswer, Answer, Ask, AskAnalytics, AskEmptySearches, AskError, EmptySearches, PromptRef,
+    Question as Asked, Reply,
+};
 use crate::hot::Hot;
 use crate::hot::access::Reader;
 use crate::views::catalog::row::PromptRow;
 use crate::views::catalog::sight::Sight;
 
+/// The name in health.
+const VIEW: &str = "analytics";
 pub(super) const MINUTE_MICROS: i64 = 60_000_000;
 pub(super) const DAY_MINUTES: u32 = 24 * 60;
 
@@ -70,6 +77,49 @@ impl Shelf {
         let [from, to] = [from, to].map(|minute| Timestamp::from_micros(i64::from(minute) * MINUTE_MICROS));
         let answer = Answer::Analytics(Box::new(AnalyticsAnswer { from, to, told, keys }));
         Ok(Reply { as_of, answer, cut: false })
+    }
+}
+
+impl Shelf {
+    /// Counts a search if it found nothing. Later pages, and searches for nothing, are none.
+    pub(super) fn note_searched(&self, ask: &Ask, reply: &Reply) {
+        let (Asked::Search(search), Answer::Found(found)) = (&ask.question, &reply.answer) else { return };
+        if found.total > 0 || search.after.is_some() {
+            return;
+        }
+        if let (Some(analytics), Some(text)) = (self.inner.analytics.get(), searches::plain(&search.query)) {
+            analytics.nothing_found(&ask.tenant, &text, search.filters != Filters::default());
+        }
+    }
+
+    /// Answers what was searched for and not found. It is of no prompt, so it takes the right on the whole tenant.
+    pub(super) async fn not_found(
+        &self,
+        catalog: &Arc<Open<Hot>>,
+        reader: &Reader,
+        ask: &Ask,
+        asked: &AskEmptySearches,
+    ) -> Result<Reply, AskError> {
+        if !catalog.state.access.rights_of(reader).prefixes(Action::ReadAnalytics).iter().any(Prefix::is_tenant) {
+            return Err(AskError::AnalyticsHidden(Prefix::tenant()));
+        }
+        let Some(analytics) = self.inner.analytics.get() else {
+            return Err(AskError::Unavailable("usage is not counted here".to_owned()));
+        };
+        let today = searches::day(self.inner.config.clock.now());
+        let last = asked.to.map_or(today, |to| searches::day(to.plus_ms(-1)));
+        let first = asked.from.map_or(0, searches::day);
+        let told = analytics.searches(&ask.tenant, first..=last, asked.limit).await;
+        let (first, told) = told.map_err(refusal)?;
+        let (from, to) = (searches::begins(first), searches::begins(last.saturating_add(1).max(first)));
+        let answer = Answer::EmptySearches(Box::new(EmptySearches { from, to, told }));
+        Ok(Reply { as_of: catalog.position(), answer, cut: false })
+    }
+
+    /// Tenants whose usage can't be counted now.
+    pub(super) fn uncounted(&self) -> Vec<Stopped> {
+        let failing = self.inner.analytics.get().map(Analytics::failing).unwrap_or_default();
+        failing.into_iter().map(|(tenant, reason)| Stopped { tenant, view: VIEW.to_owned(), reason }).collect()
     }
 }
 

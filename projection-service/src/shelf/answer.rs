@@ -80,10 +80,17 @@ impl Shelf {
         slot.shown.note_reader(&reader);
         if matches!(ask.question, Question::Search(_) | Question::Suggest { .. }) {
             drop(open);
-            return self.searched(&slot, reader, ask).await;
+            let searched = self.searched(&slot, reader, ask).await;
+            if let Ok(reply) = &searched {
+                self.note_searched(ask, reply);
+            }
+            return searched;
         }
         if let Question::Analytics(asked) = &ask.question {
             return self.counted(&open, &reader, ask, asked).await;
+        }
+        if let Question::EmptySearches(asked) = &ask.question {
+            return self.not_found(&open, &reader, ask, asked).await;
         }
         if let Question::Insight(asked) = &ask.question {
             return Box::pin(self.insight(&slot, open, reader, ask, asked)).await;

@@ -96,6 +96,7 @@ impl Question {
             | Self::Audit { .. }
             | Self::AuditCount { .. }
             | Self::Analytics(_)
+            | Self::EmptySearches(_)
             | Self::Models { .. }
             | Self::Work(_)
             | Self::Search(_)

@@ -69,6 +69,7 @@ impl Shelf {
         let (mut stopped, open) = self.catalog().stand();
         stopped.extend(self.audit().stand().0);
         stopped.extend(self.search_stopped());
+        stopped.extend(self.uncounted());
         stopped.sort();
         #[allow(clippy::cast_precision_loss, reason = "counts of tenants")]
         {

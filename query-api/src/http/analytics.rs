@@ -2,6 +2,7 @@
 
 pub mod adoption;
 pub mod compare;
+pub mod empty_searches;
 mod insight;
 pub mod lead_time;
 mod params;

@@ -62,6 +62,8 @@ fn usage(guide: &mut Guide, owner: &Client) {
     for insight in ["adoption", "lead-time", "stale"] {
         let _ = guide.play(owner, &format!("GET /v1/analytics/{insight}"));
     }
+    let _ = owner.get("/v1/search?q=Refund+policy").expect(200);
+    let _ = guide.play(owner, "GET /v1/analytics/empty-searches");
     let _ = guide.play(owner, "POST /v1/otlp/v1/traces");
 }
 

@@ -175,7 +175,7 @@ fn truth(story: &Story) -> Vec<(Execution, Vec<Score>)> {
                 let execution = last.get(&outcome.execution).unwrap_or(&outcome.execution);
                 outcomes.entry(execution.clone()).or_default().push(outcome.clone());
             }
-            Record::Outcome(_) => {}
+            Record::Outcome(_) | Record::Searches(_) => {}
         }
     }
     let scores = |run: &Execution| {

@@ -3,6 +3,7 @@ use data_encoding::HEXLOWER;
 use super::*;
 use crate::Rollup;
 use crate::rows::Rows;
+use crate::searches::Count;
 
 pub(crate) fn execution(id: &str) -> Execution {
     Execution {
@@ -60,6 +61,14 @@ fn the_bytes_are_for_ever() {
     let batch = Batch { received_at, records };
     golden("batch", &batch.encode());
     assert_eq!(Batch::decode(&batch.encode()).unwrap(), batch);
+
+    let mut searches = Searches::default();
+    searches.add("linux terminal", Count::one(true));
+    let record = SearchesRecord { id: "searches-1".to_owned(), occurred_at: received_at, searches };
+    let batch = Batch { received_at, records: vec![Record::Searches(record)] };
+    golden("searches", &batch.encode());
+    assert_eq!(Batch::decode(&batch.encode()).unwrap(), batch);
+    assert!(batch.records[0].check(received_at).is_ok());
 
     let mut rows = Rows::default();
     let dims = std::sync::Arc::new(crate::Dims::of(&execution("e1")));

@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use super::super::slot::{Open, Slot};
 use super::super::{Shelf, ShelfError, to_the_end};
 use super::{SearchSlot, Searchable};
+use crate::behind::behind;
 use crate::hot::Hot;
 use crate::store::guarded;
 use crate::store::key::Key;
@@ -68,7 +69,7 @@ impl Shelf {
     ) -> Result<(), ShelfError> {
         let searchable = self.searchable_locked(&slot.tenant, place).await?;
         let (shelf, slot, place, handle) = (self.clone(), slot.clone(), place.clone(), Handle::current());
-        let bringing = tokio::task::spawn_blocking(move || {
+        let bringing = behind(move || {
             let from = searchable.at();
             let Some(to) = open.state.index.filter(|to| Some(*to) != from) else { return Ok(()) };
             let work = Work { shelf: &shelf, slot: &slot, place: &place, searchable: &searchable, handle: &handle };

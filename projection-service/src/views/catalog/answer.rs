@@ -152,6 +152,7 @@ impl<R: Rows> Desk<'_, R> {
             Question::Audit { .. }
             | Question::AuditCount { .. }
             | Question::Analytics(_)
+            | Question::EmptySearches(_)
             | Question::Insight(_)
             | Question::Models { .. }
             | Question::Work(_) => {
