@@ -91,6 +91,8 @@ pub(crate) enum AnalyticsError {
     Closing,
     #[error("a task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
+    #[error("a thread failed: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 impl fmt::Debug for Analytics {

@@ -22,6 +22,7 @@ use tokio::sync::Mutex;
 
 use super::view::{Checkpoint, KnownHere, Take, View};
 use super::{AnalyticsError, Inner, Scope};
+use crate::behind::behind;
 
 /// How far ahead the clock of another process may be that took records.
 const AHEAD_MS: i64 = 2_000;
@@ -133,7 +134,7 @@ impl Desk {
     /// read again.
     async fn fold(&self, shared: &Inner, page: Vec<Entry>) -> Result<(bool, Option<Timestamp>), AnalyticsError> {
         let (keep_ms, state) = (shared.log.keep_ms(), self.state.clone());
-        let folding = tokio::task::spawn_blocking(move || {
+        let folding = behind(move || {
             let view = read(&state).as_ref().map(|state| state.view.clone()).ok_or_else(closing)?;
             let (known, mut last) = (view.known()?, None);
             for entry in page {
@@ -179,7 +180,7 @@ impl Desk {
     /// Puts a rollup into the store in place of the stretch in memory. Questions wait only while it is made durable.
     async fn commit(&self, shared: &Inner, rollup: Rollup, sequence: u64) -> Result<(), AnalyticsError> {
         let (state, life, forget) = (self.state.clone(), shared.log.life(), forget_before(shared));
-        let committing = tokio::task::spawn_blocking(move || {
+        let committing = behind(move || {
             let parts = read(&state).as_ref().map(|now| (now.view.clone(), now.checkpoint, now.open.clone()));
             let (view, before, open) = parts.ok_or_else(closing)?;
             let through = if rollup.log == life { rollup.through } else { before.through };
@@ -216,7 +217,7 @@ impl Desk {
     /// Takes a page in, however full the stretch is: its rollup is there already.
     async fn fold_all(&self, shared: &Inner, page: Vec<Entry>) -> Result<(), AnalyticsError> {
         let (keep_ms, state) = (shared.log.keep_ms(), self.state.clone());
-        let folding = tokio::task::spawn_blocking(move || {
+        let folding = behind(move || {
             let view = read(&state).as_ref().map(|state| state.view.clone()).ok_or_else(closing)?;
             let known = view.known()?;
             page.iter().try_for_each(|entry| take(&state, &decoded(entry)?, entry.sequence, &known, keep_ms).map(drop))
