@@ -261,6 +261,9 @@ impl Analytics {
                 return;
             }
         };
+        // Nothing is left to be counted of who is not there any more.
+        let is_there = |tenant: &TenantId| tenants.iter().any(|(there, _)| there == tenant);
+        self.inner.failing.lock().unwrap_or_else(PoisonError::into_inner).retain(|tenant, _| is_there(tenant));
         for (tenant, mark) in tenants {
             if !whose.contains(&partition::of(&tenant, partitions)) {
                 continue;

@@ -23,7 +23,7 @@ const PROMPTS: usize = 10;
 /// The loud one's load in that of each other one.
 const TIMES: f64 = 100.0;
 /// What all together ask for, of what the node can take of reads alone, and of writes alone. Writes that come one by one share less
-/// than those of clients that wait, and cost twice as much or more: so this is about half of what it can take.
+/// than those of clients that wait, and cost more each.
 const SHARE: f64 = 0.125;
 /// How many times longer the others may wait for the slowest of a hundred.
 const SLOWER_MAX: f64 = 2.0;
