@@ -20,6 +20,8 @@ const DRAIN_WAIT: Duration = Duration::from_secs(10);
 /// And their answers, to leave, this long.
 const FLUSH_WAIT: Duration = Duration::from_secs(1);
 
+/// How long it is waited for that a server knows who listens.
+const HEARD_WAIT: Duration = Duration::from_secs(1);
 /// How often it is seen whether the one process that was asked still listens.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -74,8 +76,8 @@ impl Answering {
         Ok(Self { client, service, tasks: TaskTracker::new() })
     }
 
-    /// Listens on one more subject. When this returns, that has left for the server, which knows it a moment later: until then a
-    /// request finds nobody.
+    /// Listens on one more subject. When this returns, the server that this process is connected to knows it, and the others of its
+    /// cluster a moment later. If the connection is lost meanwhile, it is known once there is one again.
     ///
     /// # Errors
     /// There is no connection.
@@ -86,8 +88,7 @@ impl Answering {
     {
         let Place { subject, queue, at_once, busy } = place;
         let endpoint = self.service.endpoint_builder().name(subject.replace('.', "-")).queue_group(queue);
-        let mut endpoint = endpoint.add(subject).await.map_err(ListenError)?;
-        self.client.flush().await.map_err(|error| ListenError(Box::new(error)))?;
+        let mut endpoint = endpoint.add(subject.clone()).await.map_err(ListenError)?;
         let tasks = self.tasks.clone();
         self.tasks.spawn(async move {
             while let Some(request) = endpoint.next().await {
@@ -106,6 +107,8 @@ impl Answering {
                 });
             }
         });
+        // On one connection what is sent first is taken first: this is answered once the server knows who listens.
+        let _ = ask(&self.client, subject, Bytes::new(), HEARD_WAIT).await;
         Ok(())
     }
 

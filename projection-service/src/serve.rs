@@ -68,6 +68,7 @@ pub async fn start(client: Client, shelf: Shelf, partitions: Vec<u16>) -> Result
     let (stopping, told) = watch::channel(false);
     let answerer = Answerer { shelf, stopping: told };
     for partition in &partitions {
+        answerer.shelf.note_heard(*partition, false);
         listen(&answering, &answerer, *partition, stand_subject(*partition), &at_once).await?;
     }
     let joining = tokio::spawn(join(answering.clone(), answerer, partitions, at_once));
@@ -101,6 +102,7 @@ async fn join(answering: Arc<Answering>, answerer: Answerer, partitions: Vec<u16
                     tokio::time::sleep(LISTEN_AGAIN).await;
                 }
             }
+            answerer.shelf.note_heard(partition, true);
             tracing::info!(partition, "answering");
         }
         tokio::time::sleep(LOOK).await;

@@ -15,8 +15,9 @@ mod open;
 pub mod search;
 mod slot;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use promptory_events::{Position, TenantId};
@@ -86,6 +87,8 @@ struct Inner {
     analytics: OnceLock<Analytics>,
     /// Rebuilds take turns.
     turns: Arc<Turns>,
+    /// Partitions that this process is to answer other processes for, and does not listen for yet.
+    unheard: Mutex<BTreeSet<u16>>,
 }
 
 impl std::fmt::Debug for Shelf {
@@ -144,6 +147,7 @@ impl Shelf {
             attestor,
             analytics,
             turns,
+            unheard: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }

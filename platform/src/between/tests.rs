@@ -12,11 +12,6 @@ async fn client(server: &Server, user: &str) -> Client {
     options.connect(server.url()).await.unwrap()
 }
 
-/// Waits until the server knows who listens.
-async fn heard(asker: &Client, subject: &str) {
-    while ask(asker, subject.to_owned(), Bytes::new(), WAIT).await == Err(NoAnswer::Nobody) {}
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_is_answered_or_told_at_once_why_not_and_what_is_under_way_is_finished() {
     let server = Server::start();
@@ -41,7 +36,6 @@ async fn a_request_is_answered_or_told_at_once_why_not_and_what_is_under_way_is_
     let (subject, queue) = ("q.1".to_owned(), "q".to_owned());
     let place = Place { subject, queue, at_once: Arc::new(Semaphore::new(2)), busy: "busy".into() };
     answering.listen(place, handle).await.unwrap();
-    heard(&asker, "q.1").await;
     assert_eq!(ask("quick").await.unwrap(), "quick");
     begins.recv().await.unwrap();
 
@@ -93,7 +87,6 @@ async fn one_that_is_gone_with_a_request_in_its_hands_is_not_waited_for() {
     let (subject, queue) = ("command.1".to_owned(), "command.1".to_owned());
     let place = Place { subject, queue, at_once: Arc::new(Semaphore::new(1)), busy: "busy".into() };
     answering.listen(place, handle).await.unwrap();
-    heard(&asker, "command.1").await;
     let ask = async |text: &'static str| ask_one(&asker, "command.1".to_owned(), text.into(), Duration::MAX).await;
     assert_eq!(ask("long").await.unwrap(), "long");
     let dies = async {

@@ -1,6 +1,7 @@
 //! How the projections stand: for the readiness probe and for people.
 
-use std::sync::PoisonError;
+use std::collections::BTreeSet;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use promptory_events::{TenantId, Timestamp, partition};
@@ -16,7 +17,7 @@ const LEDGER_WAIT: Duration = Duration::from_secs(1);
 /// How the projections of this process stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
-    /// Whether all workers of the catalog have reached the end of the ledger once since the start.
+    /// Whether all workers of the catalog have reached the end of the ledger once since the start, and other processes can ask.
     pub caught_up: bool,
     /// Whether the ledger answers and takes batches. After a failed commit it does not until the process starts again.
     pub ledger_writes: bool,
@@ -76,7 +77,8 @@ impl Shelf {
             metrics::gauge!("promptory_projection_stopped").set(stopped.len() as f64);
         }
         let ledger_writes = self.inner.ledger.takes_batches();
-        Health { caught_up: self.catalog().caught_up(), ledger_writes, missing: Vec::new(), stopped, open }
+        let caught_up = self.catalog().caught_up() && self.unheard().is_empty();
+        Health { caught_up, ledger_writes, missing: Vec::new(), stopped, open }
     }
 
     /// The same, and the ledger is asked: whether it takes batches is then more than what this process last saw of it.
@@ -87,6 +89,16 @@ impl Shelf {
             health.ledger_writes = matches!(tokio::time::timeout(LEDGER_WAIT, head).await, Ok(Ok(_)));
         }
         health
+    }
+
+    /// A partition that this process is to answer other processes for: it does not listen for it yet (`false`), or does.
+    pub(crate) fn note_heard(&self, partition: u16, heard: bool) {
+        let mut unheard = self.unheard();
+        let _ = if heard { unheard.remove(&partition) } else { unheard.insert(partition) };
+    }
+
+    fn unheard(&self) -> MutexGuard<'_, BTreeSet<u16>> {
+        self.inner.unheard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a partition can be answered for: its worker has reached the end once, and that of `_system`, which says
