@@ -5,6 +5,7 @@
 //! the documents that the asking one may read and no others ([`universe`]): an answer is what an index of only those would
 //! say, whatever else there is, whatever was deleted, and however its segments came to be.
 
+mod docs;
 pub mod document;
 mod facets;
 pub mod find;

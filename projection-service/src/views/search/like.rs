@@ -10,7 +10,7 @@ use tantivy::query::FuzzyTermQuery;
 use tantivy::schema::Field;
 
 use super::SearchError;
-use super::matching::{Docs, Group, LIKE, Matched, Matcher, NAMED};
+use super::matching::{Group, LIKE, Matched, Matcher, NAMED};
 use super::query::Part;
 use super::words::STEM;
 use crate::ask::search::Respelt;
@@ -54,17 +54,16 @@ impl Matcher<'_> {
         for field in [self.fields.name, self.fields.text] {
             self.within(field, folded, mistakes, &mut these)?;
         }
-        let (mut like, mut docs) = (Like::default(), [Vec::new(), Vec::new()]);
+        let (mut like, mut docs) = (Like::default(), [(); 2].map(|()| self.nobody(u32::saturating_add)));
         for word in these {
             let (name, text) = (self.term(self.fields.name, &word)?, self.term(self.fields.text, &word)?);
             if name.count() + text.count() > 0 && like.words.len() < LIKE_MAX {
                 like.words.push(word);
-                docs[0].push(name);
-                docs[1].push(text);
+                docs[0].join(name);
+                docs[1].join(text);
             }
         }
         for (field, (docs, factor)) in docs.into_iter().zip([NAMED, 1.0]).enumerate() {
-            let docs: Docs = self.union(docs);
             if docs.count() > 0 {
                 like.groups.push(Group { field, weight: weight * factor, docs });
             }

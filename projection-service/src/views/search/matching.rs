@@ -1,17 +1,19 @@
 //! Which of the documents that count have what a query asks for, and how often.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use tantivy::postings::{Postings, SegmentPostings};
+use tantivy::postings::{Postings, SegmentPostings, TermInfo};
 use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{Searcher, SegmentReader, TERMINATED, Term};
+use tantivy::termdict::TermMerger;
+use tantivy::{InvertedIndexReader, Searcher, SegmentReader, TERMINATED, Term};
 
 use super::SearchError;
+use super::docs::{Docs, Having, Times};
 use super::like::Like;
 use super::query::Part;
 use super::schema::Fields;
 use super::snippet::Marks;
-use super::universe::{Bits, Universe, counting};
+use super::universe::{Bits, Universe};
 use crate::ask::search::Respelt;
 
 /// Words that a beginning stands for, of those that count.
@@ -32,39 +34,6 @@ pub(super) const LIKE: [f32; 2] = [0.6, 0.3];
 const BESIDE_OPEN: f32 = 0.02;
 /// A word of key, title or tags tells more of what a prompt is for than one of its text.
 pub(super) const NAMED: f32 = 2.5;
-
-/// The documents that have something, and how often, by segment and in order.
-#[derive(Clone, Debug, Default)]
-pub struct Docs(pub Vec<Vec<(u32, u32)>>);
-
-impl Docs {
-    /// How many there are.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.0.iter().map(|docs| docs.len() as u64).sum()
-    }
-
-    /// Those that have one or another, each with its times put together.
-    fn together(all: Vec<Self>, segments: usize, times: fn(u32, u32) -> u32) -> Self {
-        let mut together = vec![Vec::new(); segments];
-        for docs in all {
-            for (one, more) in together.iter_mut().zip(docs.0) {
-                one.extend(more);
-            }
-        }
-        for docs in &mut together {
-            docs.sort_unstable_by_key(|(doc, _)| *doc);
-            docs.dedup_by(|later, first| {
-                let same = later.0 == first.0;
-                if same {
-                    first.1 = times(first.1, later.1);
-                }
-                same
-            });
-        }
-        Self(together)
-    }
-}
 
 /// Something that is scored as one word: documents that have it in one field.
 #[derive(Clone, Debug)]
@@ -158,8 +127,11 @@ impl Matcher<'_> {
 
     /// Who has any of a word's stems. A word that has two of them is there once.
     fn stemmed(&self, field: Field, stems: &[String]) -> Result<Docs, SearchError> {
-        let docs: Vec<_> = stems.iter().map(|stem| self.term(field, stem)).collect::<Result<_, _>>()?;
-        Ok(Docs::together(docs, self.universe.segments.len(), Ord::max))
+        let mut docs = self.nobody(Ord::max);
+        for stem in stems {
+            docs.join(self.term(field, stem)?);
+        }
+        Ok(docs)
     }
 
     /// A group for each of the fields in which anybody has it.
@@ -180,41 +152,47 @@ impl Matcher<'_> {
 
     fn beginning(&self, folded: &str, max: usize, weight: f32) -> Result<Vec<Group>, SearchError> {
         self.both(weight, |field| {
-            let words = self.beginning_so(field, folded, max)?;
-            Ok(self.union(words.into_iter().map(|(_, docs)| docs).collect()))
+            let mut docs = self.nobody(u32::saturating_add);
+            self.beginning_so(field, folded, max, |_, terms| terms.add_to(&mut docs))?;
+            Ok(docs)
         })
     }
 
-    /// The words of a field that begin so, in order, with who has them; of those that count the first `max`.
+    /// Takes the words of a field that begin so, in order; of those that count the first `max`. `take` adds who has one to what it has,
+    /// and says whether there is anybody.
     ///
     /// # Errors
     /// A damaged index.
-    pub fn beginning_so(&self, field: Field, folded: &str, max: usize) -> Result<Vec<(String, Docs)>, SearchError> {
+    pub fn beginning_so(
+        &self,
+        field: Field,
+        folded: &str,
+        max: usize,
+        mut take: impl FnMut(&str, Terms<'_>) -> Result<bool, SearchError>,
+    ) -> Result<(), SearchError> {
         let mut end = folded.as_bytes().to_vec();
         end.push(u8::MAX); // no UTF-8 text holds this byte
-        let mut words = BTreeSet::new();
-        for segment in self.searcher.segment_readers() {
-            let index = segment.inverted_index(field)?;
-            let mut stream = index.terms().range().ge(folded).lt(&end).into_stream()?;
-            while stream.advance() {
-                words.extend(String::from_utf8(stream.key().to_vec()));
-            }
+        let indexes = self.indexes(field)?;
+        let words = indexes.iter().map(|index| index.terms().range().ge(folded).lt(&end).into_stream());
+        let mut words = TermMerger::new(words.collect::<Result<_, _>>()?);
+        let mut taken = 0;
+        while taken < max && words.advance() {
+            let Ok(word) = std::str::from_utf8(words.key()) else { continue };
+            let terms = words.current_segment_ords_and_term_infos().collect();
+            taken += usize::from(take(word, Terms { indexes: &indexes, universe: self.universe, terms })?);
         }
-        let mut there = Vec::new();
-        for word in words {
-            let docs = self.term(field, &word)?;
-            if docs.count() > 0 {
-                there.push((word, docs));
-            }
-            if there.len() == max {
-                break;
-            }
-        }
-        Ok(there)
+        Ok(())
     }
 
-    pub(super) fn union(&self, docs: Vec<Docs>) -> Docs {
-        Docs::together(docs, self.universe.segments.len(), u32::saturating_add)
+    fn indexes(&self, field: Field) -> Result<Vec<Arc<InvertedIndexReader>>, SearchError> {
+        let segments = self.searcher.segment_readers().iter();
+        Ok(segments.map(|segment| segment.inverted_index(field)).collect::<Result<_, _>>()?)
+    }
+
+    /// Nobody yet.
+    pub(super) fn nobody(&self, times: Times) -> Docs {
+        let segments = self.searcher.segment_readers().iter();
+        Docs::of(segments.map(|segment| Having::none(segment.max_doc())).collect(), times)
     }
 
     /// Who has a term.
@@ -223,10 +201,12 @@ impl Matcher<'_> {
     /// A damaged index.
     pub fn term(&self, field: Field, term: &str) -> Result<Docs, SearchError> {
         let term = Term::from_field_text(field, term);
-        self.by_segment(|segment, bits| {
-            let postings = segment.inverted_index(field)?.read_postings(&term, IndexRecordOption::WithFreqs)?;
-            Ok(postings.map(|mut postings| counting(&mut postings, bits)).unwrap_or_default())
-        })
+        let (indexes, mut terms, mut docs) = (self.indexes(field)?, Vec::new(), self.nobody(u32::saturating_add));
+        for (number, index) in indexes.iter().enumerate() {
+            terms.extend(index.get_term_info(&term)?.map(|info| (number, info)));
+        }
+        Terms { indexes: &indexes, universe: self.universe, terms }.add_to(&mut docs)?;
+        Ok(docs)
     }
 
     /// Who has terms at these distances from each other.
@@ -234,18 +214,35 @@ impl Matcher<'_> {
         if let [(_, term)] = terms {
             return self.term(field, term);
         }
-        self.by_segment(|segment, bits| {
-            let all = with_places(segment, field, terms)?;
-            Ok(all.map(|mut all| in_a_row(&mut all, bits)).unwrap_or_default())
-        })
-    }
-
-    fn by_segment(
-        &self,
-        docs: impl Fn(&SegmentReader, &Bits) -> Result<Vec<(u32, u32)>, SearchError>,
-    ) -> Result<Docs, SearchError> {
         let segments = self.searcher.segment_readers().iter().zip(&self.universe.segments);
-        segments.map(|(segment, bits)| docs(segment, bits)).collect::<Result<_, _>>().map(Docs)
+        let having = segments.map(|(segment, bits)| {
+            let all = with_places(segment, field, terms)?;
+            let list = all.map(|mut all| in_a_row(&mut all, bits)).unwrap_or_default();
+            Ok(Having::listed(segment.max_doc(), list))
+        });
+        Ok(Docs::of(having.collect::<Result<_, SearchError>>()?, u32::saturating_add))
+    }
+}
+
+/// One term, in each segment that has it.
+#[allow(missing_debug_implementations, reason = "tantivy's reader has none")]
+pub struct Terms<'a> {
+    indexes: &'a [Arc<InvertedIndexReader>],
+    universe: &'a Universe,
+    terms: Vec<(usize, TermInfo)>,
+}
+
+impl Terms<'_> {
+    /// Adds who has it, of those that count; whether there is anybody.
+    ///
+    /// # Errors
+    /// A damaged index.
+    pub fn add_to(self, docs: &mut Docs) -> Result<bool, SearchError> {
+        let mut there = false;
+        for (number, term) in self.terms {
+            there |= docs.segments[number].add(&self.indexes[number], term, &self.universe.segments[number])?;
+        }
+        Ok(there)
     }
 }
 

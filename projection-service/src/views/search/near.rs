@@ -4,8 +4,10 @@ use tantivy::schema::Field;
 use tantivy::{DocSet, SegmentReader};
 
 use super::SearchError;
-use super::matching::{Docs, Group, Matcher, NAMED, times, with_places};
+use super::docs::{Docs, Having};
+use super::matching::{Group, Matcher, NAMED, times, with_places};
 use super::query::Part;
+use super::rank::having;
 use super::universe::Bits;
 
 /// What it is worth that two words stand together, beside the words.
@@ -17,18 +19,21 @@ impl Matcher<'_> {
     /// Who has neighbours of a query as neighbours, whatever their endings. `found` is what the parts have.
     pub(super) fn near(&self, parts: &[Part], found: &[Vec<Group>]) -> Result<Vec<Group>, SearchError> {
         let mut near = Vec::new();
-        for n in 1..parts.len() {
-            let (Some(one), Some(other)) = (term(&parts[n - 1]), term(&parts[n])) else { continue };
-            let terms = [(0, one.to_owned()), (1, other.to_owned())];
-            for (field, (of, factor)) in [(self.fields.name, NAMED), (self.fields.text, 1.0)].into_iter().enumerate() {
-                let both = self.have_both(field, &found[n - 1], &found[n]);
+        for (field, (of, factor)) in [(self.fields.name, NAMED), (self.fields.text, 1.0)].into_iter().enumerate() {
+            let having: Vec<Vec<Bits>> = found.iter().map(|groups| self.having(field, groups)).collect();
+            for n in 1..parts.len() {
+                let (Some(one), Some(other)) = (term(&parts[n - 1]), term(&parts[n])) else { continue };
+                let mut both = having[n - 1].clone();
+                both.iter_mut().zip(&having[n]).for_each(|(both, other)| both.retain(other));
                 let count: u64 = both.iter().map(Bits::count).sum();
                 if count == 0 || count > LOOKED_INTO_MAX {
                     continue;
                 }
+                let terms = [(0, one.to_owned()), (1, other.to_owned())];
                 let segments = self.searcher.segment_readers().iter().zip(&both);
-                let docs = segments.map(|(segment, both)| together(segment, of, &terms, both));
-                let docs = Docs(docs.collect::<Result<_, _>>()?);
+                let docs = segments
+                    .map(|(segment, both)| Ok(Having::listed(segment.max_doc(), together(segment, of, &terms, both)?)));
+                let docs = Docs::of(docs.collect::<Result<_, SearchError>>()?, u32::saturating_add);
                 if docs.count() > 0 {
                     near.push(Group { field, weight: NEAR * factor, docs });
                 }
@@ -37,21 +42,11 @@ impl Matcher<'_> {
         Ok(near)
     }
 
-    /// The documents that have something of both in a field.
-    fn have_both(&self, field: usize, one: &[Group], other: &[Group]) -> Vec<Bits> {
-        let of = |groups: &[Group], number: usize, segment: &SegmentReader| {
-            let mut bits = Bits::none(segment.max_doc());
-            let docs = groups.iter().filter(|group| group.field == field).filter_map(|group| group.docs.0.get(number));
-            docs.flatten().for_each(|(doc, _)| bits.add(*doc));
-            bits
-        };
+    /// The documents that have something in a field.
+    fn having(&self, field: usize, groups: &[Group]) -> Vec<Bits> {
+        let groups = || groups.iter().filter(|group| group.field == field);
         let segments = self.searcher.segment_readers().iter().enumerate();
-        let both = segments.map(|(number, segment)| {
-            let mut both = of(one, number, segment);
-            both.retain(&of(other, number, segment));
-            both
-        });
-        both.collect()
+        segments.map(|(number, segment)| having(segment, groups(), number)).collect()
     }
 }
 

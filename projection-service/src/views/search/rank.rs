@@ -3,8 +3,10 @@
 //! BM25 over the documents that count, added up in the order of the query, so that equal documents score equally in every
 //! layout of the index; what fits equally well is told apart by time and key, and no two prompts have the same key.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 
+use tantivy::fieldnorm::FieldNormReader;
 use tantivy::{Searcher, SegmentReader};
 
 use super::SearchError;
@@ -48,37 +50,33 @@ fn of_segment(
     if parts.is_empty() {
         return Ok(allowed.iter().map(|doc| (doc, 0.0)).collect());
     }
-    let norms = [segment.get_fieldnorms_reader(fields.name)?, segment.get_fieldnorms_reader(fields.text)?];
-    let mut scores = vec![(0u8, 0f32); segment.max_doc() as usize]; // how many parts it has, and the score so far
-    for (n, groups) in (0u8..).zip(parts) {
-        for group in groups {
-            let idf = idf(group.docs.count(), universe.docs);
-            let worth = |doc, times| worth(group, idf, times, norms[group.field].fieldnorm(doc), universe);
-            for (doc, times) in group.docs.0.get(number).into_iter().flatten() {
-                let (has, score) = &mut scores[*doc as usize];
-                // What lacks an earlier part is out; what is in the part by another group already counts once.
-                if *has == n || *has == n + 1 {
-                    *has = n + 1;
-                    *score += worth(*doc, *times);
-                }
-            }
-        }
+    let mut all = allowed.clone();
+    parts.iter().for_each(|groups| all.retain(&having(segment, groups.iter(), number)));
+    let (mut scores, mut table) = (vec![0f32; segment.max_doc() as usize], vec![0; segment.max_doc() as usize]);
+    let shares: [_; 2] = std::array::from_fn(|field| shares(B[field], universe.average[field]));
+    for group in parts.iter().flatten().chain(near) {
+        let (weight, shares) = (group.weight * idf(group.docs.count(), universe.docs), &shares[group.field]);
+        let field = if group.field == 0 { fields.name } else { fields.text };
+        let (index, norms) = (segment.inverted_index(field)?, segment.get_fieldnorms_reader(field)?);
+        group.docs.among(number, &index, &all, &mut table, |doc, times| {
+            scores[doc as usize] += worth(weight, times, shares[usize::from(norms.fieldnorm_id(doc))]);
+        })?;
     }
-    let all = u8::try_from(parts.len()).unwrap_or(u8::MAX);
-    for group in near {
-        let idf = idf(group.docs.count(), universe.docs);
-        for (doc, times) in group.docs.0.get(number).into_iter().flatten() {
-            let (has, score) = &mut scores[*doc as usize];
-            if *has == all {
-                *score += worth(group, idf, *times, norms[group.field].fieldnorm(*doc), universe);
-            }
-        }
-    }
-    let found = allowed.iter().filter_map(|doc| {
-        let (has, score) = scores[doc as usize];
-        (has == all).then_some((doc, score))
-    });
-    Ok(found.collect())
+    Ok(all.iter().map(|doc| (doc, scores[doc as usize])).collect())
+}
+
+/// The documents of a segment that are in one of some groups.
+pub(super) fn having<'g>(segment: &SegmentReader, groups: impl Iterator<Item = &'g Group>, number: usize) -> Bits {
+    let mut having = Bits::none(segment.max_doc());
+    groups.filter_map(|group| group.docs.segments.get(number)).for_each(|these| having.join(&these.docs));
+    having
+}
+
+/// What the length of a text takes from how often it has a word, for each length that an index tells apart.
+#[allow(clippy::cast_precision_loss, reason = "counts in a score")]
+fn shares(b: f32, average: f32) -> [f32; 256] {
+    let length = |id: usize| FieldNormReader::id_to_fieldnorm(u8::try_from(id).unwrap_or(u8::MAX)) as f32;
+    std::array::from_fn(|id| K1 * (1.0 - b + b * length(id) / average))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts in a score")]
@@ -88,9 +86,9 @@ fn idf(having: u64, all: u64) -> f32 {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts in a score")]
-fn worth(group: &Group, idf: f32, times: u32, length: u32, universe: &Universe) -> f32 {
-    let (times, b, average) = (times as f32, B[group.field], universe.average[group.field]);
-    group.weight * idf * times * (K1 + 1.0) / (times + K1 * (1.0 - b + b * length as f32 / average))
+fn worth(weight: f32, times: u32, share: f32) -> f32 {
+    let times = times as f32;
+    weight * times * (K1 + 1.0) / (times + share)
 }
 
 /// A document at its place.
@@ -138,8 +136,9 @@ fn best_of(
     let (Some(keys), updated) = (columns.str(column::KEY)?, columns.i64(column::UPDATED)?) else {
         return Ok(Vec::new()); // a segment without documents
     };
-    let mut places = Vec::with_capacity(scored.len());
-    for (doc, score) in scored {
+    let mut places = Vec::new();
+    let least = if sort == Sort::Relevance { least(scored, after, limit) } else { 0 };
+    for (doc, score) in scored.iter().filter(|(_, score)| score.to_bits() >= least) {
         let key = keys.ords().first(*doc).ok_or_else(|| SearchError::Index("a document has no key".to_owned()))?;
         places.push((score.to_bits(), updated.first(*doc).unwrap_or_default(), key, *doc));
     }
@@ -171,6 +170,22 @@ fn best_of(
         Ok(Place { rank: Rank { score, updated, key }, segment: number, doc })
     };
     places.into_iter().map(place).collect()
+}
+
+/// A score below which nothing is among the first `limit` after a place, and the one after them: what scores less needs no look at
+/// its columns.
+fn least(scored: &Scored, after: Option<&Rank>, limit: usize) -> u32 {
+    let mut first = BinaryHeap::with_capacity(limit + 2);
+    for score in scored.iter().map(|(_, score)| score.to_bits()).filter(|s| after.is_none_or(|after| *s < after.score))
+    {
+        if first.len() <= limit {
+            first.push(Reverse(score));
+        } else if first.peek().is_some_and(|Reverse(least)| score > *least) {
+            first.pop();
+            first.push(Reverse(score));
+        }
+    }
+    if first.len() > limit { first.peek().map_or(0, |Reverse(least)| *least) } else { 0 }
 }
 
 fn order(sort: Sort, one: &Rank, other: &Rank) -> Ordering {

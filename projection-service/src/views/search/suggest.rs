@@ -7,7 +7,7 @@ use promptory_events::limits;
 use super::SearchError;
 use super::facets::most;
 use super::find::Finder;
-use super::matching::{Docs, Matcher};
+use super::matching::Matcher;
 use super::query::{Part, parse};
 use super::rank::{best, scored};
 use super::words::Lexer;
@@ -51,11 +51,16 @@ impl Finder<'_> {
     fn frequent(&self, matcher: &Matcher<'_>, folded: &str) -> Result<BTreeMap<String, u64>, SearchError> {
         let mut having: BTreeMap<String, BTreeSet<(usize, u32)>> = BTreeMap::new();
         for field in [self.fields.name, self.fields.text] {
-            for (word, Docs(segments)) in matcher.beginning_so(field, folded, WORDS_MAX)? {
-                let docs = segments.into_iter().enumerate();
-                let docs = docs.flat_map(|(segment, docs)| docs.into_iter().map(move |(doc, _)| (segment, doc)));
-                having.entry(word).or_default().extend(docs);
-            }
+            matcher.beginning_so(field, folded, WORDS_MAX, |word, terms| {
+                let mut docs = matcher.nobody(u32::saturating_add);
+                let there = terms.add_to(&mut docs)?;
+                if there {
+                    let docs = docs.segments.iter().enumerate();
+                    let docs = docs.flat_map(|(segment, having)| having.docs.iter().map(move |doc| (segment, doc)));
+                    having.entry(word.to_owned()).or_default().extend(docs);
+                }
+                Ok(there)
+            })?;
         }
         Ok(having.into_iter().map(|(word, docs)| (word, docs.len() as u64)).collect())
     }

@@ -6,7 +6,6 @@
 use std::ops::Bound;
 
 use promptory_events::Prefix;
-use tantivy::postings::Postings;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, Searcher, SegmentReader, TERMINATED, Term};
 
@@ -33,6 +32,46 @@ impl Bits {
     /// Adds one.
     pub fn add(&mut self, doc: u32) {
         self.0[(doc / 64) as usize] |= 1 << (doc % 64);
+    }
+
+    /// Adds those of some documents, in order, that are among others; whether there are any.
+    pub fn add_among(&mut self, docs: &[u32], among: &Self) -> bool {
+        let (mut there, mut at, mut bits) = (0, 0, 0u64);
+        // Many documents in a row share one number of bits: it is written once.
+        let mut put = |at: usize, bits: u64| {
+            let bits = bits & among.0[at];
+            self.0[at] |= bits;
+            there |= bits;
+        };
+        for doc in docs {
+            let here = (doc / 64) as usize;
+            if here != at {
+                put(at, std::mem::take(&mut bits));
+                at = here;
+            }
+            bits |= 1 << (doc % 64);
+        }
+        if bits != 0 {
+            put(at, bits);
+        }
+        there != 0
+    }
+
+    /// The first one after a document.
+    #[must_use]
+    pub fn first_after(&self, doc: u32) -> Option<u32> {
+        let from = doc.checked_add(1)?;
+        let rest = |at: u32, bits: u64| if at == from / 64 { bits & (u64::MAX << (from % 64)) } else { bits };
+        let words = (from / 64..).zip(self.0.get((from / 64) as usize..)?);
+        words
+            .map(|(at, bits)| (at, rest(at, *bits)))
+            .find(|(_, bits)| *bits != 0)
+            .map(|(at, bits)| at * 64 + bits.trailing_zeros())
+    }
+
+    /// Adds what is in the other.
+    pub fn join(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(one, other)| *one |= other);
     }
 
     /// Leaves only what is in both.
@@ -147,16 +186,4 @@ pub fn below(segment: &SegmentReader, prefixes: &[Prefix]) -> Result<Bits, Searc
         }
     }
     Ok(bits)
-}
-
-/// The documents of postings that count, with how often each has what is looked for.
-pub fn counting(postings: &mut impl Postings, bits: &Bits) -> Vec<(u32, u32)> {
-    let mut found = Vec::new();
-    while postings.doc() != TERMINATED {
-        if bits.has(postings.doc()) {
-            found.push((postings.doc(), postings.term_freq()));
-        }
-        postings.advance();
-    }
-    found
 }
