@@ -68,7 +68,7 @@ pub async fn start(client: Client, shelf: Shelf, partitions: Vec<u16>) -> Result
     let (stopping, told) = watch::channel(false);
     let answerer = Answerer { shelf, stopping: told };
     for partition in &partitions {
-        answerer.shelf.note_heard(*partition, false);
+        answerer.shelf.note_heard(*partition, false); // before anybody can ask whether the process is ready
         listen(&answering, &answerer, *partition, stand_subject(*partition), &at_once).await?;
     }
     let joining = tokio::spawn(join(answering.clone(), answerer, partitions, at_once));

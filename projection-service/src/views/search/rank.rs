@@ -200,3 +200,30 @@ fn unequal(sort: Sort, one: (u32, i64), other: (u32, i64)) -> Ordering {
         Sort::Key => Ordering::Equal,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_scores_less_than_the_least_is_not_on_the_page(
+            scores in prop::collection::vec(0..6u8, 0..40),
+            after in prop::option::of(0..6u8),
+            limit in 1..8usize,
+        ) {
+            let scored: Scored = (0..).zip(scores.iter().map(|score| f32::from(*score))).collect();
+            let after = after.map(|score| Rank { score: f32::from(score).to_bits(), updated: 0, key: String::new() });
+            let least = least(&scored, after.as_ref(), limit);
+            // None of those that score as much as the last one need be behind it.
+            let mut behind: Vec<u32> = scored.iter().map(|(_, score)| score.to_bits()).collect();
+            behind.retain(|score| after.as_ref().is_none_or(|after| *score < after.score));
+            behind.sort_unstable_by_key(|score| Reverse(*score));
+            let page = &behind[..behind.len().min(limit + 1)];
+            prop_assert!(page.iter().all(|score| *score >= least), "{page:?} {least}");
+            prop_assert_eq!(least, behind.get(limit).copied().unwrap_or(0), "and no look more than needed");
+        }
+    }
+}
