@@ -172,7 +172,9 @@ fn nobody_learns_who_may_do_what_where_he_may_not_see_it() {
     assert_eq!((&own["complete"], own["keys"].as_array().unwrap().len()), (&json!(true), 1));
     let why = format!("/v1/access/why?principal={other_id}&action=read&on={}", segment("secret/x"));
     assert_eq!(other.get(&why).expect(200).json["allowed"], false);
-    // The refusals are on record.
+    // The refusals are on record, before what was written after them.
+    let mark = owner.post("/v1/prompts", &json!({"key": "mark", "text": "x"})).expect(201).json;
+    owner.wait_for(mark["position"].as_str().unwrap());
     let events = owner.get("/v1/events?limit=1000").expect(200).json;
     let denied = events["events"].as_array().unwrap().iter().filter(|event| event["type"] == "attempt.denied");
     let denied: Vec<_> = denied.map(|event| (&event["detail"]["action"], &event["detail"]["target"])).collect();

@@ -12,12 +12,13 @@ use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
 
 use arc_swap::ArcSwapOption;
 use lru::LruCache;
 use promptory_events::{Label, Prefix, TenantId, Timestamp, limits};
 use tantivy::Searcher;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::{Shelf, ShelfError, Stopped};
 use crate::views::search::SearchError;
@@ -53,6 +54,8 @@ impl Default for Config {
 pub(super) struct Search {
     pub config: Config,
     pub queue: Arc<Queue>,
+    /// As many as there are cores: more searches at once would only take turns, and each answer come later for it.
+    at_once: Arc<Semaphore>,
     /// The number of the next state. It begins with the time, so that no two processes give the same.
     states: AtomicU64,
     /// Whether the indexer is to end.
@@ -70,7 +73,8 @@ impl Search {
         let states = AtomicU64::new(now.micros().unsigned_abs() << 12);
         let (queue, stopping, places) = (Arc::default(), AtomicBool::new(false), RwLock::default());
         let open = std::sync::Mutex::new(LruCache::unbounded());
-        Self { config, queue, states, stopping, places, open, open_max: open_max.max(1) }
+        let at_once = Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, usize::from)));
+        Self { config, queue, at_once, states, stopping, places, open, open_max: open_max.max(1) }
     }
 
     fn place(&self, tenant: &TenantId) -> Arc<SearchSlot> {

@@ -16,7 +16,7 @@ mod near;
 pub mod query;
 mod rank;
 pub mod schema;
-mod snippet;
+pub mod snippet;
 mod suggest;
 pub mod universe;
 pub mod words;

@@ -50,6 +50,10 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
     }
     let make = shuffled(requests(&tenant, &queries)?, bench.args.seed);
     for _ in 0..bench.args.rounds {
+        let alone =
+            bench.load.connect(world.address, 1).await?.warm_closed(bench.warm_up(), bench.time(), &make).await?;
+        figures.sample("one client: p50", "ms", alone.ms(0.5));
+        figures.sample("one client: p99", "ms", alone.ms(0.99));
         let mut clients = bench.load.connect(world.address, CLIENTS).await?;
         let full = clients.warm_closed(bench.warm_up(), bench.time(), &make).await?;
         figures.sample(format!("answered, {CLIENTS} clients"), "/s", full.rate());

@@ -29,8 +29,8 @@ use crate::port::AppendError;
 use door::Door;
 
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long a lost connection is waited for: callers may hold a thread that others need.
-const RECONNECT_PATIENCE: Duration = Duration::from_millis(500);
+/// How long a lost connection, or a leader that is behind, is waited for: callers may hold a thread that others need.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The key store on JetStream.
 pub(super) struct Stream {
@@ -249,27 +249,35 @@ impl Client {
         self.last(subject).await
     }
 
-    /// How far the stream goes; an error if it is another one, lacks a message, or ends before one that was seen.
+    /// How far the stream goes; an error if it is another one, lacks a message, or ends before one that was seen. A replica
+    /// that leads no more and does not know it yet, or has not taken in all that it may, is asked again for a little.
     async fn intact(&self) -> Result<u64, KeyStoreError> {
-        self.connected().await?;
-        let info = info(&self.link, KEYS).await.map_err(|error| match error {
-            // No fact: a server that has just started says it too.
-            InfoError::NotFound => KeyStoreError::Storage(format!("the stream {KEYS} is not there")),
-            InfoError::Unavailable(why) => KeyStoreError::Storage(why),
-        })?;
-        match incarnation_of(&info.config) {
-            Ok(incarnation) if incarnation == self.incarnation => {}
-            Ok(other) => return Err(KeyStoreError::Damaged(format!("{KEYS} is of incarnation {other} now"))),
-            Err(why) => return Err(KeyStoreError::Damaged(format!("{KEYS} {why}"))),
+        let began = Instant::now();
+        loop {
+            self.connected().await?;
+            let seen = self.seen.load(Ordering::Relaxed); // before the question: others write meanwhile
+            let info = info(&self.link, KEYS).await.map_err(|error| match error {
+                // No fact: a server that has just started says it too.
+                InfoError::NotFound => KeyStoreError::Storage(format!("the stream {KEYS} is not there")),
+                InfoError::Unavailable(why) => KeyStoreError::Storage(why),
+            })?;
+            match incarnation_of(&info.config) {
+                Ok(incarnation) if incarnation == self.incarnation => {}
+                Ok(other) => return Err(KeyStoreError::Damaged(format!("{KEYS} is of incarnation {other} now"))),
+                Err(why) => return Err(KeyStoreError::Damaged(format!("{KEYS} {why}"))),
+            }
+            let (has, end) = (info.state.messages, info.state.last_sequence);
+            if end >= seen {
+                if has != end {
+                    return Err(KeyStoreError::Damaged(format!("{KEYS} ends at {end} and holds {has} messages")));
+                }
+                return Ok(end);
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(KeyStoreError::Storage(format!("the leader of {KEYS} ends at {end}; more was seen")));
+            }
+            tokio::time::sleep(PAUSE).await;
         }
-        let (has, end) = (info.state.messages, info.state.last_sequence);
-        if end < self.seen.load(Ordering::Relaxed) {
-            return Err(KeyStoreError::Storage(format!("the leader of {KEYS} ends at {end}; more was seen")));
-        }
-        if has != end {
-            return Err(KeyStoreError::Damaged(format!("{KEYS} ends at {end} and holds {has} messages")));
-        }
-        Ok(end)
     }
 
     /// Publishes after the message `guard` of the subject. False: perhaps not, look again.
@@ -319,7 +327,7 @@ impl Client {
     async fn connected(&self) -> Result<(), KeyStoreError> {
         let began = Instant::now();
         while !self.link.is_up() {
-            if began.elapsed() > RECONNECT_PATIENCE {
+            if began.elapsed() > PATIENCE {
                 return Err(KeyStoreError::Storage("there is no connection to a NATS server".to_owned()));
             }
             tokio::time::sleep(PAUSE).await;

@@ -20,8 +20,9 @@ use crate::views::catalog::point::{AnswerError, Model};
 use crate::views::catalog::sight::Sight;
 use crate::views::search::SearchError;
 use crate::views::search::document::readable;
-use crate::views::search::find::{Finder, Outcome};
+use crate::views::search::find::Finder;
 use crate::views::search::index;
+use crate::views::search::snippet::Snippets;
 
 impl From<SearchError> for AskError {
     fn from(error: SearchError) -> Self {
@@ -49,7 +50,10 @@ impl Shelf {
         // Not older than the index, or it could show what it can't open.
         let open = self.catalog().opened(slot).await?;
         let (shelf, slot, question) = (self.clone(), slot.clone(), ask.question.clone());
+        let turn = self.inner.search.at_once.clone().acquire_owned().await;
+        let turn = turn.map_err(|error| ShelfError::Store(error.to_string()))?;
         let answering = tokio::task::spawn_blocking(move || {
+            let _turn = turn; // until it is done, whether anybody waits or not
             let searching = Searching { shelf: &shelf, slot: &slot, searchable: &searchable, open: &open };
             index::guarded(|| searching.answer(&reader, &question))
         });
@@ -145,13 +149,13 @@ impl Searching<'_> {
 
     fn found(&self, state: &State, search: &Search, sight: &Sight<'_>) -> Result<Found, SearchError> {
         let lexer = self.searchable.index.lexer();
-        let mut outcome = self.over(state, &search.label, sight, |finder| finder.find(search, &lexer))?;
+        let outcome = self.over(state, &search.label, sight, |finder| finder.find(search, &lexer))?;
         let last = outcome.page.last().map(|(_, rank)| rank.clone()).filter(|_| outcome.more);
-        let mut hits = Vec::new();
-        for (entry, _) in std::mem::take(&mut outcome.page) {
+        let (mut hits, mut snippets) = (Vec::new(), Snippets::new(&outcome.marks, &lexer));
+        for (entry, _) in outcome.page {
             // What was moved out of sight since then is not shown any more.
             if sight.prompt(entry.prompt) {
-                let snippet = self.snippet(&entry, &outcome)?;
+                let snippet = self.snippet(&entry, &mut snippets)?;
                 hits.push(Hit { entry, snippet });
             }
         }
@@ -165,7 +169,7 @@ impl Searching<'_> {
     }
 
     /// The text is opened for it: the index has words only.
-    fn snippet(&self, entry: &Entry, outcome: &Outcome) -> Result<Vec<Piece>, SearchError> {
+    fn snippet(&self, entry: &Entry, snippets: &mut Snippets<'_>) -> Result<Vec<Piece>, SearchError> {
         let (hot, inner) = (&self.open.state, &self.shelf.inner);
         let row = hot.prompt(entry.prompt).filter(|row| row.versions >= entry.number);
         let Some(row) = row else { return Err(RowError::Row("prompt").into()) };
@@ -179,7 +183,7 @@ impl Searching<'_> {
         };
         let opened = guarded(|| Ok(opened(&desk, row, entry.number)))?;
         match opened {
-            Ok(text) => Ok(outcome.snippet(&readable(row.kind, &text), &self.searchable.index.lexer())),
+            Ok(text) => Ok(snippets.of(&readable(row.kind, &text))),
             Err(AnswerError::Ask(AskError::Erased)) => Ok(Vec::new()),
             Err(AnswerError::Ask(error)) => Err(SearchError::Index(error.to_string())),
             Err(AnswerError::Row(error)) => Err(error.into()),

@@ -10,10 +10,10 @@ use super::matching::Matcher;
 use super::query::parse;
 use super::rank::{Scored, best, scored};
 use super::schema::{Fields, column};
-use super::snippet::{Marks, snippet};
+use super::snippet::Marks;
 use super::universe::{Bits, Universe, below, with_term};
 use super::words::Lexer;
-use crate::ask::search::{Entry, Facets, Filters, Piece, Rank, Respelt, Search};
+use crate::ask::search::{Entry, Facets, Filters, Rank, Respelt, Search};
 
 /// A state of an index, and what of it counts for one question.
 #[derive(Debug)]
@@ -40,15 +40,7 @@ pub struct Outcome {
     /// Words that no prompt has.
     pub respelt: Vec<Respelt>,
     /// What to mark in texts.
-    marks: Marks,
-}
-
-impl Outcome {
-    /// The place of a text that fits best.
-    #[must_use]
-    pub fn snippet(&self, text: &str, lexer: &Lexer) -> Vec<Piece> {
-        snippet(text, lexer, &self.marks)
-    }
+    pub marks: Marks,
 }
 
 impl Finder<'_> {

@@ -1,8 +1,8 @@
 //! The place of a text that fits best, with what was looked for told apart from what is around it: as data, never as HTML.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::words::{Lexer, Word};
+use super::words::{Lexer, Span, each, fold};
 use crate::ask::search::Piece;
 
 /// How much of a text is looked at: lexing takes its time.
@@ -24,66 +24,122 @@ pub struct Marks {
     pub phrases: Vec<Vec<(u32, String)>>,
 }
 
-impl Marks {
-    /// Which of the words to mark.
-    fn on(&self, text: &str, words: &[Word], lexer: &Lexer) -> Vec<bool> {
+/// Makes the snippets of one search. What it has found out of a word it keeps for the next text: texts are long, and most of their
+/// words come again.
+pub struct Snippets<'a> {
+    marks: &'a Marks,
+    lexer: &'a Lexer,
+    /// With which bytes a folded word that is marked for itself can begin.
+    first: [bool; 256],
+    /// Whether words, as they are written, are.
+    known: HashMap<String, bool>,
+    words: Vec<Span>,
+    marked: Vec<bool>,
+}
+
+/// A word that is marked.
+struct Hit {
+    from: usize,
+    to: usize,
+    folded: String,
+}
+
+impl<'a> Snippets<'a> {
+    /// Of texts in which this is to be marked.
+    #[must_use]
+    pub fn new(marks: &'a Marks, lexer: &'a Lexer) -> Self {
         // Endings change, beginnings mostly don't: few words need to be stemmed.
-        let begins = |word: &Word| {
-            let first = word.folded.chars().next();
-            lexer.stems().take_beginnings() || self.stems.iter().any(|stem| stem.chars().nth(1) == first)
-        };
-        let stemmed = |word: &Word| lexer.stems().of(&text[word.from..word.to]);
-        let single = |word: &Word| {
-            self.folded.contains(&word.folded)
-                || (!word.dense && begins(word) && stemmed(word).iter().any(|stem| self.stems.contains(stem)))
-                || self.beginnings.iter().any(|beginning| word.folded.starts_with(beginning.as_str()))
-        };
-        let mut marked: Vec<_> = words.iter().map(single).collect();
-        for phrase in &self.phrases {
+        let any = lexer.stems().take_beginnings() && !marks.stems.is_empty();
+        let mut first = [any; 256];
+        let stems = marks.stems.iter().filter_map(|term| term.as_bytes().get(1));
+        let whole = marks.folded.iter().chain(&marks.beginnings).filter_map(|word| word.as_bytes().first());
+        stems.chain(whole).for_each(|byte| first[usize::from(*byte)] = true);
+        Self { marks, lexer, first, known: HashMap::new(), words: Vec::new(), marked: Vec::new() }
+    }
+
+    /// The snippet of a text: its beginning if nothing is marked in it.
+    pub fn of(&mut self, text: &str) -> Vec<Piece> {
+        let text = &text[..text.floor_char_boundary(LOOKED_AT_BYTES)];
+        self.look(text);
+        let words = self.words.iter().zip(&self.marked).filter(|(_, marked)| **marked);
+        let hits: Vec<Hit> = words
+            .map(|(Span { from, to, .. }, _)| Hit { from: *from, to: *to, folded: fold(&text[*from..*to]) })
+            .collect();
+        let from = begin(text, &self.words, &hits);
+        let to = text.floor_char_boundary(from + SNIPPET_BYTES);
+        pieces(text, from, to, &hits)
+    }
+
+    /// Finds the words of a text, and which of them to mark.
+    fn look(&mut self, text: &str) {
+        let Self { marks, lexer, first, known, words, marked } = self;
+        words.clear();
+        marked.clear();
+        each(text, |word, folded| {
+            let single = first[usize::from(folded.as_bytes()[0])] && {
+                let written = &text[word.from..word.to];
+                known.get(written).copied().unwrap_or_else(|| {
+                    let is = marks.have(written, folded, word.dense, lexer);
+                    known.insert(written.to_owned(), is);
+                    is
+                })
+            };
+            words.push(word);
+            marked.push(single);
+        });
+        for phrase in &marks.phrases {
             for at in 0..words.len() {
-                mark(phrase, words, at, &mut marked);
+                mark(phrase, text, &words[at..], &mut marked[at..]);
             }
         }
-        marked
     }
 }
 
-/// Marks a phrase if it begins at a word.
-fn mark(phrase: &[(u32, String)], words: &[Word], at: usize, marked: &mut [bool]) {
-    let word = |place: u32| words.get(at + place as usize);
-    let paired = |word: &Word, term: &str| word.pair.as_deref() == Some(term);
-    let has = |(place, term): &(u32, String)| word(*place).is_some_and(|w| w.folded == *term || paired(w, term));
-    if !phrase.iter().all(has) {
+impl Marks {
+    /// Whether a word is marked for itself.
+    fn have(&self, written: &str, folded: &str, dense: bool, lexer: &Lexer) -> bool {
+        self.folded.contains(folded)
+            || (!dense && lexer.stems().of(written).iter().any(|stem| self.stems.contains(stem)))
+            || self.beginnings.iter().any(|beginning| folded.starts_with(beginning.as_str()))
+    }
+}
+
+/// Marks a phrase if some words begin with it.
+fn mark(phrase: &[(u32, String)], text: &str, words: &[Span], marked: &mut [bool]) {
+    let is = |(place, term): &(u32, String)| match words.get(*place as usize) {
+        Some(Span { from, dense: true, .. }) => text[*from..].starts_with(term.as_str()), // it, or it and its neighbour
+        Some(Span { from, to, .. }) => {
+            let written = &text[*from..*to];
+            if written.is_ascii() { written.eq_ignore_ascii_case(term) } else { fold(written) == *term }
+        }
+        None => false,
+    };
+    if !phrase.iter().all(is) {
         return;
     }
     for (place, term) in phrase {
-        let first = at + *place as usize;
-        marked[first] = true;
-        if paired(&words[first], term)
-            && let Some(neighbour) = marked.get_mut(first + 1)
+        let at = *place as usize;
+        marked[at] = true;
+        if words[at].dense
+            && term.len() > words[at].to - words[at].from
+            && let Some(neighbour) = marked.get_mut(at + 1)
         {
             *neighbour = true;
         }
     }
 }
 
-/// The snippet of a text: its beginning if nothing is marked in it.
-#[must_use]
-pub fn snippet(text: &str, lexer: &Lexer, marks: &Marks) -> Vec<Piece> {
-    let text = &text[..text.floor_char_boundary(LOOKED_AT_BYTES)];
-    let words = lexer.unstemmed(text);
-    let marked = marks.on(text, &words, lexer);
-    let hits: Vec<&Word> = words.iter().zip(&marked).filter(|(_, marked)| **marked).map(|(word, _)| word).collect();
-    let from = begin(text, &words, &hits);
-    let to = text.floor_char_boundary(from + SNIPPET_BYTES);
-    pieces(text, from, to, &hits)
-}
-
 /// Where the snippet begins: a little before the hit from which on it has most different words.
-fn begin(text: &str, words: &[Word], hits: &[&Word]) -> usize {
+fn begin(text: &str, words: &[Span], hits: &[Hit]) -> usize {
     let different = |first: usize| {
-        let within = hits[first..].iter().take_while(|hit| hit.to <= hits[first].from + SNIPPET_BYTES - BEFORE_BYTES);
-        within.map(|hit| hit.folded.as_str()).collect::<HashSet<_>>().len()
+        let mut different: Vec<&str> = Vec::new();
+        let within = |hit: &&Hit| hit.to <= hits[first].from + SNIPPET_BYTES - BEFORE_BYTES;
+        for hit in hits[first..].iter().take_while(within) {
+            if !different.contains(&hit.folded.as_str()) {
+                different.push(&hit.folded);
+            }
+        }
+        different.len()
     };
     let mut best = (0, 0);
     for first in 0..hits.len() {
@@ -99,7 +155,7 @@ fn begin(text: &str, words: &[Word], hits: &[&Word]) -> usize {
     if earliest == 0 { 0 } else { words.get(next).map_or(earliest, |word| word.from.min(hit.from)) }
 }
 
-fn pieces(text: &str, from: usize, to: usize, hits: &[&Word]) -> Vec<Piece> {
+fn pieces(text: &str, from: usize, to: usize, hits: &[Hit]) -> Vec<Piece> {
     let (mut pieces, mut at) = (Vec::<Piece>::new(), from);
     let mut push = |from: usize, to: usize, hit: bool| {
         if from < to {
@@ -124,7 +180,7 @@ mod tests {
     use promptory_events::event::{Language, Languages};
 
     fn shown(text: &str, marks: &Marks) -> String {
-        let pieces = snippet(text, &Lexer::new(Languages::default()), marks);
+        let pieces = Snippets::new(marks, &Lexer::new(Languages::default())).of(text);
         pieces.iter().map(|piece| if piece.hit { format!("[{}]", piece.text) } else { piece.text.clone() }).collect()
     }
 
@@ -146,7 +202,7 @@ mod tests {
         let marked = |language, query: &str, text: &str| {
             let lexer = Lexer::new(Languages::of(&[language]));
             let marks = Marks { stems: lexer.stems().of(query).into_iter().collect(), ..Marks::default() };
-            let hits = snippet(text, &lexer, &marks).into_iter().filter(|piece| piece.hit);
+            let hits = Snippets::new(&marks, &lexer).of(text).into_iter().filter(|piece| piece.hit);
             hits.map(|piece| piece.text).collect::<Vec<_>>()
         };
         assert_eq!(marked(Language::German, "haus", "Die Häuser am Hang"), ["Häuser"]);

@@ -12,9 +12,10 @@ use promptory_events::event::Languages;
 use tantivy::tokenizer::{BoxTokenStream, Token, TokenStream, Tokenizer};
 use unicode_normalization::char::is_combining_mark;
 
-use fold::fold;
+use fold::fold_into;
 use stems::Stems;
 
+pub use fold::fold;
 pub use stems::STEM;
 
 /// Longer words are left out: they are encoded data, not words.
@@ -55,13 +56,20 @@ impl Lexer {
     /// The words of a text, in order.
     #[must_use]
     pub fn words(&self, text: &str) -> Vec<Word> {
-        cut(text, |word| self.stems.of(word))
-    }
-
-    /// The same without stems, which take most of the time.
-    #[must_use]
-    pub fn unstemmed(&self, text: &str) -> Vec<Word> {
-        cut(text, |_| Vec::new())
+        let mut words = Vec::new();
+        each(text, |Span { from, to, dense }, folded| {
+            let next = text[to..].chars().next().filter(|next| dense && is_dense(*next));
+            words.push(Word {
+                folded: folded.to_owned(),
+                stems: if dense { Vec::new() } else { self.stems.of(&text[from..to]) },
+                pair: next.map(|next| format!("{folded}{next}")),
+                dense,
+                from,
+                to,
+                place: words.len(),
+            });
+        });
+        words
     }
 
     /// The stems of a word, as it is written or folded.
@@ -71,41 +79,51 @@ impl Lexer {
     }
 }
 
-fn cut(text: &str, stems: impl Fn(&str) -> Vec<String>) -> Vec<Word> {
-    let mut words = Vec::new();
-    let mut chars = text.char_indices().peekable();
-    while let Some((from, c)) = chars.next() {
+/// Where a word of a text is.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Where it begins, in bytes.
+    pub from: usize,
+    /// Where it ends.
+    pub to: usize,
+    /// Whether it is a character of a script without spaces.
+    pub dense: bool,
+}
+
+/// Gives each word of a text, in order, folded: what there is to know without stems, which take most of the time.
+pub fn each(text: &str, mut each: impl FnMut(Span, &str)) {
+    let (mut at, mut folded) = (0, String::new());
+    while let Some(c) = text[at..].chars().next() {
+        let from = at;
+        at += c.len_utf8();
         if !c.is_alphanumeric() {
             continue;
         }
-        let mut to = from + c.len_utf8();
-        let mut word = |folded, stems, pair, dense, to| {
-            let place = words.len();
-            words.push(Word { folded, stems, pair, dense, from, to, place });
-        };
-        if is_dense(c) {
-            let next = chars.peek().map(|(_, next)| *next).filter(|next| is_dense(*next));
-            word(c.to_string(), Vec::new(), next.map(|next| format!("{c}{next}")), true, to);
-            continue;
+        folded.clear();
+        let dense = is_dense(c);
+        if dense {
+            folded.push(c);
+        } else {
+            at += text[at..].find(|next| !continues(next)).unwrap_or(text.len() - at);
+            fold_into(&text[from..at], &mut folded);
         }
-        while let Some((at, next)) = chars.next_if(|(_, next)| continues(*next)) {
-            to = at + next.len_utf8();
-        }
-        let folded = fold(&text[from..to]);
         if !folded.is_empty() && folded.len() <= WORD_MAX_BYTES {
-            word(folded, stems(&text[from..to]), None, false, to);
+            each(Span { from, to: at, dense }, &folded);
         }
     }
-    words
 }
 
 fn continues(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric();
+    }
     (c.is_alphanumeric() || is_combining_mark(c)) && !is_dense(c)
 }
 
 /// Whether a character is of a script that is written without spaces, or whose words are too long to be looked for whole.
 fn is_dense(c: char) -> bool {
-    matches!(u32::from(c),
+    !c.is_ascii()
+        && matches!(u32::from(c),
         0x3005..=0x3007 | 0x3041..=0x30ff | 0x31f0..=0x31ff | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xac00..=0xd7a3
         | 0xf900..=0xfaff | 0xff66..=0xff9f | 0x20000..=0x3ffff)
 }

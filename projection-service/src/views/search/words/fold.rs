@@ -12,10 +12,17 @@ pub fn lower(word: &str) -> String {
 /// Lower case without accents.
 #[must_use]
 pub fn fold(word: &str) -> String {
-    if word.is_ascii() {
-        return word.to_ascii_lowercase();
-    }
     let mut folded = String::with_capacity(word.len());
+    fold_into(word, &mut folded);
+    folded
+}
+
+/// Adds it to a text.
+pub fn fold_into(word: &str, folded: &mut String) {
+    if word.is_ascii() {
+        folded.extend(word.bytes().map(|byte| char::from(byte.to_ascii_lowercase())));
+        return;
+    }
     for c in word.nfkd().flat_map(char::to_lowercase) {
         match c {
             c if is_combining_mark(c) => {}
@@ -31,7 +38,6 @@ pub fn fold(word: &str) -> String {
             c => folded.push(c),
         }
     }
-    folded
 }
 
 #[cfg(test)]
