@@ -28,20 +28,28 @@ const RESOLVE_MS: f64 = 1.0;
 pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
     let (count, prompts) = (bench.scaled(TENANTS, 3), bench.scaled(PROMPTS, 20));
     let folder = bench.folder("tenants");
-    let world = World::start_on(Config { open_max: count, ..Config::new(&folder) }).await?;
-    let (mut searches, mut resolves, mut all) = (Vec::new(), Vec::new(), 0);
+    let filled = World::start(&folder).await?;
+    let (mut tenants, mut searches, mut resolves, mut all) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for number in 0..count {
-        let tenant = world.tenant(&format!("tenant-{number}")).await?;
+        let tenant = filled.tenant(&format!("tenant-{number}")).await?;
         // Not the same prompts in each.
         let mut commands = bench.history.created(number * prompts);
-        fill(world.address, &tenant.authorization, &mut commands, |_, commands| commands.alive.len() >= prompts)
+        fill(filled.address, &tenant.authorization, &mut commands, |_, commands| commands.alive.len() >= prompts)
             .await?;
         all += commands.alive.len();
         let seed = bench.args.seed ^ number as u64;
         searches.extend(search::requests(&tenant, &search::queries(commands.alive.iter(), QUERIES, seed))?);
         let keys: Vec<String> = commands.alive.into_iter().take(KEYS).collect();
         resolves.extend(resolve::requests(&tenant, &keys)?);
-        search::indexed(&world, &tenant).await?;
+        tenants.push(tenant);
+    }
+    filled.settle(&tenants).await?;
+    filled.stop().await;
+    // All are open from here on. In a store that it has written to sled holds what it has written, so that filled ones take five
+    // times the memory of these.
+    let world = World::start_on(Config { open_max: count, ..Config::new(&folder) }).await?;
+    for tenant in &tenants {
+        search::indexed(&world, tenant).await?;
     }
     let mut figures = Figures::of("tenants");
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]

@@ -176,7 +176,10 @@ fn pieces(text: &str, from: usize, to: usize, hits: &[Hit]) -> Vec<Piece> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::views::search::query::{Part, parse};
     use promptory_events::event::{Language, Languages};
 
     fn shown(text: &str, marks: &Marks) -> String {
@@ -228,5 +231,77 @@ mod tests {
         let shown = shown(&text, &words(&["one", "two", "three"]));
         assert!(shown.contains("[one] [two] [three]"), "{shown}");
         assert!(shown.starts_with("filler") && shown.len() < 300, "{shown}");
+    }
+
+    /// What to mark for a query whose words are all there.
+    fn marks(query: &str, lexer: &Lexer) -> Marks {
+        let mut marks = Marks::default();
+        for part in parse(query, lexer).unwrap() {
+            match part {
+                Part::Word { folded, stems, .. } => {
+                    marks.folded.insert(folded);
+                    marks.stems.extend(stems);
+                }
+                Part::Beginning(folded) => marks.beginnings.push(folded),
+                Part::Phrase(terms) => marks.phrases.push(terms),
+            }
+        }
+        marks
+    }
+
+    /// For each byte of a text whether a word that it is of is to be marked, by a look at everything that a word is.
+    fn expected(text: &str, lexer: &Lexer, marks: &Marks) -> Vec<bool> {
+        let words = lexer.words(text);
+        let mut bytes = vec![false; text.len()];
+        for word in &words {
+            let begins = marks.beginnings.iter().any(|beginning| word.folded.starts_with(beginning));
+            let stem = word.stems.iter().any(|stem| marks.stems.contains(stem));
+            if begins || stem || marks.folded.contains(&word.folded) {
+                bytes[word.from..word.to].fill(true);
+            }
+        }
+        for (phrase, at) in marks.phrases.iter().flat_map(|phrase| (0..words.len()).map(move |at| (phrase, at))) {
+            let place = |place: &u32| words.get(at + *place as usize);
+            let has = |(n, term): &(u32, String)| {
+                place(n).is_some_and(|w| w.folded == *term || w.pair.as_ref() == Some(term))
+            };
+            if phrase.iter().all(has) {
+                for (n, term) in phrase {
+                    let word = place(n).unwrap();
+                    bytes[word.from..word.from + (word.to - word.from).max(if word.dense { term.len() } else { 0 })]
+                        .fill(true);
+                }
+            }
+        }
+        bytes
+    }
+
+    fn texts(most: usize) -> impl Strategy<Value = String> {
+        let words =
+            vec!["act", "Acts", "acting", "as", "Über", "uber", "naïve", "x", "Aß", "做", "任何事", "任", "gelopen"];
+        let word = (prop::sample::select(words), prop::sample::select(vec![" ", ", ", "", "-"]));
+        prop::collection::vec(word, 0..most)
+            .prop_map(|words| words.iter().map(|(word, sign)| format!("{word}{sign}")).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_marked_is_what_a_look_at_every_word_says(
+            texts in prop::collection::vec(texts(6), 1..4),
+            (query, phrase) in (texts(3), texts(3)),
+            begins in prop::option::of(prop::sample::select(vec!["a", "ub", "nai"])),
+            language in prop::sample::select(vec![Language::English, Language::German, Language::Dutch]),
+        ) {
+            let lexer = Lexer::new(Languages::of(&[language]));
+            let begins = begins.map(|begins| format!(" {begins}*")).unwrap_or_default();
+            let marks = marks(&format!("{query} \"{phrase}\"{begins}"), &lexer);
+            let mut snippets = Snippets::new(&marks, &lexer);
+            for text in texts {
+                let pieces = snippets.of(&text);
+                prop_assert_eq!(pieces.iter().map(|piece| piece.text.as_str()).collect::<String>(), text.clone());
+                let marked: Vec<bool> = pieces.iter().flat_map(|piece| vec![piece.hit; piece.text.len()]).collect();
+                prop_assert_eq!(marked, expected(&text, &lexer, &marks), "{}: {:?}", text, marks);
+            }
+        }
     }
 }

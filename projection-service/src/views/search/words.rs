@@ -93,7 +93,12 @@ pub struct Span {
 /// Gives each word of a text, in order, folded: what there is to know without stems, which take most of the time.
 pub fn each(text: &str, mut each: impl FnMut(Span, &str)) {
     let (mut at, mut folded) = (0, String::new());
-    while let Some(c) = text[at..].chars().next() {
+    let in_a_row =
+        |from: usize, is: fn(&u8) -> bool| text.as_bytes()[from..].iter().take_while(|byte| is(byte)).count();
+    loop {
+        // Most of most texts is ASCII, of which bytes say enough.
+        at += in_a_row(at, |byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
+        let Some(c) = text[at..].chars().next() else { return };
         let from = at;
         at += c.len_utf8();
         if !c.is_alphanumeric() {
@@ -104,6 +109,7 @@ pub fn each(text: &str, mut each: impl FnMut(Span, &str)) {
         if dense {
             folded.push(c);
         } else {
+            at += in_a_row(at, u8::is_ascii_alphanumeric);
             at += text[at..].find(|next| !continues(next)).unwrap_or(text.len() - at);
             fold_into(&text[from..at], &mut folded);
         }

@@ -20,7 +20,9 @@ pub fn fold(word: &str) -> String {
 /// Adds it to a text.
 pub fn fold_into(word: &str, folded: &mut String) {
     if word.is_ascii() {
-        folded.extend(word.bytes().map(|byte| char::from(byte.to_ascii_lowercase())));
+        let from = folded.len();
+        folded.push_str(word);
+        folded[from..].make_ascii_lowercase();
         return;
     }
     for c in word.nfkd().flat_map(char::to_lowercase) {
