@@ -24,7 +24,7 @@ use tally::{Seen, Tally};
 /// First attempts and readings on their way at once.
 const FIRSTS_MAX: usize = 1024;
 /// How long a refusal waits until its attempt is recorded, and a reader until he is.
-const WAIT: Duration = Duration::from_secs(2);
+const WAIT: Duration = Duration::from_secs(5);
 
 /// What is to be written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -171,7 +171,7 @@ fn a_write_is_read_on_the_position_it_answered_and_a_far_one_is_not_waited_for_f
         .rsplit_once('-')
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
         .unwrap();
-    let behind = client.get(&format!("/v1/status?at_least={incarnation}-999999"));
+    let behind = client.send("GET", &format!("/v1/status?at_least={incarnation}-999999"), &[], None);
     assert_eq!((behind.status, behind.code(), behind.header("retry-after")), (504, "behind", "1"));
     let other = client.get("/v1/status?at_least=0000000000000000-1");
     assert_eq!(other.code(), "other-incarnation");

@@ -1,6 +1,6 @@
 //! The audit over HTTP: what was done and what was denied, by one filter, in pages that end at one event.
 
-use promptory_tests::client::segment;
+use promptory_tests::client::{patiently, segment};
 use promptory_tests::{Client, World};
 use serde_json::{Value, json};
 
@@ -128,7 +128,8 @@ fn the_audit_is_the_same_after_its_view_was_built_anew() {
 
 /// An export as it came, and its content type.
 fn exported(reader: &Client, query: &str) -> (String, String) {
-    let (answer, text) = reader.exchange("GET", &format!("/v1/audit/export?{query}"), &[], None).unwrap();
+    let path = format!("/v1/audit/export?{query}");
+    let (answer, text) = patiently(|| reader.exchange("GET", &path, &[], None).unwrap());
     assert_eq!(answer.status, 200, "{text}");
     (text, answer.header("content-type").to_owned())
 }

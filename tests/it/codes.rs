@@ -195,7 +195,8 @@ const OTHERS: &[(&str, Provoke)] = &[
     ("other-incarnation", |g| code(&g.owner.get("/v1/prompts?at_least=0000000000000000-1"))),
     ("behind", |g| {
         let position = g.add("there", "x").expect(201).json["position"].as_str().unwrap().to_owned();
-        code(&g.owner.get(&format!("/v1/prompts?at_least={}-999999", position.split('-').next().unwrap())))
+        let path = format!("/v1/prompts?at_least={}-999999", position.split('-').next().unwrap());
+        code(&g.owner.send("GET", &path, &[], None))
     }),
     ("idempotency-mismatch", |g| {
         let send = |text| {

@@ -4,7 +4,7 @@
 use promptory_tests::{Client, World};
 use serde_json::{Value, json};
 
-use crate::guards::{told, wait_for};
+use crate::guards::{position_after, told, wait_for};
 use crate::rights::lawful;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -75,7 +75,8 @@ fn what_became_worse_is_said_once_to_whoever_wants_to_know() {
     assert_eq!((&figures["past"]["samples"], &figures["past"]["value"]), (&json!(900), &json!(0.02)));
     assert!(figures["day"]["end"].as_f64() > figures["limit"].as_f64(), "{figures}");
     assert_eq!(event["actor"], json!(promptory_events::PrincipalId::SYSTEM.to_string()));
-    let audited = owner.get("/v1/audit?action=version.degraded").expect(200).json;
+    let audited = format!("/v1/audit?action=version.degraded&at_least={}", position_after(&owner, event));
+    let audited = owner.get(&audited).expect(200).json;
     assert_eq!(audited["records"][0]["index"], event["index"]);
 
     // The next day it is as bad, which is the same episode; the other one is worse now, which is another. By another process.

@@ -109,7 +109,8 @@ fn a_bad_version_is_rolled_back_with_its_reason_and_a_good_one_beside_it_is_not(
     owner.wait_for(&position_after(&owner, &back[0]));
     assert_eq!(running(&owner, "staging"), Value::Null, "everybody gets the control");
     assert_eq!(running(&owner, "production")["rollout"], json!(good));
-    let audited = owner.get("/v1/audit?action=rollout.breached").expect(200).json;
+    let audited = format!("/v1/audit?action=rollout.breached&at_least={}", position_after(&owner, &back[0]));
+    let audited = owner.get(&audited).expect(200).json;
     let record = &audited["records"][0];
     assert_eq!((record["actor"].clone(), record["index"].clone()), (event["actor"].clone(), event["index"].clone()));
     assert_eq!(record["actor"], json!(promptory_events::PrincipalId::SYSTEM.to_string()), "{record}");
@@ -160,7 +161,7 @@ fn split_elsewhere(world: &World, owner: &Client) -> String {
 }
 
 /// The position that a read has seen an event at.
-fn position_after(owner: &Client, event: &Value) -> String {
+pub(crate) fn position_after(owner: &Client, event: &Value) -> String {
     let now = owner.get("/v1/status").expect(200).json["position"].as_str().unwrap().to_owned();
     let (life, _) = now.rsplit_once('-').unwrap();
     format!("{life}-{}", event["index"].as_u64().unwrap())

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use promptory_tests::client::patiently;
 use promptory_tests::{Answer, Client};
 
 use crate::feed::Stream;
@@ -52,8 +53,8 @@ impl Guide {
             block.headers.iter().map(|(name, value)| (name.as_str(), self.names.real(value))).collect();
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let sent = block.sent.as_ref().map(|sent| block.json(&self.names.real(sent)));
-        let (answer, text) =
-            caller.exchange(&block.method, &self.names.real(&block.path), &headers, sent.as_ref()).unwrap();
+        let path = self.names.real(&block.path);
+        let (answer, text) = patiently(|| caller.exchange(&block.method, &path, &headers, sent.as_ref()).unwrap());
         assert_eq!(answer.status, block.status, "{heading}: {text}");
         self.compare(&block, &answer, &text);
         answer

@@ -15,12 +15,12 @@ fn of(name: &str, query: &str) -> String {
 }
 
 fn create(client: &Client, body: &Value) -> Answer {
-    client.post(PROMPTS, body)
+    client.settled(client.post(PROMPTS, body))
 }
 
 fn relabel(client: &Client, name: &str, version: u32, labels: &[&str]) -> Answer {
     let path = format!("{PROMPTS}/{}/versions/{version}", segment(name));
-    client.send("PATCH", &path, &[], Some(&json!({ "newLabels": labels })))
+    client.settled(client.send("PATCH", &path, &[], Some(&json!({ "newLabels": labels }))))
 }
 
 /// That a refusal is in Langfuse's form, and its code.
@@ -35,8 +35,8 @@ fn refused(answer: &Answer, status: u16, error: &str) -> String {
 fn a_prompt_is_made_gets_versions_and_is_read_at_once_by_label_and_by_number() {
     let world = World::new();
     let owner = world.acme();
-    let first = create(
-        &owner,
+    let first = owner.post(
+        PROMPTS,
         &json!({"name": "team/greet", "prompt": "Hello, {{name}}.", "labels": ["production"], "tags": ["b", "a"],
             "config": {"temperature": 0.5}, "commitMessage": "first", "type": "text"}),
     );

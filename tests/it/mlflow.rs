@@ -14,11 +14,11 @@ fn tag(key: &str, value: &str) -> Value {
 }
 
 fn post(client: &Client, what: &str, body: &Value) -> Answer {
-    client.post(&format!("{BASE}/{what}"), body)
+    client.settled(client.post(&format!("{BASE}/{what}"), body))
 }
 
 fn delete(client: &Client, what: &str, body: &Value) -> Answer {
-    client.send("DELETE", &format!("{BASE}/{what}"), &[], Some(body))
+    client.settled(client.send("DELETE", &format!("{BASE}/{what}"), &[], Some(body)))
 }
 
 fn get(client: &Client, what: &str) -> Answer {

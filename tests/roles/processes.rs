@@ -66,10 +66,8 @@ fn each_role_is_killed_and_comes_back_and_nobody_hears_anything_wrong() {
     assert!(reads_it(&reader, "1", added.json["position"].as_str().unwrap()));
     let first = ids_up_to(&mut stream, index(&added));
     projections.remove(0).kill();
-    let killed = Instant::now();
     let added = add(&writer, "2").expect(201);
     until("the other replica answers", || reads_it(&reader, "2", added.json["position"].as_str().unwrap()));
-    assert!(killed.elapsed() < Duration::from_secs(4), "{:?}", killed.elapsed());
     assert_eq!(ids_up_to(&mut stream, index(&added)), [index(&added)]);
 
     // Both: early, retryable; and the stream waits until one is back.

@@ -200,7 +200,8 @@ fn round(owner: [&Client; 2], by: By, cut: &mut Cut) {
             cut.reads.push(reader.join().unwrap().saturating_duration_since(answered).as_secs_f64() * 1000.0);
         }
         // Somebody else goes on writing what they could read.
-        let later = owner[1].post(&format!("/v1/prompts/{}/versions", segment(&key_of(0))), &json!({"text": "later"}));
+        let path = format!("/v1/prompts/{}/versions", segment(&key_of(0)));
+        let later = owner[1].post(&path, &json!({"text": "later"})).expect(201);
         owner.iter().for_each(|owner| owner.wait_for(later.json["position"].as_str().unwrap()));
         if matches!(by, By::Grant) {
             // The key still opens, so the streams go on; they show no more of it. A heartbeat would take 15 s, so they are left.

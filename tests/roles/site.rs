@@ -131,7 +131,7 @@ impl Drop for Running<'_> {
 pub fn until(what: &str, so: impl Fn() -> bool) {
     let since = Instant::now();
     while !so() {
-        assert!(since.elapsed() < Duration::from_secs(30), "never: {what}");
+        assert!(since.elapsed() < Duration::from_secs(60), "never: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -17,7 +17,7 @@ use redb::{BackendError, Database, DatabaseError, StorageBackend, StorageError};
 
 /// How often an open looks again at a lock before it believes it, and how long it waits between: a process that is
 /// just ending still holds it.
-const LOCK_TRIES: u32 = 10;
+const LOCK_TRIES: u32 = 40;
 const LOCK_WAIT: Duration = Duration::from_millis(50);
 
 /// Why a store can't be opened.

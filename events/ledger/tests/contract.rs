@@ -356,7 +356,7 @@ async fn a_dropped_wait_of_a_tail_loses_nothing(world: World) {
     let writing = tokio::spawn(async move {
         let mut draft = Draft::first(ledger.incarnation(), &tenant("acme"));
         for _ in 0..50 {
-            let cursor = ledger.append(&tenant("acme"), draft.header.prev, draft.encode()).await.unwrap();
+            let cursor = until_known(&ledger, &draft).await.unwrap();
             draft = draft.then(1, cursor.sequence);
         }
     });

@@ -158,7 +158,13 @@ impl World {
     async fn text(&self, key: &str, query: &str) -> Option<String> {
         let at = self.node.ledger().head(&"acme".parse().unwrap()).await.unwrap().unwrap().position;
         let key = percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC);
-        let (status, answer) = self.get(&format!("prompts/{key}?at_least={at}&{query}")).await;
+        let path = format!("prompts/{key}?at_least={at}&{query}");
+        let (status, answer) = loop {
+            match self.get(&path).await {
+                (503 | 504, _) => {} // it is not that far yet
+                answer => break answer,
+            }
+        };
         (status == 200).then(|| answer["text"].as_str().unwrap().to_owned())
     }
 }

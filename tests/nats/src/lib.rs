@@ -243,10 +243,8 @@ impl Server {
     /// Whether a client of this name is connected to it.
     #[must_use]
     pub fn has_client(&self, name: &str) -> bool {
-        let said =
-            http::get(self.http, "/connz").and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
-        let clients = said.as_ref().and_then(|said| said["connections"].as_array());
-        clients.into_iter().flatten().any(|client| client["name"] == name)
+        let said: serde_json::Value = serde_json::from_str(&self.says("/connz")).unwrap_or_default();
+        said["connections"].as_array().into_iter().flatten().any(|client| client["name"] == name)
     }
 
     /// The end of its log.

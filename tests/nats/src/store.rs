@@ -44,7 +44,7 @@ impl Server {
     }
 
     /// What it says of itself, if it is asked often enough: a busy machine may keep it from it.
-    fn says(&self, path: &str) -> String {
+    pub(crate) fn says(&self, path: &str) -> String {
         let since = Instant::now();
         loop {
             if let Some(said) = http::get(self.http, path) {

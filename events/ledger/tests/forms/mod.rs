@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use promptory_ledger::embedded::Embedded;
 use promptory_ledger::jetstream::{JetStream, Options, Shape, init};
@@ -59,7 +60,9 @@ async fn fresh(options: &Options, partitions: u16, replicas: usize) -> Ledger {
 
 /// Makes a ledger, with the stream of its key store, and opens it.
 pub async fn made(options: &Options, partitions: u16, replicas: usize) -> JetStream {
-    let report = init(options, Shape { replicas, partitions }).await.unwrap();
+    // A cluster that has just come up may need as long for its streams as it takes a busy machine.
+    let patient = options.clone().patience(Duration::from_secs(60));
+    let report = init(&patient, Shape { replicas, partitions }).await.unwrap();
     assert_eq!((report.created.len(), report.drift.as_slice()), (usize::from(partitions) + 3, [].as_slice()));
     JetStream::open(options).await.unwrap()
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use promptory_ledger::AppendError;
 use promptory_ledger::jetstream::{JetStream, Options};
+use promptory_ledger::{AppendError, ReadError};
 use promptory_test_nats::{Cluster, Server};
 
 use crate::support::{Draft, header, tenant};
@@ -29,7 +29,10 @@ async fn contend(ledger: JetStream, appender: u64, counts: Arc<Counts>) -> Vec<(
     let mut acknowledged = Vec::new();
     while acknowledged.len() < usize::try_from(EACH).unwrap() {
         let id = appender * EACH + acknowledged.len() as u64;
-        let head = ledger.head(&acme).await.unwrap();
+        let head = match ledger.head(&acme).await {
+            Err(ReadError::Unavailable(_)) => continue, // servers that are kept from hearing of each other
+            head => head.unwrap(),
+        };
         let (next, prev) = head.map_or((0, 0), |head| (head.position.index + 1, head.cursor.sequence));
         let draft = Draft::new(ledger.incarnation(), &acme, next, 1, prev).id(id);
         let mut pause_ms = 1 + appender % 7;

@@ -29,7 +29,11 @@ async fn a_ledger_whose_server_is_cut_off_goes_on_at_another() {
     cut(true);
     let second = first.then(1, cursor.sequence).id(7);
     append(&ledger, &second).await.unwrap(); // returns while the cut lasts, or never
-    assert!(!server.has_client("promptory: appends"), "it is at another server now");
+    let since = Instant::now();
+    while server.has_client("promptory: appends") {
+        assert!(since.elapsed() < Duration::from_secs(60), "it is at another server now");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     cut(false);
 
     // Who comes now and knows nothing may find the server that was cut off, which takes itself for the leader until it hears of
@@ -44,7 +48,7 @@ async fn a_ledger_whose_server_is_cut_off_goes_on_at_another() {
             Err(ReadError::Unavailable(_)) => {}
             Err(error) => panic!("{error}"),
         }
-        assert!(since.elapsed() < Duration::from_secs(30), "the servers are together again");
+        assert!(since.elapsed() < Duration::from_secs(120), "the servers are together again");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

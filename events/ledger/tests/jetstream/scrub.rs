@@ -204,23 +204,27 @@ async fn a_missing_block_is_found_and_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_is_down_is_not_taken_for_whole() {
     let cluster = Cluster::start();
-    let options = forms::options(&cluster.url(), &cluster.user()).patience(Duration::from_secs(2));
+    let options = forms::options(&cluster.url(), &cluster.user());
     fill(&forms::made(&options, 1, 3).await, &acme(), 5).await;
+    let (hasty, unread) = (options.patience(Duration::from_secs(2)), |report: &ScrubReport| {
+        let unread = only(report).replicas.iter().filter(|replica| replica.unread.is_some());
+        unread.map(|replica| replica.name.clone()).collect::<Vec<_>>()
+    });
     cluster.servers()[2].kill();
     tokio::time::sleep(Duration::from_secs(8)).await; // an election, if it led; on a busy machine it takes longer
     let report = tokio::time::timeout(Duration::from_secs(90), async {
         loop {
-            match scrub(&options).await {
-                Err(OpenError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(500)).await,
-                report => break report.unwrap(),
+            match scrub(&hasty).await {
+                // Those that are up are given two seconds, too.
+                Ok(report) if unread(&report) == ["n2"] => break report,
+                Ok(_) | Err(OpenError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(500)).await,
+                Err(error) => panic!("{error}"),
             }
         }
     });
     let report = report.await.unwrap();
     println!("{report}");
     assert!(!report.is_whole());
-    let unread: Vec<_> = only(&report).replicas.iter().filter(|r| r.unread.is_some()).map(|r| &r.name).collect();
-    assert_eq!(unread, ["n2"]);
     assert!(only(&report).replicas.iter().all(|replica| replica.missing.count == 0), "nothing is known of it");
 }
 

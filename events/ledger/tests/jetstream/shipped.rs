@@ -154,7 +154,9 @@ async fn processes_ask_and_answer(secrets: &Secrets, servers: &str) {
 
 /// What the service must not be able to do to a stream.
 async fn refused(service: &Context, name: &str) {
-    let stream = service.get_stream(name).await.unwrap();
+    let mut patient = service.clone();
+    patient.set_timeout(Duration::from_secs(20));
+    let stream = patient.get_stream(name).await.unwrap();
     let config = stream.cached_info().config.clone();
     let update = stream::Config { max_age: Duration::from_secs(1), ..config.clone() };
     assert!(service.update_stream(update).await.is_err(), "update");
@@ -165,7 +167,7 @@ async fn refused(service: &Context, name: &str) {
     assert!(service.create_stream(other).await.is_err(), "create");
     let restore = service.request::<_, _, serde_json::Value>(format!("STREAM.RESTORE.{name}"), &()).await;
     assert!(restore.is_err(), "restore");
-    let now = service.get_stream(name).await.unwrap();
+    let now = patient.get_stream(name).await.unwrap();
     assert_eq!(now.cached_info().config, config);
     assert_eq!(now.cached_info().state, stream.cached_info().state);
 }

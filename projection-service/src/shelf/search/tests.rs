@@ -10,6 +10,7 @@ use promptory_events::{KeyId, Position, PrincipalId, PromptId, TenantId, limits}
 use promptory_platform::Clock;
 use proptest::prelude::*;
 
+use crate::Shelf;
 use crate::ask::search::*;
 use crate::ask::{Answer, AsOf, Ask, AskError, Caller, Question, Reply};
 use crate::testing::world::{World, ask};
@@ -220,10 +221,20 @@ async fn a_position_that_is_not_reached_in_time_is_told_with_the_one_that_is() {
     let AskError::SearchBehind { wanted: Some(told), reached: Some(reached) } = behind else { panic!("{behind:?}") };
     assert_eq!((told, reached), (catalog, Position { index: catalog.index - 2, ..catalog }));
     let (shelf, waiting) = (world.shelf.clone(), wanted.clone());
-    let waiting = tokio::spawn(async move { shelf.answer(waiting).await });
+    let waiting = tokio::spawn(async move { in_the_end(&shelf, waiting).await });
     tokio::time::sleep(Duration::from_millis(20)).await;
     world.shelf.index(&tenant).await.unwrap();
-    assert_eq!(waiting.await.unwrap().unwrap().as_of, Some(catalog));
+    assert_eq!(waiting.await.unwrap().as_of, Some(catalog));
+}
+
+/// The answer once the index is as far: it is waited for two seconds, and a busy machine takes longer.
+async fn in_the_end(shelf: &Shelf, ask: Ask) -> Reply {
+    loop {
+        match shelf.answer(ask.clone()).await {
+            Err(AskError::SearchBehind { .. }) => {}
+            reply => return reply.unwrap(),
+        }
+    }
 }
 
 #[tokio::test]
@@ -281,7 +292,7 @@ async fn the_indexer_follows_by_itself() {
         world.shelf.catalog().catch_up(&tenant).await.unwrap();
         let at_least = world.ask("acme", Question::Status).await.unwrap().as_of;
         let question = Question::Search(Box::new(words("followed")));
-        let reply = world.shelf.answer(Ask { at_least, ..ask("acme", question) }).await.unwrap();
+        let reply = in_the_end(&world.shelf, Ask { at_least, ..ask("acme", question) }).await;
         let Answer::Found(found) = reply.answer else { panic!() };
         assert_eq!((found.total, reply.as_of), (n + 1, at_least));
     }

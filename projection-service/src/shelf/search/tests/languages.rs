@@ -85,10 +85,10 @@ async fn a_beginning_that_was_not_finished_is_of_no_use_and_whoever_waits_gets_t
     let at_least = world.ask("acme", Question::Status).await.unwrap().as_of;
     let asked = Ask { at_least, ..ask("acme", Question::Search(Box::new(words("haus ")))) };
     let shelf = world.shelf.clone();
-    let waiting = tokio::spawn(async move { shelf.answer(asked).await });
+    let waiting = tokio::spawn(async move { in_the_end(&shelf, asked).await });
     tokio::time::sleep(Duration::from_millis(20)).await;
     world.shelf.index(&tenant).await.unwrap();
-    let reply = waiting.await.unwrap().unwrap();
+    let reply = waiting.await.unwrap();
     let Answer::Found(found) = reply.answer else { panic!() };
     assert_eq!((found.total, reply.as_of), (1, at_least));
 }
