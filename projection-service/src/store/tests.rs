@@ -1,6 +1,7 @@
 //! What can happen to a store's files, and that none of it is believed.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -63,6 +64,8 @@ fn a_damaged_file_is_noticed_and_the_model_comes_back_with_the_same_digest() {
     assert!(discards > 0, "some damage must have been more than a lost tail");
 }
 
+/// The signal that a process ends itself with.
+const ABORTED: i32 = 6;
 /// What the process of a life is told.
 const FOLDER: &str = "PROMPTORY_TEST_DAMAGED_FOLDER";
 const ROUND: &str = "PROMPTORY_TEST_DAMAGED_ROUND";
@@ -82,7 +85,7 @@ fn discarded_in_its_lives(round: u64) -> bool {
             assert!(dir.path().join("healed").exists(), "the life is a test that is there");
             return dir.path().join("discarded").exists();
         }
-        assert!(life.status.code().is_none(), "round {round}: {}", String::from_utf8_lossy(&life.stderr));
+        assert_eq!(life.status.signal(), Some(ABORTED), "round {round}: {}", String::from_utf8_lossy(&life.stderr));
     }
     panic!("round {round}: every life was ended by the watch");
 }

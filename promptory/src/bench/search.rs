@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -82,16 +83,19 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
 pub async fn indexed(world: &World, tenant: &Tenant) -> Result<f64, BenchError> {
     let head = world.node().ledger().head(&tenant.id).await?;
     let position = head.map(|head| head.position.to_string()).unwrap_or_default();
-    let (mut connection, until) = (Connection::open(world.address).await?, Instant::now() + BUILD);
+    let mut connection = Connection::open(world.address).await?;
     let request = Request::get(uri(&format!("{ROUTE}?limit=1&at_least={position}"))?, &tenant.authorization);
+    let found: Value = serde_json::from_slice(&reached(&mut connection, request).await?)?;
+    Ok(found["total"].as_f64().unwrap_or_default())
+}
+
+/// The answer once the index has what it is asked for: a server waits for two seconds by itself.
+async fn reached(connection: &mut Connection, request: Request) -> Result<Bytes, BenchError> {
+    let until = Instant::now() + BUILD;
     loop {
         match connection.send(request.clone()).await {
-            // It has waited for a while by itself.
             Err(BenchError::Refused { status: 503 | 504, .. }) if Instant::now() < until => {}
-            answer => {
-                let found: Value = serde_json::from_slice(&answer?)?;
-                return Ok(found["total"].as_f64().unwrap_or_default());
-            }
+            answer => return answer,
         }
     }
 }
@@ -136,14 +140,7 @@ async fn searchable(bench: &Bench, world: &World, tenant: &Tenant) -> Result<f64
         let written: Value = serde_json::from_slice(&written)?;
         let position = written["position"].as_str().unwrap_or_default();
         let target = uri(&format!("{ROUTE}?q=looked&limit=1&at_least={position}"))?;
-        let request = Request::get(target, &tenant.authorization);
-        loop {
-            match connection.send(request.clone()).await {
-                // It has waited for two seconds by itself.
-                Err(BenchError::Refused { status: 503 | 504, .. }) if began.elapsed() < BUILD => {}
-                answer => break drop(answer?),
-            };
-        }
+        reached(&mut connection, Request::get(target, &tenant.authorization)).await?;
         note(&mut latency, began.elapsed());
     }
     #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a latency")]

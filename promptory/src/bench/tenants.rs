@@ -45,8 +45,8 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
     }
     filled.settle(&tenants).await?;
     filled.stop().await;
-    // All are open from here on. In a store that it has written to sled holds what it has written, so that filled ones take five
-    // times the memory of these.
+    // All are open from here on. In a store that it has written to sled holds what it has written, so that filled ones take twice
+    // the memory of these.
     let world = World::start_on(Config { open_max: count, ..Config::new(&folder) }).await?;
     for tenant in &tenants {
         search::indexed(&world, tenant).await?;

@@ -159,9 +159,10 @@ impl World {
         let at = self.node.ledger().head(&"acme".parse().unwrap()).await.unwrap().unwrap().position;
         let key = percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC);
         let path = format!("prompts/{key}?at_least={at}&{query}");
+        let since = std::time::Instant::now();
         let (status, answer) = loop {
             match self.get(&path).await {
-                (503 | 504, _) => {} // it is not that far yet
+                (503 | 504, _) if since.elapsed().as_secs() < 60 => {} // it is not that far yet
                 answer => break answer,
             }
         };
