@@ -8,76 +8,26 @@ the recovery time is that from the two files to a server that answers.
 """
 
 import argparse
-import contextlib
-import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from pathlib import Path
 
 from history_digest import history_digest
 from main_job import import_file
+from nats_servers import NatsServers
 from promptory_client import Refused, Server, index_of, run_json
 
-ROOT = Path(__file__).resolve().parents[2]
 TENANT = "history"
 # Commands in one request, two events each.
 COMMANDS = 250
 WRITERS = 4
-NATS_SECONDS = 30
 # Before a request is sent again that came at a bad time.
 OVERLOADED_SECONDS = 0.05
-
-
-class Nats:
-    """One NATS server on the loopback address, durable as the shipped configuration."""
-
-    def __init__(self, tool, folder):
-        self.port, self.http = free_ports(2)
-        folder.mkdir()
-        config = folder / "nats.conf"
-        config.write_text(
-            f'listen: "127.0.0.1:{self.port}"\nhttp: "127.0.0.1:{self.http}"\nmax_payload: 8MiB\n'
-            f'jetstream {{ store_dir: {json.dumps(str(folder / "store"))}, sync_interval: always }}\n'
-        )
-        self.log = folder / "nats.log"
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([str(tool), "-c", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    @property
-    def url(self):
-        """Where clients connect."""
-        return f"nats://127.0.0.1:{self.port}"
-
-    def __enter__(self):
-        deadline = time.monotonic() + NATS_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with contextlib.suppress(OSError):
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/healthz", timeout=1) as answer:
-                    if answer.status == 200:
-                        return self
-            time.sleep(0.05)
-        self.__exit__()
-        raise RuntimeError(f"the NATS server does not start:\n{self.log.read_text(errors='replace')[-2000:]}")
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-
-
-def free_ports(count):
-    """Ports that are free now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 class Load:
@@ -138,8 +88,8 @@ class Load:
 class Drill:
     """The drill, in a folder of its own."""
 
-    def __init__(self, binary, tool, work, events):
-        self.binary, self.tool, self.work, self.events = str(binary), tool, work, events
+    def __init__(self, binary, work, events):
+        self.binary, self.work, self.events = str(binary), work, events
         self.key = work / "backup.key"
         self.key.touch(mode=0o600)
         self.key.write_text(os.urandom(32).hex())
@@ -197,14 +147,14 @@ class Drill:
         shutil.copytree(server.data / "keys", keys)
         shutil.rmtree(server.data)
         print("everything is destroyed but two files, the backup key and the API keys", flush=True)
-        with Nats(self.tool, self.work / "nats") as nats:
+        with NatsServers(self.work / "nats", 1) as nats:
+            nats.init(self.binary, "--partitions", "4")
             self.on_nats(nats, truth)
         self.in_a_folder(keys, truth)
 
     def on_nats(self, nats, truth):
         """The backup on a NATS server, and a backup of that."""
-        place = ["--ledger", nats.url, "--root-key", self.work / "root.key"]
-        subprocess.run([self.binary, "init", *place, "--replicas", "1", "--partitions", "4"], check=True, capture_output=True)
+        place = nats.arguments
         ledger, keys = self.files("first")
         self.command("restore", "--from", ledger, "--keys", keys, "--backup-key", self.key, *place)
         same(truth, self.kept("first", *place), "on the NATS server")
@@ -253,12 +203,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="the history that is imported first (*.jsonl.gz)")
     parser.add_argument("--binary", default="target/release/promptory")
-    parser.add_argument("--nats-server", default=os.environ.get("PROMPTORY_NATS_SERVER") or ROOT / "target/tools/nats/bin/nats-server")
     parser.add_argument("--events", type=int, default=0, help="so many events before the backup")
     args = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="promptory-backup-"))
     try:
-        Drill(Path(args.binary).resolve(), Path(args.nats_server).resolve(), work, args.events).run(args.data)
+        Drill(Path(args.binary).resolve(), work, args.events).run(args.data)
     except (RuntimeError, AssertionError, Refused, OSError, subprocess.CalledProcessError) as failure:
         sys.exit(f"FAILED {failure}\nthe folders are kept in {work}")
     shutil.rmtree(work)

@@ -1,7 +1,9 @@
 """Real NATS servers on loopback for a drill, as durable as the shipped configuration, and the ledger on them."""
 
+import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import time
@@ -14,10 +16,13 @@ START_SECONDS = 30
 
 
 def free_ports(count):
-    """Ports that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
+    """Ports that nobody listens on now, and that no connection is given (Linux gives 32768 and more)."""
+    held = []
+    while len(held) < count:
+        with contextlib.suppress(OSError):
+            held.append(socket.create_server(("127.0.0.1", random.randrange(10240, 32768))))
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
         one.close()
     return ports
 
@@ -57,9 +62,9 @@ class NatsServers:
         for process in self.processes:
             process.wait()
 
-    def init(self, binary):
+    def init(self, binary, *more):
         """Makes the streams and the root key."""
-        command = [str(binary), "init", *self.arguments, "--replicas", str(self.count)]
+        command = [str(binary), "init", *self.arguments, "--replicas", str(self.count), *more]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"init ended with {done.returncode}: {done.stderr[-2000:]}")

@@ -89,7 +89,7 @@ async fn tell(world: &World, scribe: &mut Scribe, prompts: &mut BTreeMap<usize, 
         }
         (What::Archive, Some(prompt)) => {
             let archived = PromptArchived { prompt: prompt.id, key: key.parse().unwrap() };
-            scribe.commit(None, vec![Event::PromptArchived(archived)]);
+            scribe.commit_with(None, Some(&format!("{name} archived")), vec![Event::PromptArchived(archived)]);
             prompts.remove(&op.key);
         }
     }
