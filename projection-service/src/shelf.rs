@@ -12,6 +12,7 @@ mod guards;
 mod health;
 mod insight;
 mod open;
+mod ready;
 pub mod search;
 mod slot;
 
@@ -38,6 +39,7 @@ pub(crate) use catch_up::{Pages, Target};
 pub use fast::HotReply;
 pub use guards::Watch;
 pub use health::{Health, Stopped};
+use ready::Ready;
 pub(crate) use slot::Open;
 use slot::Slot;
 
@@ -74,7 +76,7 @@ struct Inner {
     ledger: Ledger,
     keys: KeyStore,
     identity: Identity,
-    opened: OpenedCache,
+    ready: Arc<Ready>,
     past: PastCache,
     catalog: Bay<Hot>,
     search: search::Search,
@@ -127,18 +129,20 @@ impl Shelf {
         let catalog = Bay::new(&config, ledger.clone(), turns.clone());
         let audit = Bay::new(&config, ledger.clone(), turns.clone());
         let system = catalog.slot(&TenantId::system());
-        let opened = OpenedCache::new(config.cache_bytes);
+        let ready = Arc::new(Ready::new(OpenedCache::new(config.cache_bytes), keys.clone()));
         let (identity, attestor) = (Identity::new(config.identity, keys.clone()), OnceLock::new());
         let past = PastCache::default();
         let search = search::Search::new(config.search, config.open_max, config.clock.now());
         catalog.tell(search.queue.clone());
+        let shown = ready.clone();
+        catalog.show(Box::new(move |applied| shown.after(applied)));
         let analytics = OnceLock::new();
         let inner = Inner {
             config,
             ledger,
             keys,
             identity,
-            opened,
+            ready,
             past,
             catalog,
             search,

@@ -1,5 +1,6 @@
 //! Opened answers, bounded in bytes and shared by all tenants of the process: a hot resolve needs no store, no key.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -16,6 +17,23 @@ pub struct Opened {
     pub answer: PromptAnswer,
     /// The answer as a response body, set by whoever renders it first.
     pub body: OnceLock<Bytes>,
+    /// Whether somebody has asked for it.
+    asked: AtomicBool,
+}
+
+impl From<PromptAnswer> for Opened {
+    fn from(answer: PromptAnswer) -> Self {
+        Self { answer, body: OnceLock::new(), asked: AtomicBool::new(false) }
+    }
+}
+
+impl Opened {
+    fn ask(&self) {
+        // Read first: what all share is written once.
+        if !self.asked.load(Ordering::Relaxed) {
+            self.asked.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// What an answer depends on, all of it: a prompt as it is after one of its events, and which version is asked for.
@@ -60,16 +78,32 @@ impl OpenedCache {
         Self(Cache::with_weighter(entries, bytes, Bytewise))
     }
 
-    /// The opened answer, if it is there.
+    /// The opened answer for somebody who asks, if it is there.
     #[must_use]
     pub fn get(&self, key: &OpenedKey) -> Option<Arc<Opened>> {
-        self.0.get(key)
+        let opened = self.0.get(key);
+        opened.iter().for_each(|opened| opened.ask());
+        opened
     }
 
-    /// Keeps an answer, and gives it back to be shared.
+    /// Keeps an answer that somebody has asked for, and gives it back to be shared.
     pub fn put(&self, key: OpenedKey, answer: PromptAnswer) -> Arc<Opened> {
-        let opened = Arc::new(Opened { answer, body: OnceLock::new() });
+        let opened = Arc::new(Opened::from(answer));
+        opened.ask();
         self.0.insert(key, opened.clone());
         opened
+    }
+
+    /// Whether the answer is there, and somebody has asked for it.
+    #[must_use]
+    pub fn was_asked(&self, key: &OpenedKey) -> bool {
+        self.0.peek(key).is_some_and(|opened| opened.asked.load(Ordering::Relaxed))
+    }
+
+    /// Keeps an answer that nobody has asked for yet, unless it is there.
+    pub fn keep(&self, key: OpenedKey, opened: Arc<Opened>) {
+        if self.0.peek(&key).is_none() {
+            self.0.insert(key, opened);
+        }
     }
 }

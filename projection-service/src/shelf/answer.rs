@@ -179,7 +179,7 @@ impl Shelf {
         let (tenant, question) = (ask.tenant.clone(), ask.question.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let model = Model { rows: open.store.rows(), hot: &open.state };
-            let opened = Some((&shelf.inner.opened, slot.number()));
+            let opened = Some((&shelf.inner.ready.opened, slot.number()));
             let past = Some((&shelf.inner.past, slot.number()));
             let desk = Desk { tenant: &tenant, model, keys: &shelf.inner.keys, opened, past, shown: Some(&slot.shown) };
             guarded(|| Ok(desk.answer(&reader, &question)))

@@ -14,6 +14,7 @@ use promptory_ledger::{Ledger, ReadError, Recorded};
 use promptory_platform::Clock;
 
 use super::catch_up::{Pages, Target, Trouble};
+use super::ready::Applied;
 use super::search::Queue;
 use super::slot::{Open, Slot};
 use super::{Config, ShelfError, to_the_end};
@@ -22,6 +23,9 @@ use crate::rebuild::work::Turns;
 use crate::store::folder::Folder;
 use crate::views::View;
 use crate::views::fold::{Broken, Source};
+
+/// Is shown each page that was applied, once everybody sees what it says. It must not take long.
+pub(super) type Shown<V> = Box<dyn Fn(Applied<V>) + Send + Sync>;
 
 /// The stores of one view. Clones are the same.
 #[derive(Clone)]
@@ -46,6 +50,8 @@ pub(super) struct Inner<V: View> {
     pub(super) waiting: Mutex<BTreeMap<TenantId, String>>,
     /// Who is told that a tenant has moved.
     told: OnceLock<Arc<Queue>>,
+    /// Who is shown each page that was applied.
+    shown: OnceLock<Shown<V>>,
     /// How long stores that are not read any more are kept.
     keep: Duration,
     /// Rebuilds of all views take turns.
@@ -70,6 +76,7 @@ impl<V: View> Bay<V> {
             caught_up: Mutex::default(),
             waiting: Mutex::default(),
             told: OnceLock::new(),
+            shown: OnceLock::new(),
             keep: config.keep,
             turns,
         };
@@ -89,6 +96,7 @@ impl<V: View> Bay<V> {
             caught_up: Mutex::default(),
             waiting: Mutex::default(),
             told: OnceLock::new(),
+            shown: OnceLock::new(),
             keep: other.inner.keep,
             turns: Arc::default(),
         };
@@ -98,6 +106,11 @@ impl<V: View> Bay<V> {
     /// Tells a queue from now on which tenants have moved. Once only.
     pub(super) fn tell(&self, queue: Arc<Queue>) {
         let _ = self.inner.told.set(queue);
+    }
+
+    /// Shows somebody each page that is applied from now on. Once only.
+    pub(super) fn show(&self, shown: Shown<V>) {
+        let _ = self.inner.shown.set(shown);
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -154,8 +167,11 @@ impl<V: View> Bay<V> {
         let open = self.open_locked(&slot).await?;
         let pages = Pages::of(self.source(&slot.tenant), open.store.clone(), open.state.clone());
         let (pages, trouble) = pages.live().fold(&page);
-        drop(open);
-        self.publish(&slot, Arc::new(Open { state: pages.state.clone(), store: pages.store.clone() }));
+        let now = Arc::new(Open { state: pages.state.clone(), store: pages.store.clone() });
+        self.publish(&slot, now.clone());
+        if let Some(shown) = self.inner.shown.get() {
+            shown(Applied { slot: slot.clone(), before: open, now, page });
+        }
         match trouble {
             None => Ok(()),
             Some(Trouble::Broken(Broken::Gap { .. })) => self.close_gap(&slot, pages).await,

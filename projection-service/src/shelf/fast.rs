@@ -78,7 +78,7 @@ impl Shelf {
         let row = row.filter(seen).ok_or(AskError::PromptNotFound)?;
         let number = number(row, which)?;
         let key = OpenedKey { tenant, prompt: row.id, changed_index: row.changed_index, number };
-        Ok(self.inner.opened.get(&key))
+        Ok(self.inner.ready.opened.get(&key))
     }
 }
 

@@ -62,6 +62,37 @@ async fn catch_up(world: &World, tenant: &str) {
 }
 
 #[tokio::test]
+async fn what_was_read_is_in_memory_again_after_a_change_and_what_was_not_is_not() {
+    let world = World::new(4);
+    let mut scribe = world.scribe("acme");
+    let [read, other] = ["read", "other"].map(|key| scribe.create(key, "first"));
+    scribe.append(&world.ledger).await;
+    assert_eq!(world.text("acme", "read").await.unwrap(), "first");
+    let ready =
+        |key| world.shelf.try_hot(&ask("acme", newest(key))).map(|hot| hot.unwrap().opened.answer.content.clone());
+    for (number, text) in [(2, "second"), (3, "third")] {
+        for prompt in [read, other] {
+            let version = scribe.version(prompt, number, text);
+            scribe.commit(None, vec![version]);
+        }
+        scribe.append(&world.ledger).await;
+        catch_up(&world, "acme").await;
+        world.shelf.inner.ready.done().await;
+        assert_eq!(ready("read").as_deref(), Some(text));
+        assert_eq!(ready("other"), None);
+    }
+    for (number, text) in [(4, "fourth"), (5, "fifth")] {
+        let version = scribe.version(read, number, text);
+        scribe.commit(None, vec![version]);
+        scribe.append(&world.ledger).await;
+        catch_up(&world, "acme").await;
+        world.shelf.inner.ready.done().await;
+    }
+    assert_eq!(ready("read"), None, "nobody has asked for the fourth");
+    assert_eq!(world.text("acme", "read").await.unwrap(), "fifth");
+}
+
+#[tokio::test]
 async fn a_suspended_tenant_is_answered_nothing_until_it_is_resumed() {
     let world = World::new(4);
     let (mut scribe, mut system) = (world.scribe("acme"), world.scribe("_system"));

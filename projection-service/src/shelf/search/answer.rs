@@ -177,7 +177,7 @@ impl Searching<'_> {
             tenant: &self.slot.tenant,
             model: Model { rows: self.open.store.rows(), hot },
             keys: &inner.keys,
-            opened: Some((&inner.opened, self.slot.number())),
+            opened: Some((&inner.ready.opened, self.slot.number())),
             past: None,
             shown: None,
         };

@@ -1,6 +1,6 @@
 //! One prompt with one version's content, and the list of its versions.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use promptory_events::event::{Kind, VersionAdded};
 use promptory_events::{Event, Label};
@@ -43,7 +43,7 @@ impl<R: Rows> Desk<'_, R> {
     pub(crate) fn opened(&self, row: &Arc<PromptRow>, which: &Which) -> Result<Arc<Opened>, AnswerError> {
         let number = number(row, which)?;
         let Some((cache, tenant)) = self.opened else {
-            return Ok(Arc::new(Opened { answer: self.prompt(row, number)?, body: OnceLock::new() }));
+            return Ok(Arc::new(Opened::from(self.prompt(row, number)?)));
         };
         // The prompt's last event fixes everything that the answer says about the prompt, so an answer about the past
         // and one about now can share an entry.

@@ -1,0 +1,103 @@
+//! What is read is kept ready: when a prompt changes that was asked for since its last change, its answers are opened again
+//! at once, so that readers find them in memory and wait for no store. What nobody asks for is opened for nobody.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use promptory_events::{Batch, PromptId};
+use promptory_ledger::{KeyStore, Recorded};
+use tokio::sync::Semaphore;
+
+use super::slot::{Open, Slot};
+use crate::ask::Which;
+use crate::hot::Hot;
+use crate::hot::opened::{OpenedCache, OpenedKey};
+use crate::store::guarded;
+use crate::views::catalog::answer::Desk;
+use crate::views::catalog::point::Model;
+use crate::views::catalog::row::PromptRow;
+
+/// Pages that are looked at once. Of more than these nothing is made ready: those who ask open what they need.
+const AT_ONCE: u32 = 8;
+/// Prompts of a page that are made ready: what changes more at once is an import, not a release.
+const PROMPTS_MAX: usize = 64;
+
+/// Answers in memory.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub opened: OpenedCache,
+    keys: KeyStore,
+    at_once: Arc<Semaphore>,
+}
+
+/// A page that was applied.
+pub(super) struct Applied<V> {
+    pub slot: Arc<Slot<V>>,
+    pub before: Arc<Open<V>>,
+    pub now: Arc<Open<V>>,
+    pub page: Vec<Recorded>,
+}
+
+impl Ready {
+    pub(super) fn new(opened: OpenedCache, keys: KeyStore) -> Self {
+        Self { opened, keys, at_once: Arc::new(Semaphore::new(AT_ONCE as usize)) }
+    }
+
+    /// Makes ready what a page has changed, on a thread that may block. Waits for nothing.
+    pub(super) fn after(self: &Arc<Self>, applied: Applied<Hot>) {
+        let Ok(turn) = self.at_once.clone().try_acquire_owned() else { return };
+        let ready = self.clone();
+        tokio::task::spawn_blocking(move || {
+            // What can't be opened is found by whoever asks, and mended then.
+            let _ = guarded(|| {
+                ready.open(&applied);
+                Ok(())
+            });
+            drop(turn);
+        });
+    }
+
+    /// Once all that was begun is done.
+    #[cfg(test)]
+    pub(super) async fn done(&self) {
+        drop(self.at_once.acquire_many(AT_ONCE).await.unwrap());
+    }
+
+    fn open(&self, applied: &Applied<Hot>) {
+        let Applied { slot, before, now, page } = applied;
+        let tenant = slot.number();
+        let model = Model { rows: now.store.rows(), hot: &now.state };
+        let desk = Desk { tenant: &slot.tenant, model, keys: &self.keys, opened: None, past: None, shown: None };
+        for id in changed(page).into_iter().take(PROMPTS_MAX) {
+            let (Some(before), Some(row)) = (before.state.prompt(id), now.state.prompt(id)) else { continue };
+            let key =
+                |row: &PromptRow, number| OpenedKey { tenant, prompt: id, changed_index: row.changed_index, number };
+            for (number, asked) in named(before, row) {
+                if asked.iter().any(|number| self.opened.was_asked(&key(before, *number)))
+                    && let Ok(opened) = desk.opened(row, &Which::Number(number))
+                {
+                    self.opened.keep(key(row, number), opened);
+                }
+            }
+        }
+    }
+}
+
+/// The prompts that the batches are about.
+fn changed(page: &[Recorded]) -> BTreeSet<PromptId> {
+    let batches = page.iter().filter_map(|recorded| Batch::parse(recorded.bytes.clone()).ok());
+    let events = batches.flat_map(|batch| batch.commits).filter_map(|commit| commit.decode_events().ok());
+    events.flatten().filter_map(|event| event.prompt()).collect()
+}
+
+/// The versions that a prompt's names lead to now, each with those that the same names led to before.
+fn named(before: &PromptRow, now: &PromptRow) -> HashMap<u32, BTreeSet<u32>> {
+    let labels = now.labels.iter().filter_map(|(label, number)| Some((*number, *before.labels.get(label)?)));
+    let branches = now.branches.iter().filter_map(|(name, number)| Some((*number, *before.branches.get(name)?)));
+    let arms = now.rollouts.values().flat_map(|rollout| rollout.table.runs()).map(|run| (run.version, run.version));
+    let mut named: HashMap<_, BTreeSet<_>> = HashMap::new();
+    for (number, was) in labels.chain(branches).chain(arms).chain([(now.main, before.main)]) {
+        named.entry(number).or_default().insert(was);
+    }
+    named
+}
