@@ -135,7 +135,7 @@ impl Shelf {
         let search = search::Search::new(config.search, config.open_max, config.clock.now());
         catalog.tell(search.queue.clone());
         let shown = ready.clone();
-        catalog.show(Box::new(move |applied| shown.after(applied)));
+        catalog.show(Box::new(move |applied| shown.before(applied)));
         let analytics = OnceLock::new();
         let inner = Inner {
             config,

@@ -327,6 +327,12 @@ impl KeyStore {
         Ok(key)
     }
 
+    /// Whether every key is at hand, in memory or in a file, or may have to come from a server.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self.inner.shared.form, Form::File(_))
+    }
+
     /// Seals content bytes under a fresh data key and names them. Bound to tenant and content id.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ use crate::store::folder::Folder;
 use crate::views::View;
 use crate::views::fold::{Broken, Source};
 
-/// Is shown each page that was applied, once everybody sees what it says. It must not take long.
+/// Is shown each page that was applied, before everybody sees what it says.
 pub(super) type Shown<V> = Box<dyn Fn(Applied<V>) + Send + Sync>;
 
 /// The stores of one view. Clones are the same.
@@ -168,10 +168,10 @@ impl<V: View> Bay<V> {
         let pages = Pages::of(self.source(&slot.tenant), open.store.clone(), open.state.clone());
         let (pages, trouble) = pages.live().fold(&page);
         let now = Arc::new(Open { state: pages.state.clone(), store: pages.store.clone() });
-        self.publish(&slot, now.clone());
         if let Some(shown) = self.inner.shown.get() {
-            shown(Applied { slot: slot.clone(), before: open, now, page });
+            shown(Applied { slot: slot.clone(), before: open, now: now.clone(), page });
         }
+        self.publish(&slot, now);
         match trouble {
             None => Ok(()),
             Some(Trouble::Broken(Broken::Gap { .. })) => self.close_gap(&slot, pages).await,

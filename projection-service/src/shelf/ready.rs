@@ -17,8 +17,8 @@ use crate::views::catalog::answer::Desk;
 use crate::views::catalog::point::Model;
 use crate::views::catalog::row::PromptRow;
 
-/// Pages that are looked at once. Of more than these nothing is made ready: those who ask open what they need.
-const AT_ONCE: u32 = 8;
+/// Pages that wait for keys from a server. Of more than these nothing is made ready: those who ask open what they need.
+const AT_ONCE: usize = 8;
 /// Prompts of a page that are made ready: what changes more at once is an import, not a release.
 const PROMPTS_MAX: usize = 64;
 
@@ -40,35 +40,36 @@ pub(super) struct Applied<V> {
 
 impl Ready {
     pub(super) fn new(opened: OpenedCache, keys: KeyStore) -> Self {
-        Self { opened, keys, at_once: Arc::new(Semaphore::new(AT_ONCE as usize)) }
+        Self { opened, keys, at_once: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
-    /// Makes ready what a page has changed, on a thread that may block. Waits for nothing.
-    pub(super) fn after(self: &Arc<Self>, applied: Applied<Hot>) {
+    /// Makes ready what a page has changed: at once if all keys are at hand, on a thread that may block if they may have to
+    /// come from a server.
+    pub(super) fn before(self: &Arc<Self>, applied: Applied<Hot>) {
+        if self.keys.is_local() {
+            return self.open(&applied);
+        }
         let Ok(turn) = self.at_once.clone().try_acquire_owned() else { return };
         let ready = self.clone();
         tokio::task::spawn_blocking(move || {
-            // What can't be opened is found by whoever asks, and mended then.
-            let _ = guarded(|| {
-                ready.open(&applied);
-                Ok(())
-            });
+            ready.open(&applied);
             drop(turn);
         });
     }
 
-    /// Once all that was begun is done.
-    #[cfg(test)]
-    pub(super) async fn done(&self) {
-        drop(self.at_once.acquire_many(AT_ONCE).await.unwrap());
+    fn open(&self, applied: &Applied<Hot>) {
+        // What can't be opened is found by whoever asks, and mended then.
+        let _ = guarded(|| {
+            self.open_all(applied);
+            Ok(())
+        });
     }
 
-    fn open(&self, applied: &Applied<Hot>) {
-        let Applied { slot, before, now, page } = applied;
+    fn open_all(&self, Applied { slot, before, now, page }: &Applied<Hot>) {
         let tenant = slot.number();
         let model = Model { rows: now.store.rows(), hot: &now.state };
         let desk = Desk { tenant: &slot.tenant, model, keys: &self.keys, opened: None, past: None, shown: None };
-        for id in changed(page).into_iter().take(PROMPTS_MAX) {
+        for id in changed(page) {
             let (Some(before), Some(row)) = (before.state.prompt(id), now.state.prompt(id)) else { continue };
             let key =
                 |row: &PromptRow, number| OpenedKey { tenant, prompt: id, changed_index: row.changed_index, number };
@@ -83,11 +84,18 @@ impl Ready {
     }
 }
 
-/// The prompts that the batches are about.
+/// The prompts that the batches are about, the first of them if they are very many.
 fn changed(page: &[Recorded]) -> BTreeSet<PromptId> {
     let batches = page.iter().filter_map(|recorded| Batch::parse(recorded.bytes.clone()).ok());
     let events = batches.flat_map(|batch| batch.commits).filter_map(|commit| commit.decode_events().ok());
-    events.flatten().filter_map(|event| event.prompt()).collect()
+    let mut changed = BTreeSet::new();
+    for prompt in events.flatten().filter_map(|event| event.prompt()) {
+        changed.insert(prompt);
+        if changed.len() == PROMPTS_MAX {
+            break;
+        }
+    }
+    changed
 }
 
 /// The versions that a prompt's names lead to now, each with those that the same names led to before.

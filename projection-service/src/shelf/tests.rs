@@ -77,7 +77,6 @@ async fn what_was_read_is_in_memory_again_after_a_change_and_what_was_not_is_not
         }
         scribe.append(&world.ledger).await;
         catch_up(&world, "acme").await;
-        world.shelf.inner.ready.done().await;
         assert_eq!(ready("read").as_deref(), Some(text));
         assert_eq!(ready("other"), None);
     }
@@ -86,7 +85,6 @@ async fn what_was_read_is_in_memory_again_after_a_change_and_what_was_not_is_not
         scribe.commit(None, vec![version]);
         scribe.append(&world.ledger).await;
         catch_up(&world, "acme").await;
-        world.shelf.inner.ready.done().await;
     }
     assert_eq!(ready("read"), None, "nobody has asked for the fourth");
     assert_eq!(world.text("acme", "read").await.unwrap(), "fifth");

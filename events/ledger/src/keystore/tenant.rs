@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use hmac::Hmac;
 use promptory_events::TenantId;
@@ -11,9 +12,13 @@ use sha2::Sha256;
 use super::{DataKey, lock};
 use crate::seal;
 
-/// The first block of data keys is small: most tenants write little. A busy tenant's blocks double up to the last.
+/// The first block of data keys is small: most tenants write little. A busy tenant's blocks double up to the last, as long
+/// as half of one is used up sooner than [`SOON`]; a large one takes a core for a tenth of a second to make, which others
+/// feel, so they are halved when they last longer than [`LONG`].
 pub(super) const FIRST_BLOCK: usize = 64;
 pub(super) const LAST_BLOCK: usize = 4096;
+const SOON: Duration = Duration::from_millis(250);
+const LONG: Duration = Duration::from_secs(2);
 
 static SERIALS: AtomicU64 = AtomicU64::new(0);
 
@@ -38,10 +43,21 @@ pub(super) struct TenantKeys {
 #[derive(Default)]
 struct Pool {
     keys: VecDeque<DataKey>,
-    /// How many the last block had; 0 before the first.
+    /// How many the last block had, and when it was made.
     block: usize,
+    made: Option<Instant>,
     /// A refill was asked for and is not done.
     asked: bool,
+}
+
+/// How many keys follow on a block of so many (0: there was none), half of which have lasted so long.
+fn after(block: usize, lasted: Duration) -> usize {
+    let next = match lasted {
+        soon if soon < SOON => block * 2,
+        long if long > LONG => block / 2,
+        _ => block,
+    };
+    next.clamp(FIRST_BLOCK, LAST_BLOCK)
 }
 
 impl TenantKeys {
@@ -71,12 +87,14 @@ impl TenantKeys {
 
     /// How many keys the next block has.
     pub(super) fn next_block(&self) -> usize {
-        (lock(&self.pool).block * 2).clamp(FIRST_BLOCK, LAST_BLOCK)
+        let pool = lock(&self.pool);
+        let lasted = pool.made.map_or(Duration::ZERO, |made| made.elapsed());
+        after(pool.block, lasted)
     }
 
     pub(super) fn add(&self, block: Vec<DataKey>) {
         let mut pool = lock(&self.pool);
-        pool.block = block.len();
+        (pool.block, pool.made) = (block.len(), Some(Instant::now()));
         pool.keys.extend(block);
     }
 
@@ -96,5 +114,18 @@ impl TenantKeys {
     /// The refill is done, or could not be asked for: the next caller may claim it again.
     pub(super) fn release_refill(&self) {
         lock(&self.pool).asked = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_grow_as_long_as_they_are_used_up_at_once_and_shrink_when_they_last() {
+        let millis = Duration::from_millis;
+        assert_eq!(after(0, Duration::ZERO), FIRST_BLOCK);
+        assert_eq!([after(64, millis(10)), after(64, millis(500)), after(64, millis(60_000))], [128, 64, 64]);
+        assert_eq!([after(4096, millis(10)), after(4096, millis(500)), after(4096, millis(5_000))], [4096, 4096, 2048]);
     }
 }

@@ -10,11 +10,14 @@ use tokio::task::JoinSet;
 
 use super::super::Shelf;
 use super::queue::PACE;
+use crate::store::Share;
 
 /// How long an index that failed is left alone.
 const AGAIN: Duration = Duration::from_secs(10);
 /// Writers at once, whatever the configuration says: each has threads and memory of its own.
 const WRITERS_MAX: usize = 4;
+/// The longest that a place does nothing after a commit.
+const REST_MAX: Duration = Duration::from_millis(50);
 
 /// Brings indexes further until `shutdown` turns true or its sender is gone.
 pub async fn run(shelf: Shelf, mut shutdown: watch::Receiver<bool>) {
@@ -32,7 +35,10 @@ pub async fn run(shelf: Shelf, mut shutdown: watch::Receiver<bool>) {
         };
         let shelf = shelf.clone();
         jobs.spawn(async move {
+            let begun = Instant::now();
             shelf.index_soon(&tenant).await;
+            // Commits cost the same for one prompt as for many: while many tenants write, fewer and larger ones leave more to requests.
+            tokio::time::sleep(Share::HALF.rest(begun.elapsed()).min(REST_MAX)).await;
             drop(writer);
         });
         while jobs.try_join_next().is_some() {}
