@@ -38,7 +38,7 @@ pub async fn record(
         let detail = format!("at most {} records at once", limits::USAGE_RECORDS_MAX);
         return Err(Problem::field("/records", detail).with("limit", limits::USAGE_RECORDS_MAX));
     }
-    let (records, bad) = body.read(service.now()).await;
+    let (records, bad) = body.read(service.now());
     let records = service.record(&shown, records, bad).await?;
     Ok(axum::Json(Recorded { records }).into_response())
 }

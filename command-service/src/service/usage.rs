@@ -15,8 +15,6 @@ use super::admit::Admitted;
 use super::{Service, refresh};
 use crate::failure::Failure;
 
-/// Records that are looked at in a row: some tenths of a millisecond.
-const AT_ONCE: usize = 200;
 /// Flaws that are named in one answer.
 const FLAWS_MAX: usize = 20;
 
@@ -154,16 +152,15 @@ impl Service {
 /// Looks at all records in one state, and once more where one can't be taken: another replica may have made the prompt or the
 /// version a moment ago, or granted the right.
 async fn look_twice(caller: &Admitted, records: &[(usize, Unplaced)], now: Timestamp) -> Looked {
-    let looked = look(caller, records, now).await;
+    let looked = look(caller, records, now);
     if looked.bad.is_empty() && looked.denied.is_empty() {
         return looked;
     }
     refresh(&caller.writer).await;
-    look(caller, records, now).await
+    look(caller, records, now)
 }
 
-/// Other requests are let through between some of the records.
-async fn look(caller: &Admitted, records: &[(usize, Unplaced)], now: Timestamp) -> Looked {
+fn look(caller: &Admitted, records: &[(usize, Unplaced)], now: Timestamp) -> Looked {
     let known = caller.writer.published.load_full();
     let rights = match &caller.presented {
         Presented::ApiKey { key, .. } => known.state.rights().caller(caller.principal, Some(*key), now),
@@ -171,19 +168,16 @@ async fn look(caller: &Admitted, records: &[(usize, Unplaced)], now: Timestamp) 
         _ => known.state.rights().caller(caller.principal, None, now),
     };
     let mut looked = Looked::default();
-    for some in records.chunks(AT_ONCE) {
-        for (index, record) in some {
-            let index = *index;
-            match placed(&known.state, &rights, record) {
-                Ok(record) => match record.check(now) {
-                    Ok(()) => looked.good.push(record),
-                    Err(flaw) => looked.bad.push(Bad { index, flaw }),
-                },
-                Err(Refused::Flaw(flaw)) => looked.bad.push(Bad { index, flaw }),
-                Err(Refused::Denied(on)) => looked.denied.push((index, on)),
-            }
+    for (index, record) in records {
+        let index = *index;
+        match placed(&known.state, &rights, record) {
+            Ok(record) => match record.check(now) {
+                Ok(()) => looked.good.push(record),
+                Err(flaw) => looked.bad.push(Bad { index, flaw }),
+            },
+            Err(Refused::Flaw(flaw)) => looked.bad.push(Bad { index, flaw }),
+            Err(Refused::Denied(on)) => looked.denied.push((index, on)),
         }
-        tokio::task::yield_now().await;
     }
     looked
 }

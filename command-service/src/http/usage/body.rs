@@ -13,9 +13,6 @@ use utoipa::ToSchema;
 use crate::gather::prompt_named;
 use crate::service::{Bad, Unplaced};
 
-/// Records that are read in a row: a tenth of a millisecond.
-const AT_ONCE: usize = 50;
-
 /// Records that come together.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -77,14 +74,10 @@ pub enum Value {
 }
 
 impl Records {
-    /// The records that can be read, each with its place, and those that can't. A thousand take milliseconds, so other requests
-    /// are let through between some of them.
-    pub async fn read(self, now: Timestamp) -> (Vec<(usize, Unplaced)>, Vec<Bad>) {
+    /// The records that can be read, each with its place, and those that can't.
+    pub fn read(self, now: Timestamp) -> (Vec<(usize, Unplaced)>, Vec<Bad>) {
         let (mut good, mut bad) = (Vec::with_capacity(self.records.len()), Vec::new());
         for (index, raw) in self.records.into_iter().enumerate() {
-            if index % AT_ONCE == AT_ONCE - 1 {
-                tokio::task::yield_now().await;
-            }
             match read(raw.get()).and_then(|record| record.placed(now)) {
                 Ok(record) => good.push((index, record)),
                 Err(flaw) => bad.push(Bad { index, flaw }),
