@@ -135,7 +135,7 @@ impl<V: View> Bay<V> {
         Folder::of::<V>(&self.inner.dir, tenant)
     }
 
-    /// Applies a tenant's batches: fold, commit with checkpoint, swap, announce, in this order. Batches that are applied
+    /// Applies a tenant's batches: fold, commit with checkpoint, show, swap, announce, in this order. Batches that are applied
     /// already are skipped; missing ones are fetched from the ledger first. What can't be folded stops this
     /// view of the tenant. Takes the thread for some milliseconds.
     ///
