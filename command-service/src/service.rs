@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use promptory_domain::state::TenantStatus;
 use promptory_domain::{Presented, Rejection};
 use promptory_events::event::Quota;
-use promptory_events::{CommandId, PrincipalId, TenantId, Timestamp};
+use promptory_events::{CommandId, PrincipalId, TenantId};
 use promptory_identity::Identity;
 use promptory_ledger::{KeyStore, Ledger, UsageLog};
 use promptory_platform::apikey::{ApiKey, Presented as Shown, Secret};
@@ -37,7 +37,7 @@ use crate::writer::{Answers, Handle, Job, Message, Shared};
 pub use backup::Stream;
 pub use directory::{Look, Who};
 pub use stored::Stored;
-pub use usage::{Bad, Taken, Unplaced};
+pub use usage::{Bad, Take, Taken, Unplaced};
 
 /// How the command service is set up.
 #[derive(Clone, Debug)]
@@ -97,11 +97,6 @@ impl Service {
         let rates = Arc::default();
         let hot = Hot::new(shared, threads, config.hot_bytes);
         Ok(Self { hot, keys, ledger, clock, identity, system, backups, rates, usage: None })
-    }
-
-    /// What time it is here.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 
     /// Sets the system up if nobody has, and gives the first operator's key, once. `keep` gets the key before it is

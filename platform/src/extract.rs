@@ -8,6 +8,7 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 mod presented;
@@ -26,12 +27,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let RawJson(bytes) = RawJson::from_request(request, state).await?;
+        json(&bytes).map(Self)
+    }
+}
+
+/// A body that says it is JSON, for whoever reads it with [`json`] later.
+#[derive(Debug)]
+pub struct RawJson(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for RawJson {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             let detail = "send the body as JSON with `Content-Type: application/json`";
             return Err(Problem::new(ProblemType::UNSUPPORTED_MEDIA_TYPE, detail));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| body_problem(&rejection))?;
-        json(&bytes).map(Self)
+        let Raw(bytes) = Raw::from_request(request, state).await?;
+        Ok(Self(bytes))
     }
 }
 
@@ -51,7 +65,7 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
 ///
 /// # Errors
 /// `malformed-request` for what is no JSON, `invalid-field` for JSON of another shape.
-pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub fn json<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
         if error.is_data() {
             Problem::new(ProblemType::INVALID_FIELD, error.to_string())

@@ -8,6 +8,7 @@
 //! | [`clock`] | the only place that reads the wall clock |
 //! | [`problem`] | RFC 9457 problem documents and the table of their types |
 //! | [`extract`] | axum extractors whose refusals are problem documents |
+//! | [`give_way`] | long work in small pieces |
 //! | [`http`] | the edge around every route, and the server |
 //! | [`openapi`] | what both routers put into the API description |
 //! | [`shutdown`] | one token that tells everything to stop |
@@ -19,6 +20,7 @@ pub mod attest;
 pub mod between;
 pub mod clock;
 pub mod extract;
+pub mod give_way;
 pub mod http;
 pub mod openapi;
 pub mod problem;
@@ -29,5 +31,6 @@ pub mod token;
 pub use apikey::{ApiKey, Presented};
 pub use attest::Attestor;
 pub use clock::Clock;
+pub use give_way::GiveWay;
 pub use problem::{Problem, ProblemType};
 pub use token::BearerToken;

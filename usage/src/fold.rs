@@ -9,7 +9,7 @@ use std::sync::Arc;
 use promptory_events::{PromptId, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Batch, Execution, IdHash, OutcomeRecord, Record, Score, SearchesRecord};
+use crate::record::{Execution, IdHash, OutcomeRecord, Record, Score, SearchesRecord};
 use crate::rows::{Dims, Rows};
 use crate::searches::{self, Searches};
 
@@ -91,41 +91,42 @@ impl Stretch {
         self.rows.len() >= ROWS_FULL || self.seen.len() >= IDS_FULL || self.bytes >= BYTES_FULL
     }
 
-    /// Takes in the next batch. An id that came within `keep_ms` before is a repeat, and counts for nothing. After an
-    /// error the stretch is not to be used any more.
+    /// Takes in the next record, which came at a time. An id that came within `keep_ms` before is a repeat, and counts for
+    /// nothing. After an error the stretch is not to be used any more.
     ///
     /// # Errors
     /// What is known from before can't be told.
-    pub fn take<K: Known>(&mut self, batch: &Batch, known: &K, keep_ms: i64) -> Result<(), K::Error> {
-        let received_at = batch.received_at;
+    pub fn take<K: Known>(
+        &mut self,
+        received_at: Timestamp,
+        record: &Record,
+        known: &K,
+        keep_ms: i64,
+    ) -> Result<(), K::Error> {
         self.since.get_or_insert(received_at);
-        for record in &batch.records {
-            self.records += 1;
-            let id = IdHash::of(record.id());
-            let sighting = if let Some(before) = self.lately(&id, received_at, known, keep_ms)? {
-                self.repeats += 1;
-                Sighting { received_at: before.received_at.max(received_at), ..before }
-            } else {
-                let place = match record {
-                    Record::Execution(execution) => {
-                        Some(self.execution(&id, execution, received_at, known, keep_ms)?)
-                    }
-                    Record::Outcome(outcome) => {
-                        self.outcome(outcome, received_at, known, keep_ms)?;
-                        None
-                    }
-                    Record::Searches(SearchesRecord { occurred_at, searches, .. }) => {
-                        self.bytes += searches.bytes();
-                        self.searches.entry(searches::day(*occurred_at)).or_default().merge(searches);
-                        None
-                    }
-                };
-                Sighting { received_at, place }
+        self.records += 1;
+        let id = IdHash::of(record.id());
+        let sighting = if let Some(before) = self.lately(&id, received_at, known, keep_ms)? {
+            self.repeats += 1;
+            Sighting { received_at: before.received_at.max(received_at), ..before }
+        } else {
+            let place = match record {
+                Record::Execution(execution) => Some(self.execution(&id, execution, received_at, known, keep_ms)?),
+                Record::Outcome(outcome) => {
+                    self.outcome(outcome, received_at, known, keep_ms)?;
+                    None
+                }
+                Record::Searches(SearchesRecord { occurred_at, searches, .. }) => {
+                    self.bytes += searches.bytes();
+                    self.searches.entry(searches::day(*occurred_at)).or_default().merge(searches);
+                    None
+                }
             };
-            self.seen.insert(id, sighting.clone());
-            if let Record::Execution(Execution { trace: Some(trace), .. }) = record {
-                self.trace(trace, sighting, known, keep_ms)?;
-            }
+            Sighting { received_at, place }
+        };
+        self.seen.insert(id, sighting.clone());
+        if let Record::Execution(Execution { trace: Some(trace), .. }) = record {
+            self.trace(trace, sighting, known, keep_ms)?;
         }
         Ok(())
     }

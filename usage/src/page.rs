@@ -9,8 +9,8 @@ use std::sync::Arc;
 use promptory_events::PromptId;
 use serde::{Deserialize, Serialize};
 
-use crate::DecodeError;
-use crate::rows::{Dims, Rows, Written};
+use crate::rows::{Dims, Rows};
+use crate::tally::Tally;
 
 /// How long a bucket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -102,24 +102,17 @@ impl PageKey {
     }
 }
 
-/// What rows by minute add to each page.
-///
-/// # Errors
-/// The rows contradict themselves.
-pub fn spread(rows: &Written) -> Result<BTreeMap<PageKey, Rows>, DecodeError> {
-    let mut pages: BTreeMap<PageKey, Rows> = BTreeMap::new();
-    rows.each(|minute, dims, tally| {
-        let all = Arc::new(Dims { caller: None, ..dims.clone() });
-        let prompt = dims.prompt;
-        let own = Arc::new(dims);
-        for grain in Grain::ALL {
-            for (callers, dims) in [(false, &all), (true, &own)] {
-                let page = pages.entry(PageKey::of(grain, callers, prompt, minute)).or_default();
-                page.merge(grain.bucket(minute), dims, tally);
-            }
+/// What a row by minute adds to each page.
+pub fn spread(pages: &mut BTreeMap<PageKey, Rows>, minute: u32, dims: Dims, tally: &Tally) {
+    let all = Arc::new(Dims { caller: None, ..dims.clone() });
+    let prompt = dims.prompt;
+    let own = Arc::new(dims);
+    for grain in Grain::ALL {
+        for (callers, dims) in [(false, &all), (true, &own)] {
+            let page = pages.entry(PageKey::of(grain, callers, prompt, minute)).or_default();
+            page.merge(grain.bucket(minute), dims, tally);
         }
-    })?;
-    Ok(pages)
+    }
 }
 
 /// Minutes from one up to and without another, read from pages of one grain.

@@ -33,25 +33,24 @@ pub async fn export(
         let detail = "send the body with `Content-Type: application/x-protobuf` or `application/json`";
         return Err(Problem::new(ProblemType::UNSUPPORTED_MEDIA_TYPE, detail));
     };
-    let mut counts = Counts::default();
-    let taken = service.record_each(&shown, |now| {
+    let taken = service.record_each(&shown, body.len(), move |now, take| {
         let body = unpacked(&headers, body)?;
-        let (mut runs, mut place) = (Vec::new(), 0);
+        let (mut counts, mut place) = (Counts::default(), 0);
         each_span(encoding, &body, |resource, span| {
             match span.and_then(|span| generation::read(resource, &span, now)) {
                 Ok(Reading::Other) => counts.other += 1,
                 Ok(Reading::Unlinked) => counts.unlinked += 1,
                 Ok(Reading::Run(run)) => {
                     let prompt = prompt_named(&run.prompt).map_err(|why| flaw("/prompt", why.detail));
-                    runs.push((place, prompt.map(|prompt| Unplaced::Execution(prompt, run.execution))));
+                    take(place, prompt.map(|prompt| Unplaced::Execution(prompt, run.execution)));
                 }
-                Err(why) => runs.push((place, Err(flaw("", why)))),
+                Err(why) => take(place, Err(flaw("", why))),
             }
             place += 1;
         })?;
-        Ok(runs)
+        Ok(counts)
     });
-    let taken = taken.await?;
+    let (taken, counts) = taken.await?;
     counts.tell(taken.records, taken.refused.len());
     let mut flaws: Vec<_> = taken.refused.into_iter().map(|bad| (bad.index, bad.flaw.named())).collect();
     flaws.sort_unstable();

@@ -4,9 +4,8 @@ mod body;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use promptory_events::limits;
 use promptory_platform::Presented;
-use promptory_platform::extract::Json;
+use promptory_platform::extract::RawJson;
 use promptory_platform::problem::{Problem, ProblemDocument};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -32,13 +31,8 @@ pub struct Recorded {
 pub async fn record(
     State(service): State<Service>,
     shown: Presented,
-    Json(body): Json<Records>,
+    RawJson(body): RawJson,
 ) -> Result<Response, Problem> {
-    if body.records.len() > limits::USAGE_RECORDS_MAX {
-        let detail = format!("at most {} records at once", limits::USAGE_RECORDS_MAX);
-        return Err(Problem::field("/records", detail).with("limit", limits::USAGE_RECORDS_MAX));
-    }
-    let (records, bad) = body.read(service.now());
-    let records = service.record(&shown, records, bad).await?;
+    let records = service.record(&shown, body.len(), move |now, take| body::read(&body, now, take)).await?;
     Ok(axum::Json(Recorded { records }).into_response())
 }

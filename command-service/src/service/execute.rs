@@ -19,7 +19,7 @@ use crate::wire;
 use crate::writer::{Answers, Handle};
 
 /// Above so many bytes of body, gathering leaves the async threads: sealing them takes milliseconds.
-const GATHER_INLINE_BYTES: usize = 64 * 1024;
+pub(super) const GATHER_INLINE_BYTES: usize = 64 * 1024;
 /// Texts of conflicts in one answer; of those beyond it only the versions are named.
 pub(super) const CONFLICTS_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// How often contents are gathered for one command while what it rests on keeps moving. Each time another one came first.

@@ -7,11 +7,12 @@ use promptory_events::event::{Attempt, AttemptDenied, Door};
 use promptory_events::{Credential, Prefix, PromptId, TenantId, Timestamp, limits};
 use promptory_ledger::{AppendError, UsageLog};
 use promptory_platform::apikey::Presented as Shown;
-use promptory_platform::{Problem, ProblemType};
+use promptory_platform::{GiveWay, Problem, ProblemType};
 use promptory_usage::{Batch, Execution, Flaw, OutcomeRecord, Record};
 use serde_json::json;
 
 use super::admit::Admitted;
+use super::execute::{GATHER_INLINE_BYTES, gathering};
 use super::{Service, refresh};
 use crate::failure::Failure;
 
@@ -45,15 +46,46 @@ pub struct Taken {
     pub refused: Vec<Bad>,
 }
 
+/// Is shown what came, record by record, each with its place among all: what it says, or why it can't be read.
+pub type Take<'t> = dyn FnMut(usize, Result<Unplaced, Flaw>) + 't;
+
 /// What a look at the records came to.
 #[derive(Default)]
 struct Looked {
     /// Those that can be taken.
-    good: Vec<Record>,
-    /// Those that can't.
+    good: Vec<(usize, Record)>,
+    /// Those that can't, whatever the tenant has.
     bad: Vec<Bad>,
-    /// Those that the caller may not record, and on what.
-    denied: Vec<(usize, Prefix)>,
+    /// Those that can't as the tenant is.
+    refused: Vec<(usize, Unplaced, Refused)>,
+}
+
+impl Looked {
+    /// Looks at one record.
+    fn place(&mut self, state: &Tenant, rights: &Caller<'_>, now: Timestamp, index: usize, record: Unplaced) {
+        match placed(state, rights, &record) {
+            Ok(prompt) => {
+                let record = record.of(prompt);
+                match record.check(now) {
+                    Ok(()) => self.good.push((index, record)),
+                    Err(flaw) => self.bad.push(Bad { index, flaw }),
+                }
+            }
+            Err(why) => self.refused.push((index, record, why)),
+        }
+    }
+
+    /// Those that can be taken, as they came; those that can't; those that the caller may not record, and on what.
+    fn parts(self) -> (Vec<Record>, Vec<Bad>, Vec<(usize, Prefix)>) {
+        let (mut bad, mut denied) = (self.bad, Vec::new());
+        for (index, _, why) in self.refused {
+            match why {
+                Refused::Flaw(flaw) => bad.push(Bad { index, flaw }),
+                Refused::Denied(on) => denied.push((index, on)),
+            }
+        }
+        (self.good.into_iter().map(|(_, record)| record).collect(), bad, denied)
+    }
 }
 
 impl Service {
@@ -64,55 +96,49 @@ impl Service {
         self
     }
 
-    /// Takes records of one caller, each with its place among those that came: all of them, durable when this returns, or
-    /// none. `bad` are those that can't be read.
+    /// Takes records of one caller: all of them, durable when this returns, or none. What came, `bytes` of it, is read when the
+    /// caller was let in.
     ///
     /// # Errors
-    /// The caller is not let in, or may not; a record can't be taken; the log is not available.
+    /// The caller is not let in, or may not; a record can't be taken, or what came can't be read; the log is not available.
     pub async fn record(
         &self,
         shown: &Shown,
-        records: Vec<(usize, Unplaced)>,
-        bad: Vec<Bad>,
+        bytes: usize,
+        read: impl FnOnce(Timestamp, &mut Take<'_>) -> Result<(), Problem> + Send + 'static,
     ) -> Result<usize, Failure> {
         let caller = self.admit(shown).await?;
         let Some(log) = &self.usage else { return Err(no_log()) };
         let now = self.clock.now();
-        let looked = look_twice(&caller, &records, now).await;
-        if let Some((index, on)) = looked.denied.into_iter().next() {
+        let (looked, ()) = looked_twice(&caller, now, bytes, read).await?;
+        let (good, bad, denied) = looked.parts();
+        if let Some((index, on)) = denied.into_iter().next() {
             return Err(self.not_recorded(&caller, shown.tenant(), index, on).await);
         }
-        let bad = [bad, looked.bad].concat();
         if !bad.is_empty() {
             return Err(flawed(bad));
         }
-        let count = looked.good.len();
-        append(log, shown.tenant(), now, looked.good).await?;
+        let count = good.len();
+        append(log, shown.tenant(), now, good).await?;
         Ok(count)
     }
 
     /// Takes records of one caller, each for itself: those that can be taken are durable when this returns, in entries of
-    /// [`limits::USAGE_RECORDS_MAX`]. What came is read when the caller was let in.
+    /// [`limits::USAGE_RECORDS_MAX`]. What came, `bytes` of it, is read when the caller was let in; gives what reading gave, too.
     ///
     /// # Errors
     /// The caller is not let in; what came can't be read; the log is not available, and then some may have been taken.
-    pub async fn record_each(
+    pub async fn record_each<T: Send + 'static>(
         &self,
         shown: &Shown,
-        read: impl FnOnce(Timestamp) -> Result<Vec<(usize, Result<Unplaced, Flaw>)>, Problem> + Send,
-    ) -> Result<Taken, Failure> {
+        bytes: usize,
+        read: impl FnOnce(Timestamp, &mut Take<'_>) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<(Taken, T), Failure> {
         let caller = self.admit(shown).await?;
         let Some(log) = &self.usage else { return Err(no_log()) };
         let now = self.clock.now();
-        let (mut records, mut refused) = (Vec::new(), Vec::new());
-        for (index, one) in read(now)? {
-            match one {
-                Ok(record) => records.push((index, record)),
-                Err(flaw) => refused.push(Bad { index, flaw }),
-            }
-        }
-        let Looked { mut good, bad, denied } = look_twice(&caller, &records, now).await;
-        refused.extend(bad);
+        let (looked, told) = looked_twice(&caller, now, bytes, read).await?;
+        let (mut good, mut refused, denied) = looked.parts();
         if let Some((index, on)) = denied.first() {
             // One attempt, whatever came with it.
             self.not_recorded(&caller, shown.tenant(), *index, on.clone()).await;
@@ -128,7 +154,7 @@ impl Service {
             append(log, shown.tenant(), now, good).await?;
             good = rest;
         }
-        Ok(Taken { records, refused })
+        Ok((Taken { records, refused }, told))
     }
 
     /// Records that somebody tried what he may not, and says so.
@@ -149,37 +175,57 @@ impl Service {
     }
 }
 
-/// Looks at all records in one state, and once more where one can't be taken: another replica may have made the prompt or the
-/// version a moment ago, or granted the right.
-async fn look_twice(caller: &Admitted, records: &[(usize, Unplaced)], now: Timestamp) -> Looked {
-    let looked = look(caller, records, now);
-    if looked.bad.is_empty() && looked.denied.is_empty() {
-        return looked;
+/// Reads what came and looks at each record; once more at those that can't be taken: another replica may have made the prompt or
+/// the version a moment ago, or granted the right.
+async fn looked_twice<T: Send + 'static>(
+    caller: &Admitted,
+    now: Timestamp,
+    bytes: usize,
+    read: impl FnOnce(Timestamp, &mut Take<'_>) -> Result<T, Problem> + Send + 'static,
+) -> Result<(Looked, T), Failure> {
+    let (mut looked, told) = looked(caller, now, bytes, read).await?;
+    if !looked.refused.is_empty() {
+        refresh(&caller.writer).await;
+        let refused = std::mem::take(&mut looked.refused);
+        let again = move |_, take: &mut Take<'_>| {
+            refused.into_iter().for_each(|(index, record, _)| take(index, Ok(record)));
+            Ok(())
+        };
+        let (again, ()) = self::looked(caller, now, bytes, again).await?;
+        looked.good.extend(again.good);
+        looked.good.sort_unstable_by_key(|(index, _)| *index);
+        looked.bad.extend(again.bad);
+        looked.refused = again.refused;
     }
-    refresh(&caller.writer).await;
-    look(caller, records, now)
+    Ok((looked, told))
 }
 
-fn look(caller: &Admitted, records: &[(usize, Unplaced)], now: Timestamp) -> Looked {
-    let known = caller.writer.published.load_full();
-    let rights = match &caller.presented {
-        Presented::ApiKey { key, .. } => known.state.rights().caller(caller.principal, Some(*key), now),
-        Presented::Token(token) => known.state.rights().token_caller(token, now),
-        _ => known.state.rights().caller(caller.principal, None, now),
-    };
-    let mut looked = Looked::default();
-    for (index, record) in records {
-        let index = *index;
-        match placed(&known.state, &rights, record) {
-            Ok(record) => match record.check(now) {
-                Ok(()) => looked.good.push(record),
+/// Reads what came and looks at each record as the tenant is now; much of it on a thread that may block.
+async fn looked<T: Send + 'static>(
+    caller: &Admitted,
+    now: Timestamp,
+    bytes: usize,
+    read: impl FnOnce(Timestamp, &mut Take<'_>) -> Result<T, Problem> + Send + 'static,
+) -> Result<(Looked, T), Failure> {
+    let (known, principal, presented) =
+        (caller.writer.published.load_full(), caller.principal, caller.presented.clone());
+    let looking = move || {
+        let (mut looked, mut give_way) = (Looked::default(), GiveWay::default());
+        let rights = match &presented {
+            Presented::ApiKey { key, .. } => known.state.rights().caller(principal, Some(*key), now),
+            Presented::Token(token) => known.state.rights().token_caller(token, now),
+            _ => known.state.rights().caller(principal, None, now),
+        };
+        let told = read(now, &mut |index, record| {
+            match record {
+                Ok(record) => looked.place(&known.state, &rights, now, index, record),
                 Err(flaw) => looked.bad.push(Bad { index, flaw }),
-            },
-            Err(Refused::Flaw(flaw)) => looked.bad.push(Bad { index, flaw }),
-            Err(Refused::Denied(on)) => looked.denied.push((index, on)),
-        }
-    }
-    looked
+            }
+            give_way.after_a_piece();
+        })?;
+        Ok::<_, Problem>((looked, told))
+    };
+    Ok(gathering(bytes > GATHER_INLINE_BYTES, looking).await??)
 }
 
 /// Makes records durable, as one entry.
@@ -202,24 +248,31 @@ enum Refused {
     Denied(Prefix),
 }
 
-fn placed(state: &Tenant, rights: &Caller<'_>, record: &Unplaced) -> Result<Record, Refused> {
+impl Unplaced {
+    /// With the prompt that it says, if it says one.
+    fn of(self, prompt: Option<PromptId>) -> Record {
+        match self {
+            Self::Execution(_, execution) => {
+                Record::Execution(Execution { prompt: prompt.unwrap_or(execution.prompt), ..execution })
+            }
+            Self::Outcome(_, outcome) => Record::Outcome(OutcomeRecord { prompt, ..outcome }),
+        }
+    }
+}
+
+/// The prompt that a record says, if it says one and may.
+fn placed(state: &Tenant, rights: &Caller<'_>, record: &Unplaced) -> Result<Option<PromptId>, Refused> {
     match record {
         Unplaced::Execution(which, execution) => {
             let (prompt, newest) = found(state, rights, which)?;
             if !(1..=newest).contains(&execution.version) {
                 return Err(flaw("/version", format!("the prompt has no version {}", execution.version)));
             }
-            Ok(Record::Execution(Execution { prompt, ..execution.clone() }))
+            Ok(Some(prompt))
         }
-        Unplaced::Outcome(Some(which), outcome) => {
-            let (prompt, _) = found(state, rights, which)?;
-            Ok(Record::Outcome(OutcomeRecord { prompt: Some(prompt), ..outcome.clone() }))
-        }
-        Unplaced::Outcome(None, outcome) => {
-            // It may be about any prompt.
-            allowed(rights, "")?;
-            Ok(Record::Outcome(outcome.clone()))
-        }
+        Unplaced::Outcome(Some(which), _) => Ok(Some(found(state, rights, which)?.0)),
+        // It may be about any prompt.
+        Unplaced::Outcome(None, _) => allowed(rights, "").map(|()| None),
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use promptory_events::{PromptId, TenantId, Timestamp};
 use promptory_ledger::AppendError;
 use promptory_ledger::usage::Entry;
+use promptory_platform::GiveWay;
 use promptory_usage::adoption::Adoption;
 use promptory_usage::fold::Stretch;
 use promptory_usage::page::{Grain, parts};
@@ -152,8 +153,9 @@ impl Desk {
 
     /// Ends the stretch with a rollup; if somebody else has ended it first, with theirs.
     async fn end(&self, shared: &Inner) -> Result<(), AnalyticsError> {
-        let log = shared.log.life();
-        let made = self.with(|state| {
+        let (log, state) = (shared.log.life(), self.state.clone());
+        let making = behind(move || {
+            let state = read(&state);
             let State { checkpoint, open, through, .. } = state.as_ref()?;
             let rollup = Rollup {
                 log,
@@ -163,10 +165,10 @@ impl Desk {
                 repeats: open.repeats,
                 rows: open.rows.written(),
             };
-            Some((checkpoint.rollup, rollup))
+            Some((checkpoint.rollup, rollup.encode(), rollup))
         });
-        let Some((expected, rollup)) = made else { return Ok(()) };
-        match shared.log.append_rollup(&self.tenant, expected, rollup.encode().into()).await {
+        let Some((expected, bytes, rollup)) = making.await? else { return Ok(()) };
+        match shared.log.append_rollup(&self.tenant, expected, bytes.into()).await {
             Ok(sequence) => self.commit(shared, rollup, sequence).await,
             // There, or somebody else's is, or nothing: what is there says.
             Err(AppendError::Conflict | AppendError::Unknown(_)) => {
@@ -390,7 +392,11 @@ fn take(
     let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
     let state = state.as_mut().ok_or_else(closing)?;
     let open = Arc::make_mut(&mut state.open); // nobody else has it: who prepares a rollup has the turn
-    open.take(batch, known, keep_ms)?;
+    let mut give_way = GiveWay::default();
+    for record in &batch.records {
+        open.take(batch.received_at, record, known, keep_ms)?;
+        give_way.after_a_piece();
+    }
     state.through = sequence;
     Ok(open.is_full())
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use promptory_events::{PromptId, Timestamp, limits};
+use promptory_platform::GiveWay;
 use promptory_usage::fold::{Known, Sighting, Stretch, Waiting};
 use promptory_usage::page::{Grain, KEY_BYTES, PageKey, Part, spread};
 use promptory_usage::query::TooMany;
@@ -145,9 +146,10 @@ impl View {
         let mut checkpoint = Checkpoint { rollup, through, ..before };
         let txn = self.db.begin_write()?;
         {
-            let mut pages = txn.open_table(PAGES)?;
-            for (key, rows) in spread(rows).map_err(|error| damaged(&error))? {
+            let (mut pages, mut give_way) = (txn.open_table(PAGES)?, GiveWay::default());
+            for (key, rows) in adding(rows, &mut give_way)? {
                 add(&mut pages, &key.bytes(), rows)?;
+                give_way.now();
             }
             let (mut seen, mut dims) = (txn.open_table(SEEN)?, txn.open_table(DIMS)?);
             let mut written = HashSet::new();
@@ -163,6 +165,7 @@ impl View {
                     }
                 };
                 seen.insert(&id.0, (sighting.received_at.micros(), minute, code))?;
+                give_way.after_a_piece();
             }
             let mut waiting = txn.open_table(WAITING)?;
             for (execution, outcomes) in &stretch.waiting {
@@ -307,6 +310,17 @@ impl Known for KnownHere {
             Some(bytes) => postcard::from_bytes(bytes.value()).map_err(|error| ViewError(error.to_string())),
         }
     }
+}
+
+/// What rows add to each page.
+fn adding(rows: &Written, give_way: &mut GiveWay) -> Result<BTreeMap<PageKey, Rows>, ViewError> {
+    let mut pages = BTreeMap::new();
+    let spreading = rows.each(|minute, dims, tally| {
+        spread(&mut pages, minute, dims, tally);
+        give_way.after_a_piece();
+    });
+    spreading.map_err(|error| damaged(&error))?;
+    Ok(pages)
 }
 
 fn add(

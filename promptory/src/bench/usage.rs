@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyper::Uri;
 use promptory_events::Timestamp;
@@ -10,7 +11,7 @@ use promptory_platform::Clock;
 use super::client::{Connection, Request, prompt, uri};
 use super::commands::turn;
 use super::limits::CLIENTS;
-use super::load::Make;
+use super::load::{Make, pace};
 use super::report::{Bar, Figures};
 use super::world::{Tenant, World, prompts};
 use super::{Bench, BenchError, Figure};
@@ -78,6 +79,15 @@ fn records(tenant: &Tenant, keys: &Arc<[String]>, until: Option<Timestamp>) -> R
     }))
 }
 
+/// So many requests made beforehand, to be sent one after the other by whoever comes: making them takes as long as taking
+/// them in, on the same cores.
+fn made(make: &Make, first: &mut u64, requests: usize) -> Make {
+    let ready: Vec<_> = (*first..).take(requests).map(|number| make(0, number)).collect();
+    *first += requests as u64;
+    let next = AtomicUsize::new(0);
+    Arc::new(move |_, _| ready[next.fetch_add(1, Ordering::Relaxed)].clone())
+}
+
 /// Each of some reads by turns.
 fn reads(tenant: &Tenant, targets: Vec<Uri>) -> Make {
     let authorization = tenant.authorization.clone();
@@ -88,7 +98,9 @@ fn pick(mixed: u64, of: usize) -> usize {
     usize::try_from(mixed % of as u64).unwrap_or_default()
 }
 
-/// Reads by label at half of what is possible, alone and beside as many records as should be taken.
+/// Reads by label, alone and beside as many records as should be taken. They come at a quarter of the rate at which clients get
+/// their answers that wait for them: requests that are due one by one cost twice as much, and the driver has the same cores, so
+/// that these are busy for two thirds of the time.
 async fn resolved(
     bench: &Bench,
     world: &World,
@@ -99,14 +111,17 @@ async fn resolved(
     let targets = keys.iter().map(|key| prompt(key, "?label=latest")).collect::<Result<Vec<_>, _>>()?;
     let read = reads(tenant, targets);
     let write = records(tenant, &keys.into(), None)?;
+    let mut first = bench.load.numbers();
     let mut readers = bench.load.connect(world.address, CLIENTS).await?;
     let mut senders = bench.load.connect(world.address, SENDERS).await?;
     for _ in 0..bench.args.rounds {
-        let half = readers.warm_closed(bench.warm_up(), bench.time(), &read).await?.rate() / 2.0;
-        let alone = readers.open(half, bench.time(), &read).await?;
-        let sending = senders.open(RECORDS_PER_SECOND / EACH as f64, bench.time(), &write);
-        let (beside, sent) = tokio::try_join!(readers.open(half, bench.time(), &read), sending)?;
-        figures.sample("reads by label, half of what it can take", "/s", half);
+        let reads = readers.warm_closed(bench.warm_up(), bench.time(), &read).await?.rate() / 4.0;
+        let alone = readers.open(reads, bench.time(), &read).await?;
+        let rate = RECORDS_PER_SECOND / EACH as f64;
+        let ready = made(&write, &mut first, pace::requests(rate, bench.time()));
+        let sending = senders.open(rate, bench.time(), &ready);
+        let (beside, sent) = tokio::try_join!(readers.open(reads, bench.time(), &read), sending)?;
+        figures.sample("reads by label, a quarter of what it can take", "/s", reads);
         figures.sample("records beside them", "/s", sent.rate() * EACH as f64);
         figures.sample("reads by label, p99 without records", "ms", alone.ms(0.99));
         figures.sample("reads by label, p99 beside records", "ms", beside.ms(0.99));

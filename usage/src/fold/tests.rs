@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::page::{PageKey, parts, spread};
 use crate::query::{Dimension, Question};
+use crate::record::Batch;
 use crate::record::ScoreValue;
 use crate::record::tests::execution;
 use crate::rows::Written;
@@ -44,13 +45,17 @@ impl Known for (&HashMap<IdHash, Sighting>, &HashMap<IdHash, Vec<Waiting>>) {
 impl View {
     fn fold(&mut self, batch: &Batch) {
         let known = (&self.seen, &self.waiting);
-        self.open.take(batch, &known, KEEP_MS).unwrap();
+        for record in &batch.records {
+            self.open.take(batch.received_at, record, &known, KEEP_MS).unwrap();
+        }
     }
 
     /// Ends the stretch with what a rollup says it adds.
     fn close(&mut self, rows: &Written, through: usize) {
         let stretch = std::mem::take(&mut self.open);
-        for (key, rows) in spread(rows).unwrap() {
+        let mut pages = BTreeMap::new();
+        rows.each(|minute, dims, tally| spread(&mut pages, minute, dims, tally)).unwrap();
+        for (key, rows) in pages {
             let page = self.pages.entry(key).or_default();
             rows.iter().for_each(|(bucket, dims, tally)| page.merge(bucket, dims, tally));
         }
@@ -338,7 +343,9 @@ fn a_stretch_is_full_before_it_is_too_large_for_a_message() {
             Record::Execution(run)
         });
         let batch = Batch { received_at: Timestamp::from_micros(START), records: records.collect() };
-        stretch.take(&batch, &(&seen, &waiting), KEEP_MS).unwrap();
+        for record in &batch.records {
+            stretch.take(batch.received_at, record, &(&seen, &waiting), KEEP_MS).unwrap();
+        }
     }
     let rollup = Rollup { log: u64::MAX, after: 0, through: 0, records: 0, repeats: 0, rows: stretch.rows.written() };
     let bytes = rollup.encode().len();

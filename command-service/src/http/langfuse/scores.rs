@@ -33,7 +33,7 @@ pub async fn create(
     Json(body): Json<Box<RawValue>>,
 ) -> Result<Response, Problem> {
     let (all, is_one) = scores(&body)?;
-    let told = taken(&service, &shown, &all, read).await?;
+    let told = taken(&service, &shown, all, read).await?;
     if is_one {
         return match told.into_iter().next() {
             Some((id, None)) => Ok((StatusCode::OK, axum::Json(ScoresAnswer::One { id })).into_response()),
@@ -64,7 +64,7 @@ pub async fn ingest(
 ) -> Result<Response, Problem> {
     bounded("/batch", body.batch.len())?;
     let (mut successes, mut errors) = (Vec::new(), Vec::new());
-    for (id, flaw) in taken(&service, &shown, &body.batch, read_event).await? {
+    for (id, flaw) in taken(&service, &shown, body.batch, read_event).await? {
         match flaw {
             None => successes.push(EventAnswer { id, status: 201, message: None }),
             Some(flaw) => errors.push(EventAnswer { id, status: 400, message: Some(flaw.named()) }),
@@ -77,23 +77,24 @@ pub async fn ingest(
 async fn taken(
     service: &Service,
     shown: &Presented,
-    all: &[Box<RawValue>],
+    all: Vec<Box<RawValue>>,
     read: fn(&RawValue, &str, Timestamp) -> Read,
 ) -> Result<Vec<(String, Option<Flaw>)>, Problem> {
     let mut chance = [0; 16];
     getrandom::fill(&mut chance).map_err(|error| Failure::Internal(format!("no randomness: {error}")))?;
     let chance = u128::from_le_bytes(chance);
-    let mut told = Vec::with_capacity(all.len());
-    let taken = service.record_each(shown, |now| {
-        let mut records = Vec::with_capacity(all.len());
+    let bytes = all.iter().map(|one| one.get().len()).sum();
+    let taken = service.record_each(shown, bytes, move |now, take| {
+        let mut ids = Vec::with_capacity(all.len());
         for (place, one) in all.iter().enumerate() {
             let (id, outcome) = read(one, &format!("{chance:032x}-{place}"), now);
-            told.push((id, None));
-            records.push((place, outcome.map(|outcome| Unplaced::Outcome(None, outcome))));
+            ids.push((id, None));
+            take(place, outcome.map(|outcome| Unplaced::Outcome(None, outcome)));
         }
-        Ok(records)
+        Ok(ids)
     });
-    for bad in taken.await?.refused {
+    let (taken, mut told) = taken.await?;
+    for bad in taken.refused {
         if let Some((_, flaw)) = told.get_mut(bad.index) {
             *flaw = Some(bad.flaw);
         }

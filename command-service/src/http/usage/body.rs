@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use promptory_events::{PromptId, Timestamp, limits};
 use promptory_platform::Problem;
+use promptory_platform::extract::json;
 use promptory_usage::{Execution, Flaw, OutcomeRecord, Score, ScoreValue};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,15 +12,16 @@ use serde_path_to_error::Segment;
 use utoipa::ToSchema;
 
 use crate::gather::prompt_named;
-use crate::service::{Bad, Unplaced};
+use crate::service::{Take, Unplaced};
 
 /// Records that come together.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Records {
+pub struct Records<'b> {
     /// At most 1,000 of them.
     #[schema(value_type = Vec<UsageRecord>)]
-    pub records: Vec<Box<RawValue>>,
+    #[serde(borrow)]
+    records: Vec<&'b RawValue>,
 }
 
 /// An execution of a prompt, or with `execution` what became of one.
@@ -73,24 +75,29 @@ pub enum Value {
     Category(String),
 }
 
-impl Records {
-    /// The records that can be read, each with its place, and those that can't.
-    pub fn read(self, now: Timestamp) -> (Vec<(usize, Unplaced)>, Vec<Bad>) {
-        let (mut good, mut bad) = (Vec::with_capacity(self.records.len()), Vec::new());
-        for (index, raw) in self.records.into_iter().enumerate() {
-            match read(raw.get()).and_then(|record| record.placed(now)) {
-                Ok(record) => good.push((index, record)),
-                Err(flaw) => bad.push(Bad { index, flaw }),
-            }
-        }
-        (good, bad)
+/// Shows each record of a body, or what is wrong with it.
+///
+/// # Errors
+/// The body is no such list, or has too many.
+pub fn read(body: &[u8], now: Timestamp, take: &mut Take<'_>) -> Result<(), Problem> {
+    let Records { records } = json(body)?;
+    if records.len() > limits::USAGE_RECORDS_MAX {
+        let detail = format!("at most {} records at once", limits::USAGE_RECORDS_MAX);
+        return Err(Problem::field("/records", detail).with("limit", limits::USAGE_RECORDS_MAX));
     }
+    for (index, raw) in records.into_iter().enumerate() {
+        take(index, record(raw.get()).and_then(|record| record.placed(now)));
+    }
+    Ok(())
 }
 
-/// One record. What has the wrong type is named by its place.
-fn read(json: &str) -> Result<UsageRecord, Flaw> {
-    let mut json = serde_json::Deserializer::from_str(json);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| flaw(&pointer(error.path()), error.inner().to_string()))
+/// One record. What has the wrong type is named by its place, which is looked for only then.
+fn record(text: &str) -> Result<UsageRecord, Flaw> {
+    serde_json::from_str(text).or_else(|_| {
+        let mut text = serde_json::Deserializer::from_str(text);
+        let read = serde_path_to_error::deserialize(&mut text);
+        read.map_err(|error| flaw(&pointer(error.path()), error.inner().to_string()))
+    })
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {

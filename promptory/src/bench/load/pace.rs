@@ -34,6 +34,12 @@ fn pace(rate: f64, time: Duration, outlets: &[mpsc::Sender<Instant>]) {
     }
 }
 
+/// How many requests are due in a time at a rate.
+#[must_use]
+pub fn requests(rate: f64, time: Duration) -> usize {
+    offsets(rate, time).count()
+}
+
 /// At least one.
 fn offsets(rate: f64, time: Duration) -> impl Iterator<Item = Duration> {
     let rate = rate.max(1.0);
