@@ -3,11 +3,13 @@
 
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_ENCODING;
 use axum::middleware::Next;
 use axum::response::Response;
 use promptory_compat::otlp::{
     Encoding, Export, Reading, RpcStatus, answer, generation, in_its_form, request::each_span, unpacked,
 };
+use promptory_events::limits;
 use promptory_platform::Presented;
 use promptory_platform::extract::Raw;
 use promptory_platform::problem::{Problem, ProblemDocument, ProblemType};
@@ -33,7 +35,9 @@ pub async fn export(
         let detail = "send the body with `Content-Type: application/x-protobuf` or `application/json`";
         return Err(Problem::new(ProblemType::UNSUPPORTED_MEDIA_TYPE, detail));
     };
-    let taken = service.record_each(&shown, body.len(), move |now, take| {
+    // What a packed body becomes is not known before it is unpacked.
+    let bytes = if headers.contains_key(CONTENT_ENCODING) { limits::OTLP_BODY_MAX_BYTES } else { body.len() };
+    let taken = service.record_each(&shown, bytes, move |now, take| {
         let body = unpacked(&headers, body)?;
         let (mut counts, mut place) = (Counts::default(), 0);
         each_span(encoding, &body, |resource, span| {

@@ -65,9 +65,19 @@ pub(super) fn open<V: View>(path: &Path, what_for: Use, share: Share) -> Result<
     opened
 }
 
+/// What is lacking of a store that is there: sled would make it anew, empty, and might wait for ever for what was in it.
+fn gone(path: &Path) -> Option<&'static str> {
+    let (there, gone): (Vec<_>, Vec<_>) =
+        ["conf", "db", "blobs"].into_iter().partition(|name| path.join(name).exists());
+    gone.first().copied().filter(|_| !there.is_empty())
+}
+
 fn open_once<V: View>(path: &Path, what_for: Use, share: Share) -> Result<(Store<V>, V), OpenError> {
     if watch::is_marked(path) {
         return Err(OpenError::Unusable("sled did not come to an end with it".to_owned()));
+    }
+    if let Some(gone) = gone(path) {
+        return Err(OpenError::Unusable(format!("`{gone}` is gone")));
     }
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let store = watch::watched(path, || Store::open_unverified(path, what_for, share));
