@@ -9,7 +9,7 @@ use promptory::{backup, bench, export, import, init, offline, rebuild, restore, 
 use promptory_platform::telemetry;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// An event-sourced, multi-tenant prompt repository.
 #[derive(Parser, Debug)]

@@ -112,7 +112,7 @@ impl Config {
             partitions: 1,
             hot_bytes: 64 * 1024 * 1024,
             open_max: 64,
-            cache_bytes: 32 * 1024 * 1024,
+            cache_bytes: 16 * 1024 * 1024,
             search: promptory_projection::shelf::search::Config::default(),
             keep_models: promptory_projection::shelf::KEEP,
             clock: Clock::System,

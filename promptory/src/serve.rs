@@ -48,7 +48,7 @@ pub struct ServeArgs {
     #[arg(long, default_value_t = 64)]
     pub hot_mib: usize,
     /// Memory for opened answers, in MiB.
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, default_value_t = 16)]
     pub cache_mib: u64,
     /// Read models open at once.
     #[arg(long, default_value_t = 64)]

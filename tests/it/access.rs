@@ -221,3 +221,17 @@ fn lists_about_access_and_releases_are_told_as_of_then() {
     assert_eq!(owner.get("/v1/grants?as_of=9999").expect(422).code(), "index-beyond-end");
     lawful(&mut world);
 }
+
+#[test]
+fn a_key_opens_once_it_is_shown_and_no_more_once_it_is_said_to_be_revoked() {
+    let world = World::new();
+    let owner = world.acme();
+    for _ in 0..20 {
+        let issued = owner.post("/v1/keys", &json!({"role": "viewer"})).expect(201).json;
+        let viewer = owner.with_key(issued["key"].as_str().unwrap());
+        let _ = viewer.get("/v1/prompts").expect(200);
+        let key_id = issued["key_id"].as_str().unwrap();
+        let _ = owner.send("DELETE", &format!("/v1/keys/{key_id}"), &[], None).expect(200);
+        assert_eq!(viewer.get("/v1/prompts").expect(401).problem(), Some("unauthenticated"));
+    }
+}

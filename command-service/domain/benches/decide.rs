@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
-use mimalloc::MiMalloc;
 use promptory_domain::command::NewTemplate;
 use promptory_domain::{Change, Command, Context, Material, NewVersion, Presented, PromptRef, Tenant, decide};
 use promptory_events::event::{
@@ -25,10 +24,11 @@ use promptory_events::{
     Branch, CommandId, Content, ContentBody, ContentId, DataKeyId, KeyId, PrincipalId, PromptId, PromptKey, Sealed,
     Timestamp, VersionId,
 };
+use tikv_jemallocator::Jemalloc;
 
 /// The product's: an allocation in ten is a good part of what is measured.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 const SIZES: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 /// Different commands, so that no prompt stays in a cache of the processor alone.

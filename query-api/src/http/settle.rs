@@ -1,5 +1,5 @@
-//! Whoever writes by the routes of another product's client reads what he wrote: such clients know no positions, so a write is
-//! answered once the read side is where it leads to.
+//! Writes that are answered once the read side is where they lead to. Clients of other products know no positions and read what
+//! they wrote; and whoever is handed a key need not know where it was issued.
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
@@ -12,10 +12,10 @@ use promptory_projection::ask::Question;
 use crate::http::{params, respond};
 use crate::read_side::ReadSide;
 
-/// Where Langfuse's and MLflow's routes are.
-const BASES: [&str; 2] = ["/api/public/", "/api/2.0/mlflow/"];
+/// How their paths begin: Langfuse's routes, MLflow's, and those about keys, old and new.
+const BASES: [&str; 3] = ["/api/public/", "/api/2.0/mlflow/", "/v1/keys"];
 
-/// Routes that write, whose answers to such clients wait, for at most 2 s, for the read side of the same process.
+/// Routes that write, some of whose answers wait, for at most 2 s, for the read side of the same process.
 pub fn settled(router: Router, read_side: ReadSide) -> Router {
     router.layer(from_fn_with_state(read_side, settle))
 }

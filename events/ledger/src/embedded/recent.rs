@@ -7,7 +7,7 @@ use crate::chain::Page;
 use crate::port::Recorded;
 
 /// For all partitions together.
-const BYTES: usize = 16 * 1024 * 1024;
+const BYTES: usize = 8 * 1024 * 1024;
 
 /// A partition's newest batches, dense, bounded in bytes.
 pub(super) struct Recent {
