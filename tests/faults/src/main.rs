@@ -170,7 +170,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// What is asked of the time that service takes to come back, if anything is.
+/// What is asked of the time for which service is away, if anything is: the longest that anybody may wait.
 fn bar(fault: Fault) -> Option<Duration> {
     match fault {
         Fault::KillLeader => Some(Duration::from_secs(15)),
@@ -221,17 +221,22 @@ impl Drill {
         let mut late = Vec::new();
         for kind in kinds {
             let of_kind: Vec<_> = backs.iter().filter(|(fault, _)| fault == kind).map(|(_, back)| *back).collect();
-            let Some(longest) = of_kind.iter().map(|back| back.during).max() else { continue };
-            let after = of_kind.iter().map(|back| back.after).max().unwrap_or_default();
-            let asked = bar(*kind).map(|bar| format!(", {} s asked", bar.as_secs())).unwrap_or_default();
+            if of_kind.is_empty() {
+                continue;
+            }
+            let most = |of: fn(&Back) -> Duration| of_kind.iter().map(of).max().unwrap_or_default();
+            let waited = most(|back| back.waited);
+            let asked = bar(*kind).map(|bar| format!(" ({} s asked)", bar.as_secs())).unwrap_or_default();
             let (name, times) = (format!("{kind:?}"), of_kind.len());
             println!(
-                "{name:<17} {times:>2} times, back after {:>4.1} s at the most{asked}; {:>4.1} s after it was undone",
-                longest.as_secs_f64(),
-                after.as_secs_f64()
+                "{name:<17} {times:>2} times, at the most: waited {:>4.1} s{asked}, all served after {:>4.1} s, and {:>4.1} s after \
+                 it was undone",
+                waited.as_secs_f64(),
+                most(|back| back.during).as_secs_f64(),
+                most(|back| back.after).as_secs_f64()
             );
-            if bar(*kind).is_some_and(|bar| longest > bar) {
-                late.push(format!("{name} {:.1} s", longest.as_secs_f64()));
+            if bar(*kind).is_some_and(|bar| waited > bar) {
+                late.push(format!("{name} {:.1} s", waited.as_secs_f64()));
             }
         }
         if late.is_empty() {
@@ -260,34 +265,40 @@ impl Drill {
             note = ground.damaged(&target, &done).await?;
             ground.oracle.mark(Instant::now());
         }
-        let back = back(ground).await?;
+        let during = back(ground).await?;
+        let waited = ground.oracle.waited();
         if fault.leaves_a_majority() && !done.damaged {
             // Long enough for what comes of it later: servers that miss each other, elections.
             tokio::time::sleep(HELD_AT_LEAST + Duration::from_millis(numbers.below(HELD_MORE_MS))).await;
         }
         block_in_place(|| target.undo());
         ground.oracle.mark(Instant::now());
-        let again = self::back(ground).await?;
+        let after = back(ground).await?;
         let checked = Instant::now();
         ground.check().await.map_err(|wrong| format!("on {stream}{note}: {wrong}"))?;
         println!(
-            "{round:>4} {:<17} {stream} {:<4} back after {:>4.1} s, and {:>4.1} s after it was undone, {:>6} acknowledged, checked in \
-             {:.1} s{note}",
+            "{round:>4} {:<17} {stream} {:<4} waited {:>4.1} s, all served after {:>4.1} s, and {:>4.1} s after it was undone, {:>6} \
+             acknowledged, checked in {:.1} s{note}",
             format!("{fault:?}"),
             done.about,
-            back.as_secs_f64(),
-            again.as_secs_f64(),
+            waited.as_secs_f64(),
+            during.as_secs_f64(),
+            after.as_secs_f64(),
             ground.oracle.count(),
             checked.elapsed().as_secs_f64(),
         );
-        Ok(Back { during: back, after: again })
+        Ok(Back { waited, during, after })
     }
 }
 
-/// How long service took to come back: while a fault that the others can live with lasted, and after it was undone.
+/// How long service was away.
 #[derive(Clone, Copy, Debug)]
 struct Back {
+    /// The longest that anybody waited who had asked.
+    waited: Duration,
+    /// When the last one of all had been served who asks now and then: while a fault that the others can live with lasted.
     during: Duration,
+    /// The same, from when it was undone.
     after: Duration,
 }
 

@@ -26,6 +26,8 @@ struct Told {
     /// What each was told instead, the last time.
     later: BTreeMap<String, String>,
     mark: Option<Instant>,
+    /// The longest that anybody waited since the mark, until all were served.
+    waited: Duration,
     wrong: Vec<String>,
 }
 
@@ -60,10 +62,14 @@ impl Oracle {
     /// Something begun then was served now.
     pub fn served(&self, who: &str, began: Instant) {
         let mut told = self.told();
-        let mark = told.mark;
+        let Some(mark) = told.mark else { return };
+        let now = Instant::now();
+        if told.served.values().any(Option::is_none) {
+            told.waited = told.waited.max(now - began.max(mark));
+        }
         let back = told.served.entry(who.to_owned()).or_default();
-        if mark.is_some_and(|mark| began >= mark) && back.is_none() {
-            *back = Some(Instant::now());
+        if began >= mark && back.is_none() {
+            *back = Some(now);
         }
     }
 
@@ -81,6 +87,7 @@ impl Oracle {
     pub fn mark(&self, at: Instant) {
         let mut told = self.told();
         told.mark = Some(at);
+        told.waited = Duration::ZERO;
         told.served.values_mut().for_each(|back| *back = None);
     }
 
@@ -91,6 +98,13 @@ impl Oracle {
         let mark = told.mark?;
         let backs = told.served.values().copied().collect::<Option<Vec<_>>>()?;
         Some(backs.into_iter().max()?.saturating_duration_since(mark))
+    }
+
+    /// The longest that anybody waited for what they had asked for, from the mark at the earliest, until all were served: how
+    /// long service was away, without the time in which nobody asked.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.told().waited
     }
 
     /// Somebody was told to come back, or nothing.
@@ -207,6 +221,10 @@ mod tests {
         oracle.acknowledged("b", 1, (4, None), Instant::now());
         assert_eq!((oracle.back_after(), oracle.waiting()), (None, vec!["reads (nothing)".to_owned()]));
         oracle.served("reads", Instant::now());
-        assert!(oracle.back_after().is_some());
+        let back = oracle.back_after().expect("all are served");
+        let waited = oracle.waited();
+        assert!(waited <= back, "what was begun before the mark waited from the mark on");
+        oracle.served("reads", mark);
+        assert_eq!(oracle.waited(), waited, "service was back before that");
     }
 }

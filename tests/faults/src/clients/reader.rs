@@ -18,6 +18,8 @@ pub(super) struct Reader {
     name: String,
     n: usize,
     of: usize,
+    /// Since when it has got nothing but "later".
+    since: Option<Instant>,
 }
 
 /// A question about something that was acknowledged, and whether an answer agrees.
@@ -48,37 +50,38 @@ impl Reader {
     pub(super) fn new(common: Arc<Common>, n: usize, of: usize) -> Self {
         let name = format!("reader {n}");
         common.oracle.expect_served(&name);
-        Self { common, client: Client::with_patience("", "", Some(ANSWERED_WITHIN)), name, n, of }
+        Self { common, client: Client::with_patience("", "", Some(ANSWERED_WITHIN)), name, n, of, since: None }
     }
 
-    pub(super) fn run(self) {
-        let mut count = 0;
-        self.common.repeat(|| {
+    pub(super) fn run(mut self) {
+        let (common, mut count) = (self.common.clone(), 0);
+        common.repeat(|| {
             self.read(count);
             count += 1;
         });
     }
 
-    fn read(&self, count: usize) {
+    fn read(&mut self, count: usize) {
         let place = if count.is_multiple_of(2) { 0 } else { (self.n + self.of * count) % self.common.tenants.len() };
-        let tenant = &self.common.tenants[place];
+        let tenant = self.common.tenants[place].clone();
         let Some(known) = tenant.last() else { return };
         let question = &questions(&known)[count % 3];
-        let began = Instant::now();
+        let began = *self.since.get_or_insert_with(Instant::now);
         let client = self.client.with_key(&tenant.key).at(&self.common.query.url());
         let path = format!("/v1/prompts/{PROMPT}?{}", question.query);
         match Meaning::of(client.try_send("GET", &path, &[], None), 200) {
             Meaning::Done(answer) if (question.agrees)(&answer, &known) => {
+                self.since = None;
                 self.common.oracle.served(&self.name, began);
                 self.common.counted.reads.fetch_add(1, Ordering::Relaxed);
             }
-            Meaning::Done(answer) => self.says(tenant, &known, &format!("{path}: {answer:?}")),
+            Meaning::Done(answer) => self.says(&tenant, &known, &format!("{path}: {answer:?}")),
             Meaning::Later(what) => {
                 self.common.oracle.later(&self.name, what);
                 self.common.counted.again.fetch_add(1, Ordering::Relaxed);
                 thread::sleep(PAUSE);
             }
-            Meaning::Wrong(what) => self.says(tenant, &known, &format!("{path}: {what}")),
+            Meaning::Wrong(what) => self.says(&tenant, &known, &format!("{path}: {what}")),
         }
     }
 
