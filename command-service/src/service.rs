@@ -148,7 +148,7 @@ impl Service {
 
     /// Makes a tenant's keys if it has none. What may wait for servers leaves the async threads.
     async fn ensure_keys(&self, tenant: &TenantId) -> Result<(), Failure> {
-        if !self.system.shared {
+        if self.keys.is_at_hand(tenant, 0) {
             return Ok(self.keys.ensure_tenant(tenant)?);
         }
         let (keys, tenant) = (self.keys.clone(), tenant.clone());

@@ -20,6 +20,11 @@ use crate::writer::{Answers, Handle};
 
 /// Above so many bytes of body, gathering leaves the async threads: sealing them takes milliseconds.
 pub(super) const GATHER_INLINE_BYTES: usize = 64 * 1024;
+/// The same above so many commands.
+const GATHER_INLINE_COMMANDS: usize = 8;
+/// Data keys that are at hand for each command before it is gathered on an async thread: a few more than any takes, since
+/// others take some at the same time.
+const KEYS_AT_HAND: usize = 16;
 /// Texts of conflicts in one answer; of those beyond it only the versions are named.
 pub(super) const CONFLICTS_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// How often contents are gathered for one command while what it rests on keeps moving. Each time another one came first.
@@ -118,7 +123,7 @@ impl Service {
         requests: Vec<wire::Request>,
     ) -> Result<Vec<Result<Gathered, Failure>>, Failure> {
         let (keys, tenant) = (self.keys.clone(), tenant.clone());
-        let heavy = self.is_heavy(&requests);
+        let heavy = self.is_heavy(&tenant, &requests);
         let all = move || {
             let origin = Origin { tenant: &tenant, principal, presented };
             requests.into_iter().map(|request| gather(&origin, &keys, request)).collect::<Vec<_>>()
@@ -126,10 +131,10 @@ impl Service {
         gathering(heavy, all).await
     }
 
-    /// Whether gathering takes so long that it leaves the async threads.
-    pub(super) fn is_heavy(&self, requests: &[wire::Request]) -> bool {
-        self.system.shared // and the keys come from servers, as the ledger does
-            || requests.len() > 8
+    /// Whether gathering takes so long that it leaves the async threads: it is much, or waits for keys from servers.
+    pub(super) fn is_heavy(&self, tenant: &TenantId, requests: &[wire::Request]) -> bool {
+        requests.len() > GATHER_INLINE_COMMANDS
+            || !self.keys.is_at_hand(tenant, requests.len() * KEYS_AT_HAND)
             || requests.iter().map(wire::Request::size_hint).sum::<usize>() > GATHER_INLINE_BYTES
     }
 }

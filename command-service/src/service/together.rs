@@ -35,7 +35,7 @@ impl Service {
             let origin = Origin { tenant: &tenant, principal, presented };
             gather_together(&origin, &keys, requests, idempotency_key.as_deref())
         };
-        let mut items = gathering(self.is_heavy(&requests), move || gather(requests)).await??;
+        let mut items = gathering(self.is_heavy(shown.tenant(), &requests), move || gather(requests)).await??;
         fits(&items)?;
         if !rest_on_contents {
             return all(send(&writer, items).await?);

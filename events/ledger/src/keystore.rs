@@ -333,6 +333,13 @@ impl KeyStore {
         matches!(self.inner.shared.form, Form::File(_))
     }
 
+    /// Whether no server is waited for if a tenant names contents and seals so many of them now. Others may take the same
+    /// keys meanwhile, so it is only very likely if it is asked for some more than are needed.
+    #[must_use]
+    pub fn is_at_hand(&self, tenant: &TenantId, count: usize) -> bool {
+        self.is_local() || lock(&self.inner.shared.tenants).get(tenant).is_some_and(|keys| keys.left() >= count)
+    }
+
     /// Seals content bytes under a fresh data key and names them. Bound to tenant and content id.
     ///
     /// # Errors
