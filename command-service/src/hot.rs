@@ -14,10 +14,14 @@ use crate::failure::Failure;
 use crate::threads::Threads;
 use crate::writer::{self, Handle, Message, Shared};
 
+/// States grow with every command, and adding them all up is work for as many as there are: it is done with each writer
+/// that starts, and else after so many uses.
+const LOOK_EVERY: u64 = 256;
+
 /// The running writers.
 #[derive(Clone, Debug)]
 pub struct Hot {
-    shared: Shared,
+    shared: Arc<Shared>,
     threads: Arc<Threads>,
     max_bytes: usize,
     slots: Arc<Mutex<Slots>>,
@@ -30,14 +34,19 @@ struct Slots {
 }
 
 impl Slots {
+    /// Those whose memory is bounded.
+    fn counted(&self) -> impl Iterator<Item = (&TenantId, &Slot)> {
+        self.by_tenant.iter().filter(|(tenant, _)| !tenant.is_system())
+    }
+
     /// Takes out the least recently used until the others are within the bound; the latest one always stays.
     fn surplus(&mut self, max_bytes: usize) -> Vec<Slot> {
-        let counted = self.by_tenant.iter().filter(|(tenant, _)| !tenant.is_system());
-        let mut counted: Vec<_> = counted.map(|(tenant, slot)| (slot.used, slot.bytes(), tenant.clone())).collect();
-        let mut total: usize = counted.iter().map(|(_, bytes, _)| bytes).sum();
+        let mut total: usize = self.counted().map(|(_, slot)| slot.bytes()).sum();
         if total <= max_bytes {
             return Vec::new();
         }
+        let mut counted: Vec<_> =
+            self.counted().map(|(tenant, slot)| (slot.used, slot.bytes(), tenant.clone())).collect();
         counted.sort_unstable();
         counted.pop();
         let closed = counted.into_iter().take_while(|(_, bytes, _)| {
@@ -65,12 +74,12 @@ impl Hot {
     /// No writer yet; their states may take `max_bytes` together.
     #[must_use]
     pub fn new(shared: Shared, threads: Threads, max_bytes: usize) -> Self {
-        Self { shared, threads: Arc::new(threads), max_bytes, slots: Arc::default() }
+        Self { shared: Arc::new(shared), threads: Arc::new(threads), max_bytes, slots: Arc::default() }
     }
 
     /// Counts denied attempts at a port from now on.
     pub fn attest_to(&mut self, attestor: Attestor) {
-        self.shared.attestor = attestor;
+        Arc::make_mut(&mut self.shared).attestor = attestor;
     }
 
     /// Where denied attempts are counted.
@@ -84,23 +93,27 @@ impl Hot {
     /// # Errors
     /// The ledger can't be read or contradicts itself.
     pub async fn writer(&self, tenant: &TenantId) -> Result<Handle, Failure> {
-        let cell = self.slot(tenant);
+        let (cell, used) = self.slot(tenant);
+        let starts = cell.get().is_none();
         let handle = cell.get_or_try_init(|| writer::start(self.shared.clone(), &self.threads, tenant)).await?.clone();
         if handle.queue.is_closed() {
             self.forget(tenant, &cell);
             return Err(Failure::Overloaded); // it is being closed this moment; the caller tries again
         }
-        self.close_least_used();
+        if starts || used.is_multiple_of(LOOK_EVERY) {
+            self.close_least_used();
+        }
         Ok(handle)
     }
 
-    fn slot(&self, tenant: &TenantId) -> Arc<OnceCell<Handle>> {
+    /// A tenant's place, and the number of this use among those of all.
+    fn slot(&self, tenant: &TenantId) -> (Arc<OnceCell<Handle>>, u64) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.tick += 1;
         let used = slots.tick;
         let slot = slots.by_tenant.entry(tenant.clone()).or_insert_with(|| Slot { used, writer: Arc::default() });
         slot.used = used;
-        slot.writer.clone()
+        (slot.writer.clone(), used)
     }
 
     fn forget(&self, tenant: &TenantId, cell: &Arc<OnceCell<Handle>>) {

@@ -118,7 +118,7 @@ const SNAPSHOT_EVERY_EVENTS: u64 = 50_000;
 const SNAPSHOT_REST: u32 = 20;
 
 pub(crate) struct Writer {
-    shared: Shared,
+    shared: Arc<Shared>,
     confirmed: Confirmed,
     receipts: Receipts,
     published: Arc<ArcSwap<Confirmed>>,
@@ -156,7 +156,11 @@ struct Storing {
 ///
 /// # Errors
 /// The ledger can't be read or contradicts itself.
-pub async fn start(shared: Shared, threads: &Threads, tenant: &promptory_events::TenantId) -> Result<Handle, Failure> {
+pub async fn start(
+    shared: Arc<Shared>,
+    threads: &Threads,
+    tenant: &promptory_events::TenantId,
+) -> Result<Handle, Failure> {
     let (confirmed, caught_up) = load(&shared.ledger, &shared.cache, tenant).await?;
     let published = Arc::new(ArcSwap::from_pointee(confirmed.clone()));
     let bytes = Arc::new(AtomicUsize::new(0));

@@ -22,8 +22,9 @@ use cursor::Saved;
 
 /// How often it is seen whether something is to be synced, and whether nothing has come.
 const TICK: Duration = Duration::from_millis(200);
-/// How long rows may wait to be synced and the cursor to be saved: also how much a power loss makes us read again.
-const SYNC_AGE: Duration = Duration::from_secs(1);
+/// How long rows may wait to be synced and the cursor to be saved: also how much a power loss makes us read again. With many
+/// tenants each sync is one of a store for each.
+const SYNC_AGE: Duration = Duration::from_secs(3);
 /// How long to wait before the ledger is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often tenants that were left behind are tried again.

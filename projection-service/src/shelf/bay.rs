@@ -25,7 +25,7 @@ use crate::views::View;
 use crate::views::fold::{Broken, Source};
 
 /// Is shown each page that was applied, before everybody sees what it says.
-pub(super) type Shown<V> = Box<dyn Fn(Applied<V>) + Send + Sync>;
+pub(super) type Shown<V> = Box<dyn Fn(&Applied<'_, V>) + Send + Sync>;
 
 /// The stores of one view. Clones are the same.
 #[derive(Clone)]
@@ -166,10 +166,10 @@ impl<V: View> Bay<V> {
         let _writing = slot.writer.lock().await;
         let open = self.open_locked(&slot).await?;
         let pages = Pages::of(self.source(&slot.tenant), open.store.clone(), open.state.clone());
-        let (pages, trouble) = pages.live().fold(&page);
+        let (pages, touched, trouble) = pages.live().fold(&page);
         let now = Arc::new(Open { state: pages.state.clone(), store: pages.store.clone() });
         if let Some(shown) = self.inner.shown.get() {
-            shown(Applied { slot: slot.clone(), before: open, now: now.clone(), page });
+            shown(&Applied { slot: &slot, before: &open, now: &now, touched: &touched });
         }
         self.publish(&slot, now);
         match trouble {

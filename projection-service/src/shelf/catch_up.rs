@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use promptory_events::Batch;
+use promptory_events::{Batch, PromptId};
 use promptory_ledger::{Ledger, ReadError, Reader, Recorded};
 use promptory_platform::telemetry;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -66,11 +66,13 @@ impl<V: View> Pages<V> {
     }
 
     /// Folds and commits one page, on this thread: handing a few milliseconds of work to another one and back costs more
-    /// than that on a busy machine. With trouble, what came before it is there, folded and committed.
-    pub(crate) fn fold(mut self, page: &[Recorded]) -> (Self, Option<Trouble>) {
+    /// than that on a busy machine. With trouble, what came before it is there, folded and committed. Gives the prompts that
+    /// it was about, too.
+    pub(crate) fn fold(mut self, page: &[Recorded]) -> (Self, Vec<PromptId>, Option<Trouble>) {
         let Folded { state, mut staged, broken } = fold_page(&self.source, self.state.clone(), page, self.live);
+        let touched = staged.take_touched();
         let trouble = self.take_over(self.store.commit(&mut staged), state);
-        (self, trouble.or(broken.map(Trouble::Broken)))
+        (self, touched, trouble.or(broken.map(Trouble::Broken)))
     }
 
     /// Folds what the ledger holds beyond the state: reading and folding a page while the one before it is committed.

@@ -4,8 +4,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use promptory_events::{Batch, PromptId};
-use promptory_ledger::{KeyStore, Recorded};
+use promptory_events::PromptId;
+use promptory_ledger::KeyStore;
 use tokio::sync::Semaphore;
 
 use super::slot::{Open, Slot};
@@ -31,11 +31,19 @@ pub(super) struct Ready {
 }
 
 /// A page that was applied.
-pub(super) struct Applied<V> {
-    pub slot: Arc<Slot<V>>,
-    pub before: Arc<Open<V>>,
-    pub now: Arc<Open<V>>,
-    pub page: Vec<Recorded>,
+pub(super) struct Applied<'a, V> {
+    pub slot: &'a Arc<Slot<V>>,
+    pub before: &'a Open<V>,
+    pub now: &'a Arc<Open<V>>,
+    /// The prompts that it was about, in order.
+    pub touched: &'a [PromptId],
+}
+
+/// A version that was asked for by a name which leads to it now.
+struct Wanted {
+    row: Arc<PromptRow>,
+    number: u32,
+    key: OpenedKey,
 }
 
 impl Ready {
@@ -45,57 +53,63 @@ impl Ready {
 
     /// Makes ready what a page has changed: at once if all keys are at hand, on a thread that may block if they may have to
     /// come from a server.
-    pub(super) fn before(self: &Arc<Self>, applied: Applied<Hot>) {
+    pub(super) fn before(self: &Arc<Self>, applied: &Applied<'_, Hot>) {
+        let wanted = self.wanted(applied);
+        if wanted.is_empty() {
+            return;
+        }
         if self.keys.is_local() {
-            return self.open(&applied);
+            return self.open(applied.slot, applied.now, wanted);
         }
         let Ok(turn) = self.at_once.clone().try_acquire_owned() else { return };
-        let ready = self.clone();
+        let (ready, slot, now) = (self.clone(), applied.slot.clone(), applied.now.clone());
         tokio::task::spawn_blocking(move || {
-            ready.open(&applied);
+            ready.open(&slot, &now, wanted);
             drop(turn);
         });
     }
 
-    fn open(&self, applied: &Applied<Hot>) {
-        // What can't be opened is found by whoever asks, and mended then.
-        let _ = guarded(|| {
-            self.open_all(applied);
-            Ok(())
-        });
-    }
-
-    fn open_all(&self, Applied { slot, before, now, page }: &Applied<Hot>) {
+    /// What was asked for since its last change.
+    fn wanted(&self, Applied { slot, before, now, touched }: &Applied<'_, Hot>) -> Vec<Wanted> {
         let tenant = slot.number();
-        let model = Model { rows: now.store.rows(), hot: &now.state };
-        let desk = Desk { tenant: &slot.tenant, model, keys: &self.keys, opened: None, past: None, shown: None };
-        for id in changed(page) {
+        let key = |row: &PromptRow, number| OpenedKey { tenant, prompt: row.id, changed_index: row.changed_index, number };
+        let mut wanted = Vec::new();
+        for id in first(touched) {
             let (Some(before), Some(row)) = (before.state.prompt(id), now.state.prompt(id)) else { continue };
-            let key =
-                |row: &PromptRow, number| OpenedKey { tenant, prompt: id, changed_index: row.changed_index, number };
             for (number, asked) in named(before, row) {
-                if asked.iter().any(|number| self.opened.was_asked(&key(before, *number)))
-                    && let Ok(opened) = desk.opened(row, &Which::Number(number))
-                {
-                    self.opened.keep(key(row, number), opened);
+                if asked.iter().any(|number| self.opened.was_asked(&key(before, *number))) {
+                    wanted.push(Wanted { row: row.clone(), number, key: key(row, number) });
                 }
             }
         }
+        wanted
+    }
+
+    fn open(&self, slot: &Slot<Hot>, now: &Open<Hot>, wanted: Vec<Wanted>) {
+        let model = Model { rows: now.store.rows(), hot: &now.state };
+        let desk = Desk { tenant: &slot.tenant, model, keys: &self.keys, opened: None, past: None, shown: None };
+        // What can't be opened is found by whoever asks, and mended then.
+        let _ = guarded(|| {
+            for Wanted { row, number, key } in wanted {
+                if let Ok(opened) = desk.opened(&row, &Which::Number(number)) {
+                    self.opened.keep(key, opened);
+                }
+            }
+            Ok(())
+        });
     }
 }
 
-/// The prompts that the batches are about, the first of them if they are very many.
-fn changed(page: &[Recorded]) -> BTreeSet<PromptId> {
-    let batches = page.iter().filter_map(|recorded| Batch::parse(recorded.bytes.clone()).ok());
-    let events = batches.flat_map(|batch| batch.commits).filter_map(|commit| commit.decode_events().ok());
-    let mut changed = BTreeSet::new();
-    for prompt in events.flatten().filter_map(|event| event.prompt()) {
-        changed.insert(prompt);
-        if changed.len() == PROMPTS_MAX {
+/// The prompts of a page, each once, the first of them if they are very many.
+fn first(touched: &[PromptId]) -> BTreeSet<PromptId> {
+    let mut first = BTreeSet::new();
+    for prompt in touched {
+        first.insert(*prompt);
+        if first.len() == PROMPTS_MAX {
             break;
         }
     }
-    changed
+    first
 }
 
 /// The versions that a prompt's names lead to now, each with those that the same names led to before.

@@ -93,7 +93,7 @@ impl View for Audit {
     const DIGEST_OF: &'static str = "audit-1";
     const FORMAT: u32 = FORMAT;
     // Nobody waits for it as for the catalog.
-    const GATHER: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(40));
+    const GATHER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(100));
     const GIVES_WAY: bool = true;
 
     type Kept = Chunk;

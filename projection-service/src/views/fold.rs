@@ -160,6 +160,9 @@ fn fold_events<V: View>(
             if index < known || index > last {
                 continue;
             }
+            if let Some(prompt) = event.prompt() {
+                staged.touch(prompt);
+            }
             let (recorded_at, commit) = (header.recorded_at, &commit.header);
             view.apply(staged, source, &Step { recorded_at, commit, first, index, event, bytes })?;
             let head = Head { index: Some(index), ..view.head() };

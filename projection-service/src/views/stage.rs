@@ -1,5 +1,7 @@
 //! Changes of rows on their way from the fold to a store: in order, with a checkpoint after each event.
 
+use promptory_events::PromptId;
+
 use crate::digest::Sum;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::rows::{Row, RowKey};
@@ -10,11 +12,12 @@ pub struct Staged<K> {
     rows: Vec<Row>,
     borders: Vec<Border<K>>,
     bytes: usize,
+    touched: Vec<PromptId>,
 }
 
 impl<K> Default for Staged<K> {
     fn default() -> Self {
-        Self { rows: Vec::new(), borders: Vec::new(), bytes: 0 }
+        Self { rows: Vec::new(), borders: Vec::new(), bytes: 0, touched: Vec::new() }
     }
 }
 
@@ -57,6 +60,18 @@ impl<K> Staged<K> {
     /// Everything up to here belongs to the events up to this checkpoint.
     pub fn border(&mut self, checkpoint: Checkpoint<K>) {
         self.borders.push(Border { end: self.rows.len(), checkpoint });
+    }
+
+    /// Takes note of a prompt that an event is about.
+    pub fn touch(&mut self, prompt: PromptId) {
+        if self.touched.last() != Some(&prompt) {
+            self.touched.push(prompt);
+        }
+    }
+
+    /// The prompts that the events were about, in order. To be asked before the rows are parted.
+    pub fn take_touched(&mut self) -> Vec<PromptId> {
+        std::mem::take(&mut self.touched)
     }
 
     /// How many rows wait.
@@ -109,6 +124,7 @@ impl<K> Staged<K> {
         }
         ends.extend(last);
         self.bytes = 0;
+        self.touched.clear();
         let (mut rows, mut taken) = (rows.into_iter(), 0);
         let part = |end: Border<K>| {
             let count = end.end - std::mem::replace(&mut taken, end.end);
@@ -121,6 +137,7 @@ impl<K> Staged<K> {
     pub fn drain(&mut self) -> impl Iterator<Item = Row> + '_ {
         self.borders.clear();
         self.bytes = 0;
+        self.touched.clear();
         self.rows.drain(..)
     }
 }
