@@ -72,7 +72,8 @@ impl Ready {
     /// What was asked for since its last change.
     fn wanted(&self, Applied { slot, before, now, touched }: &Applied<'_, Hot>) -> Vec<Wanted> {
         let tenant = slot.number();
-        let key = |row: &PromptRow, number| OpenedKey { tenant, prompt: row.id, changed_index: row.changed_index, number };
+        let key =
+            |row: &PromptRow, number| OpenedKey { tenant, prompt: row.id, changed_index: row.changed_index, number };
         let mut wanted = Vec::new();
         for id in first(touched) {
             let (Some(before), Some(row)) = (before.state.prompt(id), now.state.prompt(id)) else { continue };
