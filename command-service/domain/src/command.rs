@@ -1,21 +1,25 @@
 //! What may be asked for. Contents are already gathered: keyed, sealed, measured.
 
+mod content;
+mod directory;
+
 use promptory_events::event::{
-    Action, AnyRole, AttemptDenied, AttemptsCounted, AuditRead, BackupPart, Event, Include, KeyScope, Kind, Languages,
-    LedgerRestored, Quota, RoleName, RolloutBreached, Session, Subject, Syntax, UnauthenticatedCounted, UserAttribute,
-    VersionDegraded, Written,
+    Action, AnyRole, AttemptDenied, AttemptsCounted, AuditRead, BackupPart, Event, KeyScope, Kind, Languages,
+    LedgerRestored, Quota, RoleName, RolloutBreached, Session, Subject, UnauthenticatedCounted, UserAttribute,
+    VersionDegraded,
 };
 use promptory_events::guard::Guard;
 use promptory_events::rollout::Weights;
 use promptory_events::{
-    Author, BackupId, Branch, ClaimId, CommandId, ContentId, Evidence, FreezeId, GroupId, IssuerId, IssuerUrl, KeyId,
-    Label, NameId, Prefix, PrincipalId, PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Term,
-    Timestamp, VersionId,
+    Author, BackupId, Branch, ClaimId, CommandId, Evidence, FreezeId, GroupId, IssuerId, IssuerUrl, KeyId, Label,
+    Prefix, PrincipalId, PromptId, PromptKey, RequestId, RolloutId, Sealed, Tag, TenantId, Term, Timestamp, VersionId,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::access::Token;
 use crate::rollout::Step;
+pub use content::{Copied, Material, MergeOutcome, Merged, NewTemplate, NewVersion, Resolved};
+pub use directory::{GroupSaid, SetGroup, SetUser, UserSaid};
 
 /// A command, its caller, and what it claims.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -465,56 +469,6 @@ pub enum Change {
     },
 }
 
-/// A user of the directory as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetUser {
-    /// Who; `None`: a new one.
-    pub user: Option<PrincipalId>,
-    /// Refused unless this is the index of its last event.
-    pub expected: Option<u64>,
-    /// What is said of it; `None`: nothing changes.
-    pub said: Option<UserSaid>,
-}
-
-/// What the directory says of a user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserSaid {
-    /// Its `userName`, as a keyed hash.
-    pub name: NameId,
-    /// Its `externalId`, as a keyed hash.
-    pub external: Option<NameId>,
-    /// Whether it may come in.
-    pub active: bool,
-    /// All of it, sealed.
-    pub profile: Sealed,
-}
-
-/// A group of the directory as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetGroup {
-    /// Which; `None`: a new one.
-    pub group: Option<GroupId>,
-    /// Refused unless this is the index of its last event.
-    pub expected: Option<u64>,
-    /// What is said of it; `None`: as before.
-    pub said: Option<GroupSaid>,
-    /// Users that become members.
-    pub add: Vec<PrincipalId>,
-    /// Users that are members no more.
-    pub remove: Vec<PrincipalId>,
-}
-
-/// What the directory says of a group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroupSaid {
-    /// Its `displayName`, as a keyed hash.
-    pub name: NameId,
-    /// Its `externalId`, as a keyed hash.
-    pub external: Option<NameId>,
-    /// All of it but for its members, sealed.
-    pub profile: Sealed,
-}
-
 /// What is attested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Attestation {
@@ -582,102 +536,6 @@ pub enum Pick {
     Label(Label),
     /// The head of a branch.
     Branch(Branch),
-}
-
-/// The content of a version, sealed again for another prompt: contents belong to their prompt and are erased with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Copied {
-    /// The version that it is the content of.
-    pub of: VersionId,
-    /// Its content.
-    pub content: Material,
-    /// Its model configuration.
-    pub config: Option<Material>,
-    /// How its content is read.
-    pub syntax: Syntax,
-    /// The variables that it declares.
-    pub variables: Option<Material>,
-    /// What it includes: the same prompts, whatever they are called by now.
-    pub includes: Vec<Include>,
-}
-
-/// What a caller puts in place of what a merge would make.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resolved {
-    /// The content, and of what kind it is.
-    pub content: Option<(Kind, Material)>,
-    /// The model configuration.
-    pub config: Option<Material>,
-    /// How the content is read.
-    pub syntax: Option<Syntax>,
-    /// The variables that are declared.
-    pub variables: Option<Material>,
-}
-
-/// What two versions make together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Merged {
-    /// The head of the branch that it was merged into.
-    pub ours: VersionId,
-    /// The version that was merged.
-    pub theirs: VersionId,
-    /// What came of it.
-    pub outcome: MergeOutcome,
-}
-
-/// What comes of a merge.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MergeOutcome {
-    /// The branch has it all already.
-    Nothing,
-    /// The two have no version in common that both come from.
-    Unrelated,
-    /// Both changed the same, and the caller did not say what is to stand there.
-    Conflict,
-    /// The new version.
-    Clean {
-        /// Its content.
-        content: Box<Material>,
-        /// Its model configuration.
-        config: Option<Box<Material>>,
-        /// What else makes it a template.
-        template: Box<NewTemplate>,
-    },
-}
-
-/// A version to be added.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewVersion {
-    /// Its content.
-    pub content: Material,
-    /// Its model configuration.
-    pub config: Option<Material>,
-    /// Labels that move to it.
-    pub labels: Vec<Label>,
-    /// What makes it a template.
-    pub template: NewTemplate,
-}
-
-/// How a version's content is read, and what it needs besides.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewTemplate {
-    /// How it is read.
-    pub syntax: Syntax,
-    /// The variables that it declares.
-    pub variables: Option<Material>,
-    /// What it includes, as it is written there.
-    pub includes: Vec<Written>,
-}
-
-/// A content that was gathered: its keyed id, its length, and its sealed bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Material {
-    /// Keyed id of the bytes.
-    pub id: ContentId,
-    /// Length of the bytes.
-    pub bytes: u32,
-    /// The bytes, sealed. Dropped if the prompt holds the same content already.
-    pub sealed: Sealed,
 }
 
 /// What a decision may depend on besides the state and the command.
