@@ -182,7 +182,7 @@ fn request(
             return Err(Problem::field(&format!("/{field}"), "is given by the path or a header; leave it out here"));
         }
     }
-    Request::from_object(body)
+    Request::from_object(&body)
 }
 
 #[cfg(test)]

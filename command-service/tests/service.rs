@@ -89,7 +89,7 @@ async fn tenant(service: &Service, operator: &Presented, name: &str) -> ApiKey {
 
 fn request(command: Value) -> wire::Request {
     let Value::Object(object) = command else { panic!("no object") };
-    wire::Request::from_object(object).unwrap()
+    wire::Request::from_object(&object).unwrap()
 }
 
 async fn one(service: &Service, caller: &Presented, command: Value) -> Result<Outcome, Failure> {

@@ -11,9 +11,11 @@ use axum::http::{HeaderMap, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+mod misfit;
 mod presented;
 mod query;
 
+pub use misfit::{Misfit, misfit, missing};
 pub use query::{Query, query};
 
 use crate::http::BodyTimedOut;
@@ -68,7 +70,10 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
 pub fn json<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
         if error.is_data() {
-            Problem::new(ProblemType::INVALID_FIELD, error.to_string())
+            match misfit::<T>(bytes, &error) {
+                Misfit { field, why } if field.is_empty() => Problem::new(ProblemType::INVALID_FIELD, why),
+                Misfit { field, why } => Problem::field(&field, why),
+            }
         } else {
             Problem::new(ProblemType::MALFORMED_REQUEST, format!("the body is no JSON: {error}"))
         }

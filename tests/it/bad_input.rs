@@ -173,3 +173,22 @@ fn each_kind_of_bad_request_has_its_own_type() {
     }
     assert_eq!(client.get("/v1/status").json, before, "nothing was written");
 }
+
+#[test]
+fn a_field_of_another_shape_is_named() {
+    let world = World::new();
+    let client = owner(&world);
+    for (method, path, body, field) in [
+        ("POST", "/v1/prompts", json!({"key": "a//b", "text": 7}), "/text"),
+        ("POST", "/v1/prompts", json!({"text": "x"}), "/key"),
+        ("POST", "/v1/prompts", json!({"key": "a", "text": "x", "colour": 1}), "/colour"),
+        ("POST", "/v1/prompts", json!({"key": "a", "text": "x", "message": 1}), "/message"),
+        ("PUT", "/v1/prompts/there/labels/x", json!({"version": "1"}), "/version"),
+        ("POST", "/v1/commands", json!({"commands": [{}, 7]}), "/commands/1"),
+        ("POST", "/v1/commands", json!({"commands": [], "atomic": "yes"}), "/atomic"),
+        ("POST", "/v1/usage", json!({"records": 7}), "/records"),
+    ] {
+        let answer = client.send(method, path, &[], Some(&body));
+        assert_eq!((answer.code(), &answer.json["field"]), ("invalid-field", &json!(field)), "{body}: {}", answer.json);
+    }
+}

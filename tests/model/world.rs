@@ -80,7 +80,7 @@ impl World {
         let first = open(folder.path().join("cache-0.redb"), &ledger, &stores, &clock);
         let operator = first.0.bootstrap(|_| Ok(())).await.unwrap().unwrap().presented();
         let create = json!({"type": "create_tenant", "tenant": "acme"}).as_object().unwrap().clone();
-        let create = wire::Request::from_object(create).unwrap();
+        let create = wire::Request::from_object(&create).unwrap();
         let owner = first.0.create_tenant(&operator, create).await.unwrap().1;
         let model = Model::new(clock.now(), subjects(&stores, &tenant));
         let mut world = Self {
@@ -510,7 +510,7 @@ fn request(call: &Call) -> wire::Request {
     if let Some(key) = &call.idempotency_key {
         object.insert("idempotency_key".into(), key.clone().into());
     }
-    wire::Request::from_object(object).unwrap()
+    wire::Request::from_object(&object).unwrap()
 }
 
 /// An event's name as the model has it.

@@ -211,7 +211,7 @@ impl Pair {
 
 fn request(command: Value) -> wire::Request {
     let Value::Object(object) = command else { panic!("no object") };
-    wire::Request::from_object(object).unwrap()
+    wire::Request::from_object(&object).unwrap()
 }
 
 async fn one(service: &Service, caller: &Shown, command: Value) -> Result<Outcome, Failure> {

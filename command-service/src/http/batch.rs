@@ -99,7 +99,7 @@ async fn together(
 }
 
 fn readable(command: Map<String, Value>) -> Result<Request, Problem> {
-    let request = Request::from_object(command)?;
+    let request = Request::from_object(&command)?;
     match request.change {
         // Two commands in two ledgers: the tenant, and its first owner's key, which this answer has no place for.
         Change::CreateTenant { .. } => Err(Problem::field("/type", "create tenants by POST /v1/tenants")),

@@ -23,8 +23,6 @@ pub struct Look {
     state: Arc<Confirmed>,
     ledger: Ledger,
     keys: KeyStore,
-    /// Whether keys may come from servers.
-    shared: bool,
 }
 
 /// A user or a group at that moment.
@@ -70,7 +68,7 @@ impl Service {
         }
         let state = caller.writer.published.load_full();
         self.may(&caller, &state, Action::ReadAccess, "").await?;
-        Ok(Look { state, ledger: self.ledger.clone(), keys: self.keys.clone(), shared: self.system.shared })
+        Ok(Look { state, ledger: self.ledger.clone(), keys: self.keys.clone() })
     }
 }
 
@@ -163,7 +161,8 @@ impl Look {
 
     async fn keyed(&self, kind: Name, text: &str) -> Result<promptory_events::NameId, Failure> {
         let (keys, tenant, text) = (self.keys.clone(), self.tenant().clone(), text.to_owned());
-        Ok(gathering(self.shared, move || keys.name(&tenant, kind, &text)).await??)
+        let asks_a_server = !keys.is_at_hand(&tenant, 0);
+        Ok(gathering(asks_a_server, move || keys.name(&tenant, kind, &text)).await??)
     }
 
     /// The profiles of some, in their order; an empty one where it was erased.
@@ -176,8 +175,9 @@ impl Look {
             sealed.push(self.sealed(who).await?);
         }
         let (keys, tenant) = (self.keys.clone(), self.tenant().clone());
+        let heavy = !keys.is_local() || all.len() > 16;
         let open = move || sealed.iter().map(|(aad, sealed)| opened(&keys, &tenant, aad, sealed)).collect();
-        gathering(self.shared || all.len() > 16, open).await?
+        gathering(heavy, open).await?
     }
 
     /// A profile as the ledger has it, and what it is bound to.

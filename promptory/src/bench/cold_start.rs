@@ -58,7 +58,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Figure>, BenchError> {
 
 fn request(json: Value) -> Result<wire::Request, BenchError> {
     let object = serde_json::from_value(json)?;
-    wire::Request::from_object(object).map_err(|problem| BenchError::Server(format!("refused: {}", problem.detail)))
+    wire::Request::from_object(&object).map_err(|problem| BenchError::Server(format!("refused: {}", problem.detail)))
 }
 
 fn key(number: usize) -> String {

@@ -41,7 +41,7 @@ impl World {
         for (asked, nth) in (0..self.replicas.len()).zip(replica..) {
             let service = self.replicas[nth % self.replicas.len()].0.clone();
             let Value::Object(object) = body.clone() else { panic!("no object: {body}") };
-            let request = wire::Request::from_object(object).unwrap();
+            let request = wire::Request::from_object(&object).unwrap();
             let answer = service.execute(&self.operator, vec![request]).await.unwrap().remove(0);
             let told = match &answer {
                 Ok(outcome) => Ok(outcome.events.first().map(|(_, name)| name.to_string())),

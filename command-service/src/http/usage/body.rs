@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use promptory_events::{PromptId, Timestamp, limits};
 use promptory_platform::Problem;
-use promptory_platform::extract::json;
+use promptory_platform::extract::{Misfit, json, misfit};
 use promptory_usage::{Execution, Flaw, OutcomeRecord, Score, ScoreValue};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_path_to_error::Segment;
 use utoipa::ToSchema;
 
 use crate::gather::prompt_named;
@@ -91,22 +90,12 @@ pub fn read(body: &[u8], now: Timestamp, take: &mut Take<'_>) -> Result<(), Prob
     Ok(())
 }
 
-/// One record. What has the wrong type is named by its place, which is looked for only then.
+/// One record. What has the wrong type is named by its place.
 fn record(text: &str) -> Result<UsageRecord, Flaw> {
-    serde_json::from_str(text).or_else(|_| {
-        let mut text = serde_json::Deserializer::from_str(text);
-        let read = serde_path_to_error::deserialize(&mut text);
-        read.map_err(|error| flaw(&pointer(error.path()), error.inner().to_string()))
+    serde_json::from_str(text).map_err(|error| {
+        let Misfit { field, why } = misfit::<UsageRecord>(text.as_bytes(), &error);
+        flaw(&field, why)
     })
-}
-
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    let segments = path.iter().map(|segment| match segment {
-        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-        Segment::Seq { index } => format!("/{index}"),
-        Segment::Enum { .. } | Segment::Unknown => String::new(),
-    });
-    segments.collect()
 }
 
 impl UsageRecord {
