@@ -6,41 +6,54 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use promptory_events::event::{Event, Session, UserAttribute};
-use promptory_events::{ClaimId, GroupId, IssuerId, NameId, PrincipalId, Timestamp, TokenEvidence, TokenHash, limits};
+use promptory_events::{
+    ClaimId, GroupId, IssuerId, IssuerUrl, NameId, PrincipalId, Term, Timestamp, TokenEvidence, TokenHash, limits,
+};
 
 /// What has been said.
 #[derive(Debug, Default)]
 pub(super) struct TokenFacts {
-    /// Those that are trusted, and what their groups mean.
-    issuers: HashMap<IssuerId, BTreeMap<ClaimId, GroupId>>,
-    /// Those whose tokens are of users of the directory, and by what of them.
-    linked: HashMap<IssuerId, UserAttribute>,
+    /// Those that are trusted.
+    issuers: HashMap<IssuerId, Trust>,
     /// What tokens may name the users of the directory by: `userName` and `externalId`.
     users: HashMap<PrincipalId, (NameId, Option<NameId>)>,
     revoked_before: HashMap<PrincipalId, Timestamp>,
     revoked: HashSet<TokenHash>,
-    /// What tokens said that have not ended by their age: who, by whom, from when, until when.
+    /// What tokens said that have not ended by their age.
     seen: HashMap<TokenHash, Said>,
 }
 
-type Said = (Who, IssuerId, Timestamp, Timestamp);
+/// How the tokens of an issuer are read.
+#[derive(Debug)]
+struct Trust {
+    url: IssuerUrl,
+    audience: Term,
+    /// What its groups mean.
+    claims: BTreeMap<ClaimId, GroupId>,
+    /// By which claim its tokens name users of the directory, and by what of them, if they do.
+    link: Option<(Term, UserAttribute)>,
+}
 
-/// Whom a token names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Who {
-    Subject(PrincipalId),
-    User(NameId),
+/// What a token said, however it was read.
+#[derive(Debug)]
+struct Said {
+    url: IssuerUrl,
+    issued_at: Timestamp,
+    expires_at: Timestamp,
+    /// Whom it named, by each way in which it was read: an issuer that is linked, or trusted anew, may name another.
+    subjects: BTreeMap<Term, PrincipalId>,
+    users: BTreeMap<(Term, UserAttribute), NameId>,
 }
 
 impl TokenFacts {
     /// What the groups of an issuer mean; nothing if it is not trusted.
     pub fn meaning(&self, issuer: IssuerId) -> impl Iterator<Item = GroupId> + '_ {
-        self.issuers.get(&issuer).into_iter().flat_map(|claims| claims.values().copied())
+        self.issuers.get(&issuer).into_iter().flat_map(|trust| trust.claims.values().copied())
     }
 
     /// What a group of an issuer means.
     pub fn group(&self, issuer: IssuerId, claim: ClaimId) -> Option<GroupId> {
-        self.issuers.get(&issuer)?.get(&claim).copied()
+        self.issuers.get(&issuer)?.claims.get(&claim).copied()
     }
 
     /// The groups that an actor is in by the word of its token at a time; why it is not to be believed.
@@ -51,7 +64,7 @@ impl TokenFacts {
         at: Timestamp,
     ) -> Result<BTreeSet<GroupId>, String> {
         let said = |what: &str| format!("it rests on a token {what}");
-        let claims = self.issuers.get(&token.issuer).ok_or_else(|| said("of an issuer that was not trusted"))?;
+        let trust = self.issuers.get(&token.issuer).ok_or_else(|| said("of an issuer that was not trusted"))?;
         let (skew, age) = (limits::TOKEN_SKEW_MAX_MS, limits::TOKEN_AGE_MAX_MS);
         if token.issued_at > at.plus_ms(skew) {
             return Err(said("that was not issued yet"));
@@ -68,15 +81,20 @@ impl TokenFacts {
         if self.revoked_before.get(&actor).is_some_and(|before| token.issued_at < *before) {
             return Err(said("of a session that was revoked"));
         }
-        let named = self.linked.get(&token.issuer).map(|attribute| token.user.map(|user| (*attribute, user)));
+        let named = trust.link.as_ref().map(|(_, attribute)| token.user.map(|user| (*attribute, user)));
         match named {
             None if token.user.is_none() => {}
             Some(Some(named)) if self.is_called(actor, named) => {}
             _ => return Err(said("of another user of the directory, or of none")),
         }
-        let meant = |claim| claims.get(claim).copied().ok_or_else(|| said("whose groups meant nothing here"));
+        let meant = |claim| trust.claims.get(claim).copied().ok_or_else(|| said("whose groups meant nothing here"));
         let groups = token.claims.iter().map(meant).collect::<Result<_, _>>()?;
-        self.same_as_before(actor, token, at).map(|()| groups)
+        if self.seen.len() > 10_000 {
+            let until = |said: &Said| said.issued_at.plus_ms(limits::TOKEN_AGE_MAX_MS + limits::TOKEN_SKEW_MAX_MS);
+            self.seen.retain(|_, said| at < until(said));
+        }
+        let before = self.seen.entry(token.token).or_insert_with(|| Said::of(trust, token));
+        if before.says(trust, actor, token) { Ok(groups) } else { Err(said("that said something else before")) }
     }
 
     fn is_called(&self, user: PrincipalId, (attribute, name): (UserAttribute, NameId)) -> bool {
@@ -86,35 +104,29 @@ impl TokenFacts {
         })
     }
 
-    fn same_as_before(&mut self, actor: PrincipalId, token: &TokenEvidence, at: Timestamp) -> Result<(), String> {
-        let who = token.user.map_or(Who::Subject(actor), Who::User);
-        let now = (who, token.issuer, token.issued_at, token.expires_at);
-        if self.seen.len() > 10_000 {
-            let until = |said: &Said| said.2.plus_ms(limits::TOKEN_AGE_MAX_MS + limits::TOKEN_SKEW_MAX_MS);
-            self.seen.retain(|_, said| at < until(said));
-        }
-        match self.seen.insert(token.token, now) {
-            Some(before) if before != now => Err("it rests on a token that said something else before".to_owned()),
-            _ => Ok(()),
-        }
-    }
-
     /// Takes an event in.
     pub fn take(&mut self, event: &Event) {
         match event {
-            Event::IssuerTrusted(e) => drop(self.issuers.insert(e.issuer, BTreeMap::new())),
+            Event::IssuerTrusted(e) => {
+                let (url, audience) = (e.url.clone(), e.audience.clone());
+                self.issuers.insert(e.issuer, Trust { url, audience, claims: BTreeMap::new(), link: None });
+            }
             Event::IssuerDistrusted(e) => drop(self.issuers.remove(&e.issuer)),
-            Event::IssuerLinked(e) => drop(self.linked.insert(e.issuer, e.attribute)),
+            Event::IssuerLinked(e) => {
+                if let Some(trust) = self.issuers.get_mut(&e.issuer) {
+                    trust.link = Some((e.claim.clone(), e.attribute));
+                }
+            }
             Event::UserSet(e) => drop(self.users.insert(e.user, (e.name, e.external))),
             Event::UserRemoved(e) => drop(self.users.remove(&e.user)),
             Event::ClaimMapped(e) => {
-                if let Some(claims) = self.issuers.get_mut(&e.issuer) {
-                    claims.insert(e.claim, e.after);
+                if let Some(trust) = self.issuers.get_mut(&e.issuer) {
+                    trust.claims.insert(e.claim, e.after);
                 }
             }
             Event::ClaimUnmapped(e) => {
-                if let Some(claims) = self.issuers.get_mut(&e.issuer) {
-                    claims.remove(&e.claim);
+                if let Some(trust) = self.issuers.get_mut(&e.issuer) {
+                    trust.claims.remove(&e.claim);
                 }
             }
             Event::SessionRevoked(e) => match e.session {
@@ -126,5 +138,22 @@ impl TokenFacts {
             },
             _ => {}
         }
+    }
+}
+
+impl Said {
+    fn of(trust: &Trust, token: &TokenEvidence) -> Self {
+        let (issued_at, expires_at) = (token.issued_at, token.expires_at);
+        Self { url: trust.url.clone(), issued_at, expires_at, subjects: BTreeMap::new(), users: BTreeMap::new() }
+    }
+
+    /// Whether it says the same again. What it says by a way in which it was not read yet is kept.
+    fn says(&mut self, trust: &Trust, actor: PrincipalId, token: &TokenEvidence) -> bool {
+        let named = match (&trust.link, token.user) {
+            (Some(link), Some(user)) => *self.users.entry(link.clone()).or_insert(user) == user,
+            _ => *self.subjects.entry(trust.audience.clone()).or_insert(actor) == actor,
+        };
+        let times = (self.issued_at, self.expires_at) == (token.issued_at, token.expires_at);
+        named && times && self.url == trust.url
     }
 }

@@ -5,9 +5,10 @@ use promptory_domain::{SetUser, UserSaid};
 use promptory_events::event::UserAttribute;
 use promptory_events::{IssuerId, NameId, TokenHash};
 
+use super::tokens::trust;
 use super::*;
 
-const ADA: NameId = NameId([1; 16]);
+pub(super) const ADA: NameId = NameId([1; 16]);
 const BOB: NameId = NameId([2; 16]);
 
 /// acme with an owner, and two users by what the tokens of a linked issuer call them.
@@ -20,7 +21,7 @@ struct Directory {
     bob: PrincipalId,
 }
 
-fn set(user: Option<PrincipalId>, name: NameId, active: bool) -> Change {
+pub(super) fn set(user: Option<PrincipalId>, name: NameId, active: bool) -> Change {
     let said = UserSaid { name, external: None, active, profile: material("profile").sealed };
     Change::SetUser(Box::new(SetUser { user, expected: None, said: Some(said) }))
 }
@@ -28,12 +29,7 @@ fn set(user: Option<PrincipalId>, name: NameId, active: bool) -> Change {
 fn directory() -> Directory {
     let (system, operator) = Book::system();
     let (mut acme, owner) = Book::acme(&operator);
-    let trust = Change::TrustIssuer {
-        url: "https://id.example".parse().unwrap(),
-        audience: "promptory".parse().unwrap(),
-        groups_claim: "groups".parse().unwrap(),
-    };
-    let events = acme.by(&owner, trust);
+    let events = acme.by(&owner, trust());
     let [Event::IssuerTrusted(trusted)] = &events[..] else { panic!("{events:?}") };
     let issuer = trusted.issuer;
     let (claim, attribute) = ("sub".parse().unwrap(), UserAttribute::UserName);

@@ -1,9 +1,10 @@
 //! Tokens as evidence: what is accepted holds, and what somebody with a pen makes of it is found.
 
 use promptory_domain::access::Token;
-use promptory_events::event::Session;
+use promptory_events::event::{Session, UserAttribute};
 use promptory_events::{ClaimId, IssuerId, TokenEvidence, TokenHash, limits};
 
+use super::directory::{ADA, set};
 use super::*;
 
 const EDITORS: ClaimId = ClaimId([7; 16]);
@@ -19,15 +20,18 @@ struct Identity {
     owners: u64,
 }
 
-fn identity() -> Identity {
-    let (system, operator) = Book::system();
-    let (mut acme, owner) = Book::acme(&operator);
-    let trust = Change::TrustIssuer {
+pub(super) fn trust() -> Change {
+    Change::TrustIssuer {
         url: "https://id.example".parse().unwrap(),
         audience: "promptory".parse().unwrap(),
         groups_claim: "groups".parse().unwrap(),
-    };
-    let events = acme.by(&owner, trust);
+    }
+}
+
+fn identity() -> Identity {
+    let (system, operator) = Book::system();
+    let (mut acme, owner) = Book::acme(&operator);
+    let events = acme.by(&owner, trust());
     let [Event::IssuerTrusted(trusted)] = &events[..] else { panic!("{events:?}") };
     let issuer = trusted.issuer;
     let mut group = |role: Role| {
@@ -97,6 +101,31 @@ fn what_tokens_were_allowed_holds() {
     acme.by(owner, Change::UnmapClaim { issuer: *issuer, claim: EDITORS });
     acme.by(owner, Change::DistrustIssuer { issuer: *issuer });
     assert_eq!(violations(system, acme), []);
+}
+
+#[test]
+fn the_same_token_may_name_another_once_its_issuer_is_linked_or_trusted_anew() {
+    let (mut identity, token) = written();
+    let Identity { acme, owner, issuer, .. } = &mut identity;
+    let (claim, attribute) = ("login".parse().unwrap(), UserAttribute::UserName);
+    acme.by(owner, Change::LinkIssuer { issuer: *issuer, claim, attribute });
+    acme.by(owner, set(None, ADA, true));
+    acme.by(&Presented::Token(Token { user: Some(ADA), ..token.clone() }), add("team/greet"));
+
+    acme.by(owner, Change::DistrustIssuer { issuer: *issuer });
+    let events = acme.by(owner, trust());
+    let [Event::IssuerTrusted(again)] = &events[..] else { panic!("{events:?}") };
+    let (to, prefix) = (Subject::Principal(SUBJECT), Prefix::tenant());
+    acme.by(owner, Change::GrantRole { to, role: Role::Editor.into(), prefix, expires_at: None });
+    let token = Token { issuer: again.issuer, claims: vec![], ..token };
+    acme.by(&Presented::Token(token.clone()), add("team/greet"));
+    assert_eq!(violations(&identity.system, &identity.acme), []);
+
+    // By each way in which it was read it names one, and its times are the same by all of them.
+    let other = identity.forge(&Token { principal: PrincipalId([78; 16]), ..token.clone() }, &[], &[]);
+    identity.found(other, "that said something else before");
+    let longer = identity.forge(&Token { expires_at: token.expires_at.plus_ms(1), ..token }, &[], &[]);
+    identity.found(longer, "that said something else before");
 }
 
 #[test]
