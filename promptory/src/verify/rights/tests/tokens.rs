@@ -115,6 +115,7 @@ fn the_same_token_may_name_another_once_its_issuer_is_linked_or_trusted_anew() {
     acme.by(owner, Change::DistrustIssuer { issuer: *issuer });
     let events = acme.by(owner, trust());
     let [Event::IssuerTrusted(again)] = &events[..] else { panic!("{events:?}") };
+    acme.by(owner, Change::AddPrincipal { principal: SUBJECT, name: None });
     let (to, prefix) = (Subject::Principal(SUBJECT), Prefix::tenant());
     acme.by(owner, Change::GrantRole { to, role: Role::Editor.into(), prefix, expires_at: None });
     let token = Token { issuer: again.issuer, claims: vec![], ..token };
