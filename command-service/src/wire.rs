@@ -6,8 +6,9 @@ mod guard;
 mod message;
 mod pick;
 
-use promptory_platform::extract::missing;
+use promptory_platform::extract::{member, missing};
 use promptory_platform::problem::{Problem, ProblemType};
+use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -89,22 +90,37 @@ impl Request {
 
 type Field<'o> = (&'o str, &'o Value);
 
-/// Reads an object of these fields. A change is looked at as a whole before its fields are, so what is wrong does not say
-/// where: the field that is refused in the same words without the others.
-fn read<'o, T: Deserialize<'o>>(fields: &[Field<'o>]) -> Result<T, Problem> {
-    let object = |fields: &[Field<'o>]| T::deserialize(MapDeserializer::new(fields.iter().copied()));
-    object(fields).map_err(|error: serde_json::Error| {
+static NULL: Value = Value::Null;
+
+/// Reads an object of these fields; a refusal names the one that is to blame.
+fn read<T: DeserializeOwned>(fields: &[Field<'_>]) -> Result<T, Problem> {
+    object(fields).map_err(|error| {
         let why = error.to_string();
-        let says_the_same = |fields: &[Field<'o>]| object(fields).is_err_and(|alone| alone.to_string() == why);
-        let tag = fields.iter().find(|(name, _)| *name == "type");
-        let blamed = |field: &&Field<'o>| says_the_same(&tag.into_iter().chain([*field]).copied().collect::<Vec<_>>());
-        let alone = tag.filter(|tag| says_the_same(&[**tag]));
-        let name = missing(&why).or_else(|| alone.or_else(|| fields.iter().find(blamed)).map(|(name, _)| *name));
-        match name {
-            Some(name) => Problem::field(&format!("/{name}"), why),
+        match to_blame::<T>(fields, &why) {
+            Some(name) => Problem::field(&member(name), why),
             None => Problem::new(ProblemType::INVALID_FIELD, why),
         }
     })
+}
+
+fn object<T: DeserializeOwned>(fields: &[Field<'_>]) -> Result<T, serde_json::Error> {
+    T::deserialize(MapDeserializer::new(fields.iter().copied()))
+}
+
+/// The field that was refused. A change is looked at as a whole before its fields are, so the refusal does not say: it is the
+/// one that is refused in the same words without the others.
+fn to_blame<'f, T: DeserializeOwned>(fields: &[Field<'f>], why: &'f str) -> Option<&'f str> {
+    let says_the_same = |fields: &[Field<'_>]| object::<T>(fields).is_err_and(|error| error.to_string() == why);
+    // Whatever is put where it is missing, something else is said; unless it is missing further inside.
+    if let Some(name) = missing(why)
+        && !says_the_same(&[fields, &[(name, &NULL)]].concat())
+    {
+        return Some(name);
+    }
+    let tag = fields.iter().find(|(name, _)| *name == "type");
+    let alone = tag.filter(|tag| says_the_same(&[**tag]));
+    let blamed = |field: &&Field<'f>| says_the_same(&tag.into_iter().chain([*field]).copied().collect::<Vec<_>>());
+    alone.or_else(|| fields.iter().find(blamed)).map(|(name, _)| *name)
 }
 
 #[cfg(test)]
@@ -127,7 +143,9 @@ mod tests {
     fn unknown_and_missing_fields_are_named() {
         for (json, field, says) in [
             (r#"{"type":"archive_prompt","prompt":"a","colour":1}"#, "/colour", "colour"),
+            (r#"{"type":"archive_prompt","prompt":"a","b/c":1}"#, "/b~1c", "b/c"),
             (r#"{"type":"archive_prompt"}"#, "/prompt", "missing"),
+            (r#"{"type":"start_rollout","prompt":"a","label":"x","arms":[{"version":1}]}"#, "/arms", "weight"),
             (r#"{"type":"fly"}"#, "/type", "fly"),
             (r#"{"type":7}"#, "/type", "7"),
             (r#"{"prompt":"a"}"#, "/type", "missing"),

@@ -15,7 +15,7 @@ mod misfit;
 mod presented;
 mod query;
 
-pub use misfit::{Misfit, misfit, missing};
+pub use misfit::{Misfit, member, misfit, missing};
 pub use query::{Query, query};
 
 use crate::http::BodyTimedOut;

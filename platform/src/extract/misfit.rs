@@ -21,7 +21,7 @@ pub fn misfit<'b, T: Deserialize<'b>>(text: &'b [u8], refused: &serde_json::Erro
         Ok(_) => Misfit { field: String::new(), why: refused.to_string() },
         Err(error) => {
             let why = error.inner().to_string();
-            let missing = missing(&why).map(|name| format!("/{}", escaped(name))).unwrap_or_default();
+            let missing = missing(&why).map(member).unwrap_or_default();
             Misfit { field: pointer(error.path()) + &missing, why }
         }
     }
@@ -35,15 +35,17 @@ pub fn missing(why: &str) -> Option<&str> {
 
 fn pointer(path: &Path) -> String {
     let segments = path.iter().map(|segment| match segment {
-        Segment::Map { key } => format!("/{}", escaped(key)),
+        Segment::Map { key } => member(key),
         Segment::Seq { index } => format!("/{index}"),
         Segment::Enum { .. } | Segment::Unknown => String::new(),
     });
     segments.collect()
 }
 
-fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+/// The pointer to a field of an object.
+#[must_use]
+pub fn member(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]
